@@ -1,0 +1,55 @@
+/**
+ * THE table of who may do what: operation × role. `own` is the caller's own object;
+ * `tenant` is any object of the tenant that the caller's token names.
+ * docs/reference/access.md is generated from it.
+ */
+import type { Role } from "../domain/principal.ts";
+
+/** How far a role's right to an operation reaches. */
+export type Reach = "all" | "tenant" | "own" | "none";
+
+type Row = Readonly<Record<Exclude<Role, "SystemAdmin" | "agent" | "server">, Reach>>;
+
+const row = (User: Reach, ReadOnly: Reach, Operator: Reach, TenantAdmin: Reach, ClaimingUser: Reach): Row => ({
+  User,
+  ReadOnly,
+  Operator,
+  TenantAdmin,
+  ClaimingUser,
+});
+
+/** SystemAdmin may do everything; agents and servers only what AGENT_OPERATIONS lists. */
+export const ACCESS = {
+  //                           User      ReadOnly  Operator  TenantAdm ClaimingUser
+  "allocation.submit": row("tenant", "none", "tenant", "tenant", "tenant"),
+  "allocation.read": row("tenant", "tenant", "tenant", "tenant", "tenant"),
+  "allocation.watch": row("tenant", "tenant", "tenant", "tenant", "tenant"),
+  "allocation.logs": row("tenant", "tenant", "tenant", "tenant", "tenant"),
+  "allocation.cancel": row("own", "none", "own", "tenant", "own"),
+  "allocation.update": row("own", "none", "own", "tenant", "own"),
+  "dag.read": row("tenant", "tenant", "tenant", "tenant", "tenant"),
+  "dag.cancel": row("own", "none", "own", "tenant", "own"),
+  "session.create": row("own", "none", "own", "tenant", "own"),
+  "node.read": row("all", "all", "all", "all", "all"),
+  "node.drain": row("none", "none", "all", "all", "none"),
+  "node.undrain": row("none", "none", "all", "none", "none"),
+  "node.disable": row("none", "none", "all", "none", "none"),
+  "node.enable": row("none", "none", "all", "none", "none"),
+  "tenant.read": row("all", "all", "all", "all", "all"),
+  "tenant.create": row("none", "none", "none", "none", "none"),
+  "tenant.update": row("none", "none", "none", "tenant", "none"),
+  "vcluster.read": row("all", "all", "all", "all", "all"),
+  "vcluster.create": row("none", "none", "none", "tenant", "none"),
+  "vcluster.update": row("none", "none", "none", "tenant", "none"),
+  "usage.read": row("own", "tenant", "tenant", "tenant", "own"),
+  "service.read": row("tenant", "tenant", "tenant", "tenant", "tenant"),
+  "audit.read": row("none", "none", "none", "tenant", "none"),
+  "raft.read": row("none", "all", "all", "all", "none"),
+  "backup.manage": row("none", "none", "none", "none", "none"),
+  "agent.connect": row("none", "none", "all", "none", "none"),
+} as const satisfies Record<string, Row>;
+
+export type Operation = keyof typeof ACCESS;
+
+/** What a node's own credential is good for. */
+export const AGENT_OPERATIONS: readonly Operation[] = ["agent.connect", "node.read"];

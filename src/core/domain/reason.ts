@@ -1,0 +1,37 @@
+/**
+ * THE catalogue of reasons why an allocation waits. Reasons are data made by `plan` and
+ * by the state machine; the sentences are here. docs/reference/reasons.md is generated.
+ */
+export const REASONS = {
+  PRIORITY: "work of higher rank is placed first",
+  NODES_BUSY: "the nodes that suit it are in use",
+  TOO_FEW_NODES: "the cluster has fewer suitable nodes than it asks for",
+  NO_NODE_FITS: "no node is large enough for what it asks on each node",
+  GPU_TYPE: "no schedulable node has the GPU type it asks for",
+  FEATURES: "no schedulable node has the features it asks for",
+  NODES_UNAVAILABLE: "suitable nodes exist but are drained, down or degraded",
+  NOT_DEDICATED: "the nodes that suit it are dedicated to another vCluster",
+  QUOTA_NODES: "its tenant holds as many nodes as its quota allows",
+  DEPENDENCY: "it waits for other allocations",
+  MUTEX: "another allocation holds the name that only one may hold",
+  ARRAY_LIMIT: "as many tasks of its array run as the array allows",
+  NOT_BEFORE: "it may not start before a set time",
+  NOT_CONSIDERED: "the queue before it is longer than one pass looks at",
+} as const;
+
+export type ReasonCode = keyof typeof REASONS;
+
+/** One reason for one allocation. */
+export interface Reason {
+  readonly code: ReasonCode;
+  /** The sentence with its values. */
+  readonly message: string;
+  /** What change of the request would let it start; absent where only time helps. */
+  readonly change?: string;
+}
+
+/** Makes a reason; `detail` is appended to the catalogue's sentence. */
+export function reason(code: ReasonCode, detail?: string, change?: string): Reason {
+  const message = detail ? `${REASONS[code]}: ${detail}` : REASONS[code];
+  return change === undefined ? { code, message } : { code, message, change };
+}

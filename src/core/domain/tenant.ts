@@ -1,0 +1,82 @@
+/** Tenants and vClusters: who shares the machine, and under which policy. */
+import type { LogIndex, Millis } from "../../base/brand.ts";
+import type { NodeId, TenantId, VClusterId } from "./ids.ts";
+import { tenantId, vclusterId } from "./ids.ts";
+
+export const ISOLATION_LEVELS = ["standard", "strict"] as const;
+export type IsolationLevel = (typeof ISOLATION_LEVELS)[number];
+
+/** Nodes and counts are hard limits; hours are budgets that only weigh on priority. */
+export interface TenantQuota {
+  readonly nodesMax: number;
+  readonly fairShareTarget: number;
+  readonly concurrentAllocationsMax?: number;
+  readonly gpuHoursBudget?: number;
+  readonly nodeHoursBudget?: number;
+  readonly burstAllowance?: number;
+}
+
+export interface Tenant {
+  readonly id: TenantId;
+  readonly version: LogIndex;
+  readonly name: string;
+  readonly quota: TenantQuota;
+  readonly isolation: IsolationLevel;
+  readonly createdAt: Millis;
+}
+
+export const SCHEDULER_TYPES = [
+  "hpc_backfill",
+  "service_bin_pack",
+  "sensitive_reservation",
+  "interactive_fifo",
+] as const;
+export type SchedulerType = (typeof SCHEDULER_TYPES)[number];
+
+/** Weights of the nine scoring factors. */
+export interface CostWeights {
+  readonly priority: number;
+  readonly waitTime: number;
+  readonly fairShare: number;
+  readonly topology: number;
+  readonly dataReadiness: number;
+  readonly backlog: number;
+  readonly energy: number;
+  readonly checkpointEfficiency: number;
+  readonly conformance: number;
+}
+
+export const DEFAULT_WEIGHTS: CostWeights = {
+  priority: 0.2,
+  waitTime: 0.2,
+  fairShare: 0.2,
+  topology: 0.15,
+  dataReadiness: 0.1,
+  backlog: 0.05,
+  energy: 0,
+  checkpointEfficiency: 0,
+  conformance: 0.1,
+};
+
+export interface VCluster {
+  readonly id: VClusterId;
+  readonly version: LogIndex;
+  readonly tenant: TenantId;
+  readonly name: string;
+  readonly schedulerType: SchedulerType;
+  readonly weights: CostWeights;
+  /** Only this vCluster places work on these. */
+  readonly dedicatedNodes: readonly NodeId[];
+  readonly allowsBorrowing: boolean;
+  readonly allowsLending: boolean;
+  /** Several allocations may hold shares of one node. */
+  readonly sharesNodes: boolean;
+  readonly createdAt: Millis;
+}
+
+/** Exist on every cluster, so that work can be submitted to a fresh one. Every tenant may use the vCluster. */
+export const DEFAULT_TENANT: TenantId = tenantId("default");
+export const DEFAULT_VCLUSTER: VClusterId = vclusterId("default");
+
+/** Returns the id of a tenant's vCluster. */
+export const vclusterIdOf = (tenant: TenantId, name: string): VClusterId => vclusterId(`${tenant}/${name}`);

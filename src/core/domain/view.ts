@@ -1,0 +1,80 @@
+/**
+ * What `plan` may read: a narrow, read-only picture that `core/state` keeps up to date as
+ * it applies, the simulator builds from a trace, and tests write by hand.
+ */
+import type { LogIndex, Millis } from "../../base/brand.ts";
+import type { AllocationId, NodeId, ShortId, TenantId, UserId, VClusterId } from "./ids.ts";
+import type { NodeState } from "./lifecycle.ts";
+import type { Amount, Claim, NodeCapacity, ResourceRequest } from "./resources.ts";
+import type { TenantQuota, VCluster } from "./tenant.ts";
+
+/** An allocation in the queue, whose dependencies hold. */
+export interface PendingView {
+  readonly id: AllocationId;
+  readonly shortId: ShortId;
+  readonly version: LogIndex;
+  readonly tenant: TenantId;
+  readonly user: UserId;
+  readonly vcluster: VClusterId;
+  readonly request: ResourceRequest;
+  readonly preemptionClass: number;
+  readonly walltimeMs: Millis;
+  readonly submittedAt: Millis;
+  readonly isSensitive: boolean;
+  readonly notBefore?: Millis;
+}
+
+/** An allocation that holds nodes. */
+export interface RunningView {
+  readonly id: AllocationId;
+  readonly tenant: TenantId;
+  readonly user: UserId;
+  readonly vcluster: VClusterId;
+  readonly claims: readonly Claim[];
+  readonly preemptionClass: number;
+  readonly walltimeMs: Millis;
+  readonly startedAt?: Millis;
+  readonly isSensitive: boolean;
+}
+
+export interface NodeView {
+  readonly id: NodeId;
+  readonly version: LogIndex;
+  readonly state: NodeState;
+  readonly isDisabled: boolean;
+  readonly capacity: NodeCapacity;
+  /** Capacity less the claims on it. */
+  readonly free: Amount;
+  readonly claimCount: number;
+  readonly hasExclusiveClaim: boolean;
+}
+
+export interface TenantView {
+  readonly id: TenantId;
+  readonly quota: TenantQuota;
+  /** Nodes on which the tenant holds a claim, counted per allocation. */
+  readonly nodesHeld: number;
+}
+
+export interface ClusterView {
+  /** The queue by class, highest first, then by short id: the order of submission. Walked lazily. */
+  pending(): Iterable<PendingView>;
+  readonly pendingCount: number;
+  running(): Iterable<RunningView>;
+  /** In ascending order of id. */
+  readonly nodes: readonly NodeView[];
+  tenant(id: TenantId): TenantView | undefined;
+  vcluster(id: VClusterId): VCluster | undefined;
+  /** The vCluster that alone may use the node, if any. */
+  dedicatedTo(node: NodeId): VClusterId | undefined;
+}
+
+/** What the scheduler decides: becomes a command that `apply` checks again. */
+export type Decision = {
+  readonly kind: "place";
+  readonly allocation: AllocationId;
+  /** The version the decision was based on. */
+  readonly version: LogIndex;
+  /** In rank order. */
+  readonly claims: readonly Claim[];
+};

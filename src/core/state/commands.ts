@@ -1,0 +1,150 @@
+/**
+ * The commands: every durable change, as it stands in the replicated log. Time, random
+ * ids and look-ups of archived records are the proposer's and travel in the command;
+ * what is consecutive or derived is computed by `apply`.
+ */
+import type { LogIndex, Millis } from "../../base/brand.ts";
+import type { Result } from "../../base/result.ts";
+import type { AllocationSpec, Dependency, StopReason } from "../domain/allocation.ts";
+import type { Registration, WorkloadReport } from "../domain/assignment.ts";
+import type { Fault } from "../domain/errors.ts";
+import type { AllocationId, DagId, NodeId, ShortId, TaskGroupId, TenantId, UserId, VClusterId } from "../domain/ids.ts";
+import type { AllocationState } from "../domain/lifecycle.ts";
+import type { Claim } from "../domain/resources.ts";
+import type { TaskRange } from "../domain/task-group.ts";
+import type { CostWeights, IsolationLevel, SchedulerType, TenantQuota } from "../domain/tenant.ts";
+
+/** A dependency as proposed: an archived upstream comes with the outcome that the proposer looked up. */
+export type ProposedDependency = Dependency & { readonly archivedOutcome?: AllocationState };
+
+/** One allocation to create. */
+export interface NewAllocation {
+  readonly id: AllocationId;
+  readonly spec: AllocationSpec;
+  readonly dependencies: readonly ProposedDependency[];
+}
+
+/** One placement; refused alone when the version or a claim no longer holds. */
+export interface Placement {
+  readonly allocation: AllocationId;
+  readonly version: LogIndex;
+  readonly claims: readonly Claim[];
+}
+
+export type CommandBody =
+  /** First entry of a cluster: fixes its id and creates the default tenant and vCluster. */
+  | { readonly kind: "initialize-cluster"; readonly clusterId: string }
+  | { readonly kind: "submit-allocation"; readonly allocation: NewAllocation }
+  | {
+      readonly kind: "submit-dag";
+      readonly dag: DagId;
+      readonly tenant: TenantId;
+      readonly members: readonly NewAllocation[];
+    }
+  | {
+      readonly kind: "submit-task-group";
+      readonly id: TaskGroupId;
+      readonly spec: AllocationSpec;
+      readonly ranges: readonly TaskRange[];
+      readonly concurrentMax: number;
+      readonly dependencies: readonly ProposedDependency[];
+    }
+  /** Of an allocation or of a whole task group. */
+  | { readonly kind: "cancel"; readonly target: AllocationId | TaskGroupId }
+  | { readonly kind: "cancel-dag"; readonly dag: DagId }
+  | { readonly kind: "update-walltime"; readonly allocation: AllocationId; readonly walltimeMs: Millis }
+  | { readonly kind: "assign-nodes"; readonly placements: readonly Placement[] }
+  | { readonly kind: "record-reports"; readonly node: NodeId; readonly reports: readonly WorkloadReport[] }
+  /** The servers' own enforcement, for when the agent did not end it. */
+  | {
+      readonly kind: "stop-allocation";
+      readonly allocation: AllocationId;
+      readonly attempt: number;
+      readonly reason: StopReason;
+    }
+  | { readonly kind: "register-node"; readonly registration: Registration; readonly issues: readonly string[] }
+  /** What heartbeats caused. `down` requeues by policy; work of isolation "stop" waits for `isolatedUntil`. */
+  | {
+      readonly kind: "set-node-health";
+      readonly node: NodeId;
+      readonly health: "ready" | "degraded" | "down";
+      readonly reason: string;
+      readonly issues: readonly string[];
+      readonly isolatedUntil: Millis;
+    }
+  | { readonly kind: "drain-node"; readonly node: NodeId; readonly reason: string }
+  | { readonly kind: "undrain-node"; readonly node: NodeId }
+  | { readonly kind: "disable-node"; readonly node: NodeId; readonly reason: string; readonly isolatedUntil: Millis }
+  | { readonly kind: "enable-node"; readonly node: NodeId; readonly isAlive: boolean }
+  | {
+      readonly kind: "create-tenant";
+      readonly tenant: TenantId;
+      readonly name: string;
+      readonly quota: TenantQuota;
+      readonly isolation: IsolationLevel;
+    }
+  | {
+      readonly kind: "update-tenant";
+      readonly tenant: TenantId;
+      readonly quota?: Partial<TenantQuota>;
+      readonly isolation?: IsolationLevel;
+    }
+  | {
+      readonly kind: "create-vcluster";
+      readonly vcluster: VClusterId;
+      readonly tenant: TenantId;
+      readonly name: string;
+      readonly schedulerType: SchedulerType;
+      readonly weights: CostWeights;
+      readonly dedicatedNodes: readonly NodeId[];
+      readonly allowsBorrowing: boolean;
+      readonly allowsLending: boolean;
+      readonly sharesNodes: boolean;
+    }
+  | {
+      readonly kind: "update-vcluster";
+      readonly vcluster: VClusterId;
+      readonly schedulerType?: SchedulerType;
+      readonly weights?: CostWeights;
+      readonly dedicatedNodes?: readonly NodeId[];
+      readonly allowsBorrowing?: boolean;
+      readonly allowsLending?: boolean;
+      readonly sharesNodes?: boolean;
+    }
+  /** Moves ended records from memory to the archive; skips what is still referred to. */
+  | { readonly kind: "archive"; readonly ids: readonly (AllocationId | TaskGroupId | DagId)[] }
+  | { readonly kind: "forget-idempotency"; readonly before: Millis };
+
+export type CommandKind = CommandBody["kind"];
+
+/** A retry-safe name for a command. The fingerprint tells a repeat from another request under the same key. */
+export interface IdempotencyKey {
+  /** Scoped to principal and operation. */
+  readonly key: string;
+  readonly fingerprint: string;
+}
+
+export type Command = CommandBody & {
+  /** When it was proposed, by the proposer's clock. */
+  readonly at: Millis;
+  readonly by: UserId;
+  readonly idempotency?: IdempotencyKey;
+};
+
+/** What a command gave, equal on every server. */
+export type Output =
+  | { readonly kind: "done" }
+  | {
+      readonly kind: "submitted";
+      readonly allocations: readonly { readonly id: AllocationId; readonly shortId: ShortId }[];
+      readonly taskGroup?: { readonly id: TaskGroupId; readonly shortId: ShortId };
+      readonly dag?: DagId;
+    }
+  | { readonly kind: "cancelled"; readonly count: number }
+  | { readonly kind: "drained"; readonly activeAllocations: number }
+  | {
+      readonly kind: "assigned";
+      readonly refused: readonly { readonly allocation: AllocationId; readonly fault: Fault }[];
+    };
+
+export type Outcome = Result<Output, Fault>;

@@ -1,0 +1,123 @@
+/**
+ * A table of immutable records, owned by the apply loop. It remembers which rows changed
+ * since they were last taken (for the mirror on disk) and keeps a hash over all rows,
+ * so that equal states have equal hashes whatever way they came about.
+ */
+import { canonicalEncode } from "../../base/canonical-encode.ts";
+import type { Hash64 } from "../../base/hash.ts";
+import { addHash, EMPTY_HASH, hashText, subtractHash } from "../../base/hash.ts";
+
+/** A row on its way to or from the mirror. */
+export interface Row {
+  readonly table: string;
+  readonly id: string;
+  /** Canonical text of the record; undefined when the row is gone. */
+  readonly text: string | undefined;
+  /** False once archived: on disk only. */
+  readonly isLive: boolean;
+}
+
+interface Change<R> {
+  readonly record: R | undefined;
+  readonly isLive: boolean;
+}
+
+export class Table<K extends string, R> {
+  readonly #records = new Map<K, R>();
+  readonly #hashes = new Map<K, Hash64>();
+  readonly #changes = new Map<K, Change<R>>();
+  /** Rows whose hash is not yet part of the sum. */
+  readonly #unhashed = new Set<K>();
+  #hash = EMPTY_HASH;
+
+  constructor(readonly name: string) {}
+
+  get size(): number {
+    return this.#records.size;
+  }
+
+  /** Returns the live record, or undefined. */
+  get(id: K): R | undefined {
+    return this.#records.get(id);
+  }
+
+  has(id: K): boolean {
+    return this.#records.has(id);
+  }
+
+  /** Walks the live records, in no meaningful order. */
+  values(): IterableIterator<R> {
+    return this.#records.values();
+  }
+
+  put(id: K, record: R): void {
+    this.#records.set(id, record);
+    this.#changes.set(id, { record, isLive: true });
+    this.#unhashed.add(id);
+  }
+
+  delete(id: K): void {
+    if (!this.#records.delete(id)) return;
+    this.#changes.set(id, { record: undefined, isLive: false });
+    this.#rehash(id, undefined);
+  }
+
+  /** Drops a record from memory; its row stays on disk. Returns the hash that the archive's sum takes over. */
+  archive(id: K): Hash64 {
+    const record = this.#records.get(id);
+    if (record === undefined) return EMPTY_HASH;
+    const text = canonicalEncode(record);
+    this.#records.delete(id);
+    this.#changes.set(id, { record, isLive: false });
+    this.#rehash(id, undefined);
+    return hashText(text);
+  }
+
+  /** Puts a row read from the mirror or a snapshot; it does not count as changed. */
+  restore(id: K, text: string): R {
+    const record: R = JSON.parse(text);
+    const hash = hashText(text);
+    this.#records.set(id, record);
+    this.#hashes.set(id, hash);
+    this.#hash = addHash(this.#hash, hash);
+    return record;
+  }
+
+  /** Returns the hash over all live rows. */
+  hash(): Hash64 {
+    for (const id of this.#unhashed) this.#rehash(id, canonicalEncode(this.#records.get(id)));
+    return this.#hash;
+  }
+
+  /** Returns the rows that changed since the last call. */
+  takeChanges(): readonly Row[] {
+    const rows: Row[] = [];
+    for (const [id, { record, isLive }] of this.#changes) {
+      const text = record === undefined ? undefined : canonicalEncode(record);
+      if (this.#unhashed.has(id)) this.#rehash(id, text);
+      rows.push({ table: this.name, id, text, isLive });
+    }
+    this.#changes.clear();
+    return rows;
+  }
+
+  /** Walks every live record as a row. */
+  *rows(): IterableIterator<Row> {
+    for (const [id, record] of this.#records) {
+      yield { table: this.name, id, text: canonicalEncode(record), isLive: true };
+    }
+  }
+
+  #rehash(id: K, text: string | undefined): void {
+    const before = this.#hashes.get(id);
+    if (before) this.#hash = subtractHash(this.#hash, before);
+    if (text === undefined) {
+      this.#hashes.delete(id);
+    } else {
+      const hash = hashText(text);
+      this.#hashes.set(id, hash);
+      this.#hash = addHash(this.#hash, hash);
+    }
+    this.#unhashed.delete(id);
+  }
+}

@@ -1,0 +1,18 @@
+/** The clock and entropy ports over the real system. */
+import { randomUUID } from "node:crypto";
+import { millis } from "../base/brand.ts";
+import type { Clock, Entropy } from "../ports/clock.ts";
+
+export const systemClock: Clock = {
+  now: () => millis(Date.now()),
+  after(delayMs, callback) {
+    const timer = setTimeout(callback, delayMs);
+    return () => clearTimeout(timer);
+  },
+  every(periodMs, callback) {
+    const timer = setInterval(callback, periodMs);
+    return () => clearInterval(timer);
+  },
+};
+
+export const systemEntropy: Entropy = { uuid: () => randomUUID() };

@@ -1,0 +1,13 @@
+/** Structured logging: one event a line, fields as data. Never secrets, never a message built from fields. */
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+export type LogFields = Readonly<Record<string, unknown>>;
+
+export interface Logger {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+  /** Returns a logger that adds `fields` to every line. */
+  with(fields: LogFields): Logger;
+}

@@ -1,0 +1,40 @@
+/**
+ * The state on disk: rows of the tables with the index they reflect. It may lag behind
+ * memory (the log is the truth) and holds, besides, the archived rows that memory lacks.
+ */
+import type { LogIndex } from "../base/brand.ts";
+import type { Row } from "../core/state/table.ts";
+
+/** A filter over archived and live allocations; absent fields match all. */
+export interface HistoryQuery {
+  readonly tenant?: string;
+  readonly user?: string;
+  readonly vcluster?: string;
+  readonly name?: string;
+  readonly states?: readonly string[];
+  readonly dag?: string;
+  readonly group?: string;
+  /** Only short ids below this one: pages run from the newest to the oldest. */
+  readonly beforeShortId?: number;
+  readonly limit: number;
+}
+
+export interface StateMirror {
+  /** The index that the rows reflect; 0 when there are none. */
+  appliedIndex(): LogIndex;
+  /** Walks the live rows. Throws LatticeError CORRUPT_LOG naming the damaged row. */
+  liveRows(): Iterable<Row>;
+  /** Writes rows and index in one transaction. */
+  write(rows: readonly Row[], applied: LogIndex): void;
+  /** Makes everything written durable. */
+  sync(): void;
+  /** Returns the text of one row, archived or live. */
+  find(table: string, id: string): string | undefined;
+  /** Returns the id of the row with this short id, archived or live. */
+  findByShortId(shortId: number): { readonly table: string; readonly id: string } | undefined;
+  /** Returns the ids of rows (allocations, task groups, DAGs) that begin with `prefix`; two are enough to know it is ambiguous. */
+  findByPrefix(prefix: string, limit: number): readonly { readonly table: string; readonly id: string }[];
+  /** Returns texts of archived allocations, newest first. */
+  archivedAllocations(query: HistoryQuery): readonly string[];
+  close(): void;
+}
