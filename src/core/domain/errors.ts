@@ -48,6 +48,8 @@ const spec = (rpc: RpcCode, http: number, exit: number, retry: RetryRule, next: 
 
 export const FAULTS = {
   INVALID_SPEC: spec("invalid_argument", 400, 3, "never", "correct the request"),
+  INVALID_FLAGS: spec("invalid_argument", 400, 2, "never", "see --help"),
+  INVALID_CONFIG: spec("invalid_argument", 400, 2, "never", "see: lattice-server config check"),
   INVALID_CURSOR: spec("invalid_argument", 400, 3, "never", "start again from the first page"),
   DAG_CYCLE: spec("invalid_argument", 400, 3, "never", "remove one of the dependencies named"),
   INVALID_BODY: spec("invalid_argument", 422, 3, "never", "send the fields that the API document lists"),

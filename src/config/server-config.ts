@@ -1,0 +1,72 @@
+/**
+ * The configuration as the server reads it: only what this build acts on, in units and
+ * types of the code. `load.ts` makes it from the file, the environment and the flags; a
+ * key of the schema that has no field here is "not active in this build".
+ */
+import type { Millis } from "../base/brand.ts";
+import type { Secret } from "./redact.ts";
+
+/** Which lines a log keeps: this level and above. */
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+/** Where a listener binds. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** How callers prove who they are. */
+export type AuthMode =
+  /** Everyone is SystemAdmin. The server says so loudly. */
+  | { readonly kind: "open" }
+  /** HS256 tokens signed with a shared secret; `audience` is the expected `aud`, if any. */
+  | { readonly kind: "hmac"; readonly secret: Secret; readonly audience: string | undefined };
+
+/** What GET /api/v1/auth/discovery answers. */
+export interface AuthDiscovery {
+  readonly issuer: string;
+  readonly clientId: string;
+}
+
+/** Everything that a server is started with. */
+export interface ServerConfig {
+  readonly quorum: {
+    /** This member's number, at least 1. */
+    readonly nodeId: number;
+    /** Folder of the log and the state, as an absolute path. */
+    readonly dataDir: string;
+    /** Start a cluster on an empty data directory. */
+    readonly bootstrap: boolean;
+    readonly electionTimeoutMs: Millis;
+    readonly heartbeatIntervalMs: Millis;
+    /** Entries of the log between two snapshots. */
+    readonly snapshotThreshold: number;
+  };
+  readonly api: {
+    readonly grpcAddress: ListenAddress;
+    readonly restAddress: ListenAddress;
+    readonly auth: AuthMode;
+    readonly discovery: AuthDiscovery;
+  };
+  readonly nodeAgent: {
+    /** How often agents are told to send a heartbeat. */
+    readonly heartbeatIntervalMs: Millis;
+    /** Silence after which a node is Degraded. */
+    readonly heartbeatTimeoutMs: Millis;
+    /** Further silence, after Degraded, until a node is Down. */
+    readonly gracePeriodMs: Millis;
+    /** The same for a node that holds a sensitive claim. */
+    readonly sensitiveGracePeriodMs: Millis;
+  };
+  readonly scheduling: {
+    /** Longest pause between two scheduling passes; events start one sooner. */
+    readonly cycleIntervalMs: Millis;
+    /** Waiting allocations that one pass looks at. */
+    readonly backfillDepth: number;
+  };
+  readonly compat: {
+    /** Whether work finds SLURM_* variables in its environment. */
+    readonly isSlurmEnvSet: boolean;
+  };
+  readonly log: { readonly level: LogLevel };
+}
