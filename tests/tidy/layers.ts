@@ -15,7 +15,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "core/agent": ["base", "core/domain"],
   "core/slurm": ["base", "core/domain"],
   ports: ["base", "core"],
-  wire: ["base", "core", "gen"],
+  wire: ["base", "core", "ports", "gen"],
   client: ["base", "core", "wire", "gen"],
   engine: ["base", "core", "ports"],
   io: ["base", "core", "ports", "wire", "client", "gen"],

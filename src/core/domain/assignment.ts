@@ -32,6 +32,8 @@ export interface Work {
   /** Whether a process is started on this node, or the node is only held. */
   readonly runsHere: boolean;
   readonly requeueCount: number;
+  /** Absent counts as true. */
+  readonly setsSlurmEnv?: boolean;
   readonly task?: TaskOf & { readonly range: TaskRange; readonly count: number };
   readonly dag?: DagId;
 }
