@@ -1,0 +1,103 @@
+/**
+ * What the servers tell about things: the answers of reads and watches, for every face and
+ * for the clients. `wire/` turns each into its message and back.
+ */
+import type { LogIndex, Millis } from "../../base/brand.ts";
+import type { Allocation } from "./allocation.ts";
+import type { Dag, DagState } from "./dag.ts";
+import type { AllocationId, DagId, NodeId, ShortId, TaskGroupId, TenantId } from "./ids.ts";
+import type { AllocationState } from "./lifecycle.ts";
+import type { Node } from "./node.ts";
+import type { Reason } from "./reason.ts";
+import type { Claim } from "./resources.ts";
+import type { TaskGroup } from "./task-group.ts";
+
+/** One page of a listing; no cursor on the last one. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly nextCursor?: string;
+}
+
+/** What a submission gave. */
+export interface Submitted {
+  readonly allocations: readonly { readonly id: AllocationId; readonly shortId: ShortId }[];
+  readonly taskGroup?: { readonly id: TaskGroupId; readonly shortId: ShortId };
+  readonly dag?: DagId;
+  readonly warnings: readonly string[];
+}
+
+/** An allocation, or the task group that the id named. */
+export type AllocationDetail =
+  | { readonly kind: "allocation"; readonly allocation: Allocation; readonly reasons: readonly Reason[] }
+  | {
+      readonly kind: "task-group";
+      readonly group: TaskGroup;
+      readonly state: AllocationState;
+      readonly reasons: readonly Reason[];
+    };
+
+/** Why an allocation waits. */
+export interface Explanation {
+  readonly id: AllocationId;
+  readonly shortId: ShortId;
+  readonly state: AllocationState;
+  readonly reasons: readonly Reason[];
+  /** 1 is next; 0 when it does not wait. */
+  readonly position: number;
+}
+
+/** One change of an allocation, as watchers see it. */
+export interface AllocationEvent {
+  readonly index: LogIndex;
+  readonly at: Millis;
+  readonly allocation: AllocationId;
+  readonly shortId: ShortId;
+  readonly tenant: TenantId;
+  readonly from?: AllocationState;
+  readonly to: AllocationState;
+  readonly message: string;
+}
+
+/** A piece of the output of an allocation. */
+export interface LogLine {
+  readonly node: NodeId;
+  readonly stream: "stdout" | "stderr";
+  readonly attempt: number;
+  readonly offset: number;
+  readonly data: Uint8Array;
+  readonly at: Millis;
+}
+
+/** A workflow with its members. */
+export interface DagDetail {
+  readonly dag: Dag;
+  readonly state: DagState;
+  readonly members: readonly AllocationDetail[];
+  readonly endedAt?: Millis;
+}
+
+/** A node with what is on it. */
+export interface NodeDetail {
+  readonly node: Node;
+  /** When this server, or the one that leads, last heard of it. */
+  readonly lastHeartbeat?: Millis;
+  readonly claims: readonly { readonly allocation: AllocationId; readonly claim: Claim }[];
+}
+
+/** The quorum, as one server sees it. */
+export interface RaftStatus {
+  readonly self: number;
+  readonly leader: number | undefined;
+  readonly term: number;
+  readonly commit: number;
+  readonly applied: number;
+  readonly members: readonly {
+    readonly id: number;
+    readonly address: string;
+    readonly role: string;
+    readonly matchIndex: number;
+    readonly lag: number;
+    readonly lastContactMs: number;
+  }[];
+  readonly stateHash: string;
+}
