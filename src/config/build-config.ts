@@ -1,0 +1,77 @@
+/** From checked values to ServerConfig: units, addresses, absolute paths, and what follows from an open server. */
+import { resolve } from "node:path";
+import { millis } from "../base/brand.ts";
+import { Secret } from "./redact.ts";
+import type { ConfigValues } from "./schema.ts";
+import type { AuthMode, ListenAddress, ServerConfig } from "./server-config.ts";
+
+const GRPC_PORT = 50_051;
+const REST_PORT = 8080;
+
+/** Returns what the server is started with. */
+export function buildConfig(values: ConfigValues): ServerConfig {
+  const { quorum, api, node_agent, scheduling } = values;
+  const auth = authMode(values);
+  const host = auth.kind === "open" ? "127.0.0.1" : "0.0.0.0";
+  return {
+    quorum: {
+      nodeId: quorum.node_id,
+      dataDir: resolve(quorum.data_dir),
+      bootstrap: quorum.bootstrap,
+      electionTimeoutMs: millis(quorum.election_timeout_ms),
+      heartbeatIntervalMs: millis(quorum.heartbeat_interval_ms),
+      snapshotThreshold: quorum.snapshot_threshold,
+    },
+    api: {
+      grpcAddress: parseAddress(api.grpc_address ?? `${host}:${GRPC_PORT}`),
+      restAddress: parseAddress(api.rest_address ?? `${host}:${REST_PORT}`),
+      auth,
+      discovery: { issuer: api.oidc_issuer, clientId: api.oidc_client_id },
+    },
+    nodeAgent: {
+      heartbeatIntervalMs: inMillis(node_agent.heartbeat_interval_seconds),
+      heartbeatTimeoutMs: inMillis(node_agent.heartbeat_timeout_seconds),
+      gracePeriodMs: inMillis(node_agent.grace_period_seconds),
+      sensitiveGracePeriodMs: inMillis(node_agent.sensitive_grace_period_seconds),
+    },
+    scheduling: {
+      cycleIntervalMs: inMillis(scheduling.cycle_interval_seconds),
+      backfillDepth: scheduling.backfill_depth,
+    },
+    compat: { isSlurmEnvSet: values.compat.set_slurm_env },
+    log: { level: values.log.level },
+  };
+}
+
+/** Returns what is unwise, or contradicts itself without being wrong. */
+export function warningsOf(config: ServerConfig): readonly string[] {
+  const warnings: string[] = [];
+  const open = config.api.auth.kind === "open";
+  if (open) warnings.push("no authentication is configured: everyone who reaches this server is its administrator");
+  const bound = [config.api.grpcAddress, config.api.restAddress].filter((a) => !isLoopback(a.host));
+  if (open && bound.length > 0) {
+    warnings.push(`the open server is bound to ${bound.map(formatAddress).join(" and ")}, which others can reach`);
+  }
+  return warnings;
+}
+
+/** Returns "host:port" as a listener prints it. */
+export const formatAddress = ({ host, port }: ListenAddress): string =>
+  host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+
+/** Returns the parts of "host:port"; an IPv6 host stands in brackets. */
+export function parseAddress(text: string): ListenAddress {
+  const colon = text.lastIndexOf(":");
+  const host = text.slice(0, colon).replace(/^\[|\]$/g, "");
+  return { host: host === "*" ? "0.0.0.0" : host, port: Number(text.slice(colon + 1)) };
+}
+
+const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || host.startsWith("127.");
+
+const inMillis = (seconds: number) => millis(seconds * 1_000);
+
+function authMode({ api }: ConfigValues): AuthMode {
+  if (api.oidc_hmac_secret === undefined) return { kind: "open" };
+  const audience = api.oidc_client_id === "" ? undefined : api.oidc_client_id;
+  return { kind: "hmac", secret: new Secret(api.oidc_hmac_secret), audience };
+}

@@ -1,0 +1,34 @@
+/**
+ * THE list of what this build accepts in a configuration but does not act on, by section
+ * or by key, each with its capability. It may only shrink: a capability that arrives
+ * takes its rows away.
+ */
+export const INACTIVE: Readonly<Record<string, string>> = {
+  role: "machine roles",
+  "quorum.peers": "several servers",
+  "quorum.raft_listen_address": "several servers",
+  "quorum.bind_network": "choice of network",
+  "quorum.audit_signing_key_path": "audit log",
+  "api.tls_cert": "TLS",
+  "api.tls_key": "TLS",
+  "api.tls_ca": "TLS",
+  "api.bind_network": "choice of network",
+  storage: "S3, shared storage and VAST",
+  telemetry: "metrics of work",
+  "node_agent.bind_network": "choice of network",
+  network: "Slingshot virtual networks",
+  checkpoint: "checkpoints",
+  "scheduling.budget_period_days": "budgets",
+  accounting: "accounting",
+  rate_limit: "rate limits",
+  federation: "federation",
+  "compat.partition_mapping": "Slurm partitions",
+  "compat.qos_mapping": "Slurm QOS",
+  identity: "certificates of agents",
+  vault: "Vault",
+};
+
+/** Returns the capability that a key waits for, or undefined when the key is active. */
+export function inactiveCapability(path: readonly PropertyKey[]): string | undefined {
+  return INACTIVE[path.join(".")] ?? INACTIVE[String(path[0])];
+}

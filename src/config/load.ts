@@ -1,0 +1,199 @@
+/**
+ * From file, environment and flags to the configuration. Later sources win: the file,
+ * then the environment, then the flags. Everything that is wrong is found in one go and
+ * said with its place: "file:line", the variable or the flag.
+ */
+import { LatticeError } from "../core/domain/errors.ts";
+import { buildConfig, warningsOf } from "./build-config.ts";
+import { type Override, readEnvironment } from "./environment.ts";
+import { inactiveCapability } from "./inactive.ts";
+import { problemsOf } from "./problems.ts";
+import { type ConfigFiles, realFiles } from "./reachable.ts";
+import { refusalsOf } from "./refusals.ts";
+import { CONFIG_KEYS, CONFIG_SCHEMA, type ConfigValues, REQUIRED_SECTIONS } from "./schema.ts";
+import type { ServerConfig } from "./server-config.ts";
+import { readYaml, record, type YamlSource } from "./yaml-source.ts";
+
+/** Where a server without --config looks; it starts on defaults when the file is absent. */
+export const DEFAULT_CONFIG_PATH = "/etc/lattice/config.yaml";
+
+/** Where settings come from. */
+export interface ConfigSources {
+  /** The file that --config names; undefined looks at DEFAULT_CONFIG_PATH. */
+  readonly path?: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** From flags. */
+  readonly overrides?: readonly Override[];
+  readonly files?: ConfigFiles;
+}
+
+/** A key that is set but not acted on. */
+export interface InactiveKey {
+  readonly name: string;
+  readonly capability: string;
+}
+
+/** What the sources hold, right or wrong. */
+export interface ConfigReading {
+  /** The file that was read, if any. */
+  readonly file: string | undefined;
+  /** Absent when there are problems. */
+  readonly values: ConfigValues | undefined;
+  readonly config: ServerConfig | undefined;
+  readonly problems: readonly string[];
+  /** Why this build must not start with it. */
+  readonly refusals: readonly string[];
+  readonly inactive: readonly InactiveKey[];
+  readonly warnings: readonly string[];
+}
+
+/** A configuration that a server may start with. */
+export interface LoadedConfig {
+  readonly config: ServerConfig;
+  /** Keys that are set and not active in this build. */
+  readonly inactive: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Returns the configuration to start with.
+ *
+ * @throws INVALID_CONFIG with every problem and refusal, one a line.
+ */
+export function loadConfig(
+  path: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+  overrides: readonly Override[] = [],
+): LoadedConfig {
+  const reading = readConfig({ path, env, overrides });
+  const wrong = [...reading.problems, ...reading.refusals];
+  if (wrong.length > 0 || reading.config === undefined) {
+    throw new LatticeError({ reason: "INVALID_CONFIG", message: wrong.join("\n") });
+  }
+  return { config: reading.config, inactive: reading.inactive.map((k) => k.name), warnings: reading.warnings };
+}
+
+/** Returns what the sources hold and everything that is wrong with it; throws nothing. */
+export function readConfig({ path, env, overrides = [], files = realFiles }: ConfigSources): ConfigReading {
+  const source = readFile(path, files);
+  if ("problems" in source) return unreadable(path, source.problems);
+  const environment = readEnvironment(env, (file) => files.readText(file));
+  const given = [...environment.overrides, ...overrides];
+  const data = merge(source.data, given);
+  const place = (at: readonly PropertyKey[]) => given.findLast((o) => isWithin(at, o.path))?.source ?? source.place(at);
+
+  const problems = [...environment.problems, ...missingSections(source)];
+  const checked = CONFIG_SCHEMA.safeParse(data);
+  const found = checked.success ? [] : checked.error.issues.flatMap((issue) => problemsOf(issue, data));
+  const values = checked.data;
+  if (values !== undefined) found.push(...contradictions(values));
+  found.push(...obstacles(data, files));
+  problems.push(...found.map((p) => `${place(p.path)}: ${p.text}`));
+
+  const config = values !== undefined && problems.length === 0 ? buildConfig(values) : undefined;
+  return {
+    file: source.file,
+    values,
+    config,
+    problems,
+    refusals: values === undefined ? [] : refusalsOf(values),
+    inactive: inactiveKeys(data),
+    warnings: [...environment.warnings, ...(config === undefined ? [] : warningsOf(config))],
+  };
+}
+
+type Source = YamlSource & { readonly file: string | undefined };
+
+function readFile(path: string | undefined, files: ConfigFiles): Source | { readonly problems: readonly string[] } {
+  const file = path ?? DEFAULT_CONFIG_PATH;
+  if (path === undefined && files.obstacle(file, "file")?.endsWith("does not exist")) {
+    return { data: {}, place: () => "the defaults", file: undefined };
+  }
+  const obstacle = files.obstacle(file, "file");
+  if (obstacle !== undefined) return { problems: [`the configuration file ${obstacle}`] };
+  const yaml = readYaml(file, files.readText(file));
+  return "problems" in yaml ? yaml : { ...yaml, file };
+}
+
+const unreadable = (file: string | undefined, problems: readonly string[]): ConfigReading => ({
+  file,
+  values: undefined,
+  config: undefined,
+  problems,
+  refusals: [],
+  inactive: [],
+  warnings: [],
+});
+
+function missingSections(source: Source): string[] {
+  const { file } = source;
+  if (file === undefined) return [];
+  return REQUIRED_SECTIONS.filter((s) => !Object.hasOwn(source.data, s)).map(
+    (s) => `${file}: the section ${s} is required; "${s}: {}" takes the defaults`,
+  );
+}
+
+/** An empty section ("telemetry:" with nothing below it) is a section of defaults. */
+function merge(data: Readonly<Record<string, unknown>>, overrides: readonly Override[]): Record<string, unknown> {
+  const merged: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(data)) merged[name] = value === null && name !== "role" ? {} : value;
+  for (const { path, value } of overrides) {
+    const [section, key] = path;
+    if (section === undefined) continue;
+    merged[section] = key === undefined ? value : { ...record(merged[section]), [key]: value };
+  }
+  return merged;
+}
+
+const isWithin = (at: readonly PropertyKey[], path: readonly PropertyKey[]): boolean =>
+  path.every((step, i) => step === at[i]);
+
+interface Found {
+  readonly path: readonly PropertyKey[];
+  readonly text: string;
+}
+
+/** What no single key shows. */
+function contradictions({ quorum, network, node_agent }: ConfigValues): Found[] {
+  const found: Found[] = [];
+  const check = (holds: boolean, path: readonly string[], text: string) => {
+    if (!holds) found.push({ path, text: `${path.join(".")}: ${text}` });
+  };
+  check(
+    quorum.heartbeat_interval_ms * 2 <= quorum.election_timeout_ms,
+    ["quorum", "heartbeat_interval_ms"],
+    `must be at most half of quorum.election_timeout_ms (${quorum.election_timeout_ms}), not ${quorum.heartbeat_interval_ms}`,
+  );
+  check(
+    node_agent.heartbeat_interval_seconds < node_agent.heartbeat_timeout_seconds,
+    ["node_agent", "heartbeat_timeout_seconds"],
+    `must be longer than node_agent.heartbeat_interval_seconds (${node_agent.heartbeat_interval_seconds})`,
+  );
+  check(
+    network.vni_pool_start <= network.vni_pool_end,
+    ["network", "vni_pool_end"],
+    `must not be below network.vni_pool_start (${network.vni_pool_start})`,
+  );
+  const ids = [quorum.node_id, ...quorum.peers.map((p) => p.id)];
+  check(new Set(ids).size === ids.length, ["quorum", "peers"], "the ids of this member and its peers must differ");
+  return found;
+}
+
+/** Only paths that somebody set: a default that nothing uses yet need not exist. */
+function obstacles(data: Readonly<Record<string, unknown>>, files: ConfigFiles): Found[] {
+  return CONFIG_KEYS.flatMap(({ name, path, facts }) => {
+    const value = record(data[path[0] ?? ""])[path[1] ?? ""];
+    if (facts.reach === undefined || typeof value !== "string" || value === "") return [];
+    const obstacle = files.obstacle(value, facts.reach);
+    return obstacle === undefined ? [] : [{ path, text: `${name}: ${obstacle}` }];
+  });
+}
+
+function inactiveKeys(data: Readonly<Record<string, unknown>>): InactiveKey[] {
+  return CONFIG_KEYS.flatMap(({ name, path }) => {
+    const [top = "", own] = path;
+    const isSet = own === undefined ? Object.hasOwn(data, top) : Object.hasOwn(record(data[top]), own);
+    const capability = isSet ? inactiveCapability(path) : undefined;
+    return capability === undefined ? [] : [{ name, capability }];
+  });
+}
