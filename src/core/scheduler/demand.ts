@@ -1,0 +1,99 @@
+/**
+ * What one shape of request means on this cluster: which classes of nodes suit it and
+ * what it would hold of a node of each. Allocations of the same shape (the tasks of an
+ * array) share one demand, so the classes are looked through once a pass for all of them.
+ */
+import type { NodeId, VClusterId } from "../domain/ids.ts";
+import { nodeId } from "../domain/ids.ts";
+import type { Amount, ResourceRequest } from "../domain/resources.ts";
+import { asksForWholeNode, claimOn, fits } from "../domain/resources.ts";
+import type { ClusterView, PendingView } from "../domain/view.ts";
+import type { NodeClass, NodeIndex } from "./node-index.ts";
+import { idleCount } from "./node-index.ts";
+
+/** A class of nodes that suits a demand. */
+export interface Offer {
+  readonly of: NodeClass;
+  /** What the demand would hold of each node. */
+  readonly need: Amount;
+  /** Dedicated to the demand's own vCluster: these are taken first. */
+  readonly isOwn: boolean;
+}
+
+export interface Demand {
+  readonly request: ResourceRequest;
+  readonly vcluster: VClusterId;
+  /** Whether it may hold a share of a node beside others. */
+  readonly isShared: boolean;
+  /** Whether it holds all of each node. */
+  readonly isWhole: boolean;
+  /** In the order in which they are taken. */
+  readonly offers: readonly Offer[];
+}
+
+/** Returns a text that is equal for allocations of the same demand, and only for them. */
+export function demandKey(pending: PendingView, isShared: boolean): string {
+  const { request, vcluster } = pending;
+  const { nodesMin, nodesMax, perNode, isExclusive, gpuType, features, featureCounts } = request;
+  const numbers = `${nodesMin} ${nodesMax} ${perNode.cpus} ${perNode.memoryBytes} ${perNode.gpuMilli}`;
+  const plain = `${vcluster}\n${isShared} ${isExclusive} ${numbers} ${gpuType}`;
+  const counts = Object.entries(featureCounts);
+  return features.length + counts.length === 0 ? plain : `${plain}\n${JSON.stringify([features, counts])}`;
+}
+
+/** Returns whether the allocation may share nodes: its vCluster does, and it is not sensitive. */
+export const mayShare = (view: ClusterView, pending: PendingView): boolean =>
+  !pending.isSensitive && view.vcluster(pending.vcluster)?.sharesNodes === true;
+
+/** Returns the demand of an allocation. */
+export function demandOf(index: NodeIndex, pending: PendingView, isShared: boolean): Demand {
+  const { request, vcluster } = pending;
+  const own: Offer[] = [];
+  const common: Offer[] = [];
+  for (const members of index.classes) {
+    if (!isOffered(members, vcluster) || !suits(request, members, isShared)) continue;
+    const isOwn = members.dedicatedTo !== undefined;
+    (isOwn ? own : common).push({ of: members, need: needOn(request, members, isShared), isOwn });
+  }
+  return { request, vcluster, isShared, isWhole: holdsAll(request, isShared), offers: [...own, ...common] };
+}
+
+/** Returns whether the vCluster may use the nodes of the class. */
+export const isOffered = (members: NodeClass, vcluster: VClusterId): boolean =>
+  members.dedicatedTo === undefined || members.dedicatedTo === vcluster;
+
+/** Returns whether the class has the GPU type asked for. */
+export const hasGpuType = (request: ResourceRequest, members: NodeClass): boolean =>
+  request.gpuType === "" || members.capacity.gpuType === request.gpuType;
+
+/** Returns whether the class has all the features asked for. */
+export const hasFeatures = (request: ResourceRequest, members: NodeClass): boolean =>
+  request.features.every((feature) => members.features.has(feature));
+
+/** Returns whether an empty node of the class is large enough. */
+export const isLargeEnough = (request: ResourceRequest, members: NodeClass, isShared: boolean): boolean =>
+  fits(holdsAll(request, isShared) ? request.perNode : needOn(request, members, isShared), members.capacity);
+
+/** Returns on how many nodes of an offer the demand fits with what is left of them. */
+export function freeCount(offer: Offer, isWhole: boolean): number {
+  const idle = idleCount(offer.of);
+  return isWhole ? idle : idle + offer.of.shared.filter((node) => fits(offer.need, node.free)).length;
+}
+
+/** Returns on how many nodes of an offer the demand fitted when the pass began. */
+export function freeCountAtStart(offer: Offer, isWhole: boolean): number {
+  const idle = offer.of.idle.length;
+  return isWhole ? idle : idle + offer.of.sharedAtStart.filter((free) => fits(offer.need, free)).length;
+}
+
+const holdsAll = (request: ResourceRequest, isShared: boolean): boolean => !isShared || asksForWholeNode(request);
+
+const suits = (request: ResourceRequest, members: NodeClass, isShared: boolean): boolean =>
+  hasGpuType(request, members) && hasFeatures(request, members) && isLargeEnough(request, members, isShared);
+
+/** The amounts of a claim are the same on each node of a class, so any id serves. */
+/** Returns what the request would hold of an empty node of the class. */
+export const needOn = (request: ResourceRequest, members: NodeClass, isShared: boolean): Amount =>
+  claimOn(request, ANY_NODE, members.capacity, isShared);
+
+const ANY_NODE: NodeId = nodeId("");

@@ -1,0 +1,157 @@
+/**
+ * What `plan` knows of the nodes during one pass: nodes that no request can tell apart
+ * form a class, and each class keeps what is free in the order in which it is taken. So
+ * an allocation costs a look at the classes, not at every node. Made afresh for each
+ * pass, changed by `takeNode` alone.
+ */
+import { assert } from "../../base/assert.ts";
+import { compareNumber, compareText } from "../../base/compare.ts";
+import type { VClusterId } from "../domain/ids.ts";
+import type { NodeState } from "../domain/lifecycle.ts";
+import { isSchedulable } from "../domain/lifecycle.ts";
+import type { Amount, Claim, NodeCapacity } from "../domain/resources.ts";
+import { subtractAmounts } from "../domain/resources.ts";
+import type { ClusterView, NodeView } from "../domain/view.ts";
+
+/** A schedulable node that has something free. */
+export interface OpenNode {
+  readonly view: NodeView;
+  /** Its place among all nodes by id. */
+  readonly order: number;
+  /** What this pass has left of it. */
+  free: Amount;
+}
+
+/** Nodes with the same capacity, features and dedication. */
+export interface NodeClass {
+  readonly capacity: NodeCapacity;
+  readonly features: ReadonlySet<string>;
+  readonly dedicatedTo: VClusterId | undefined;
+  total: number;
+  /** Of the total, those that may be given work; busy ones count. */
+  ready: number;
+  /** Why the others may not: their state or `disabled`, with how many. */
+  readonly unavailable: Map<NodeState | "disabled", number>;
+  /** Without claims when the pass began, by order; those before `idleHead` have been taken. */
+  readonly idle: OpenNode[];
+  idleHead: number;
+  /** With shared claims and processors left: the fullest first, then by order. */
+  readonly shared: OpenNode[];
+  /** What the shared ones had left when the pass began. */
+  sharedAtStart: readonly Amount[];
+}
+
+export interface NodeIndex {
+  /** In the order of their first node. */
+  readonly classes: readonly NodeClass[];
+  /** Nodes that still have something free. */
+  openCount: number;
+  /** Grows with each node taken: what was found out at one version holds at that version. */
+  version: number;
+}
+
+/** Returns the index of the view's nodes, whatever the order in which the view lists them. */
+export function indexNodes(view: ClusterView): NodeIndex {
+  const classes = new Map<string, NodeClass>();
+  const nodes = inOrder(view.nodes);
+  let openCount = 0;
+  for (let order = 0; order < nodes.length; order++) {
+    const node = nodes[order];
+    assert(node, "a node is missing from the view");
+    const members = classOf(classes, node, view.dedicatedTo(node.id));
+    members.total++;
+    if (!isSchedulable(node.state) || node.isDisabled) {
+      const cause = node.isDisabled ? "disabled" : node.state;
+      members.unavailable.set(cause, (members.unavailable.get(cause) ?? 0) + 1);
+      continue;
+    }
+    members.ready++;
+    const list = openList(members, node);
+    if (!list) continue;
+    list.push({ view: node, order, free: node.free });
+    openCount++;
+  }
+  const all = [...classes.values()];
+  for (const members of all) startShared(members);
+  return { classes: all, openCount, version: 0 };
+}
+
+/** Returns how many nodes of the class have no claim. */
+export const idleCount = (members: NodeClass): number => members.idle.length - members.idleHead;
+
+/** Puts `claim` on a node of the class: an idle one must be the next of the idle ones. */
+export function takeNode(
+  index: NodeIndex,
+  members: NodeClass,
+  { node, claim }: { readonly node: OpenNode; readonly claim: Claim },
+): void {
+  if (members.idle[members.idleHead] === node) members.idleHead++;
+  else removeShared(members, node);
+  node.free = subtractAmounts(node.free, claim);
+  if (claim.isExclusive || node.free.cpus <= 0) index.openCount--;
+  else members.shared.splice(placeOf(members.shared, node), 0, node);
+  index.version++;
+}
+
+function inOrder(nodes: readonly NodeView[]): readonly NodeView[] {
+  for (let i = 1; i < nodes.length; i++) {
+    const before = nodes[i - 1];
+    const node = nodes[i];
+    if (before && node && before.id > node.id) return nodes.toSorted((a, b) => compareText(a.id, b.id));
+  }
+  return nodes;
+}
+
+function classOf(classes: Map<string, NodeClass>, node: NodeView, dedicatedTo: VClusterId | undefined): NodeClass {
+  const { cpus, memoryBytes, gpuMilli, gpuType, features } = node.capacity;
+  const key = `${cpus} ${memoryBytes} ${gpuMilli} ${gpuType}\n${features.join("\n")}\n\n${dedicatedTo ?? ""}`;
+  const known = classes.get(key);
+  if (known) return known;
+  const members: NodeClass = {
+    capacity: node.capacity,
+    features: new Set(features),
+    dedicatedTo,
+    total: 0,
+    ready: 0,
+    unavailable: new Map(),
+    idle: [],
+    idleHead: 0,
+    shared: [],
+    sharedAtStart: [],
+  };
+  classes.set(key, members);
+  return members;
+}
+
+function openList(members: NodeClass, node: NodeView): OpenNode[] | undefined {
+  if (node.claimCount === 0) return members.idle;
+  return node.hasExclusiveClaim || node.free.cpus <= 0 ? undefined : members.shared;
+}
+
+function startShared(members: NodeClass): void {
+  members.shared.sort(compareShared);
+  members.sharedAtStart = members.shared.map((node) => node.free);
+}
+
+const compareShared = (a: OpenNode, b: OpenNode): number =>
+  compareNumber(a.free.cpus, b.free.cpus) || compareNumber(a.order, b.order);
+
+function removeShared(members: NodeClass, node: OpenNode): void {
+  const at = placeOf(members.shared, node);
+  assert(members.shared[at] === node, `node ${node.view.id} is not open`);
+  members.shared.splice(at, 1);
+}
+
+/** Returns the place at which the node stands or would stand among the shared ones. */
+function placeOf(shared: readonly OpenNode[], node: OpenNode): number {
+  let low = 0;
+  let high = shared.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const other = shared[middle];
+    assert(other, "the search left the list");
+    if (compareShared(other, node) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
