@@ -93,6 +93,8 @@ export interface Part {
   readonly signal?: number;
   readonly cause?: EndCause;
   readonly detail?: string;
+  /** On a lost node: when work that must not run twice has surely ended by itself. */
+  readonly isolatedUntil?: Millis;
 }
 
 /** A dependency as the state machine follows it. */

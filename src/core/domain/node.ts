@@ -4,10 +4,16 @@ import type { NodeId } from "./ids.ts";
 import type { NodeState } from "./lifecycle.ts";
 import type { NodeCapacity } from "./resources.ts";
 
+export type NodeHealth = "ready" | "degraded" | "down";
+
+/** The replicated record. */
 export interface Node {
   readonly id: NodeId;
   readonly version: LogIndex;
+  /** Follows from health, isDisabled, drainReason and the claims: see `nodeStateOf`. */
   readonly state: NodeState;
+  /** What the heartbeats say. */
+  readonly health: NodeHealth;
   /** Why it is in this state; may be empty. */
   readonly reason: string;
   readonly capacity: NodeCapacity;
@@ -21,6 +27,15 @@ export interface Node {
   readonly stateSince: Millis;
   /** Taken out by an operator until enabled; heartbeats do not undo it. */
   readonly isDisabled: boolean;
+  /** Set from drain to undrain, also while the node is away. */
+  readonly drainReason?: string;
   /** What the agent found wrong with its node. */
   readonly issues: readonly string[];
+}
+
+/** Returns the state that follows from the facts about a node with `claimCount` claims on it. */
+export function nodeStateOf(node: Pick<Node, "health" | "isDisabled" | "drainReason">, claimCount: number): NodeState {
+  if (node.isDisabled || node.health === "down") return "down";
+  if (node.drainReason !== undefined) return claimCount > 0 ? "draining" : "drained";
+  return node.health;
 }

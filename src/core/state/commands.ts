@@ -74,8 +74,8 @@ export type CommandBody =
     }
   | { readonly kind: "drain-node"; readonly node: NodeId; readonly reason: string }
   | { readonly kind: "undrain-node"; readonly node: NodeId }
-  | { readonly kind: "disable-node"; readonly node: NodeId; readonly reason: string; readonly isolatedUntil: Millis }
-  | { readonly kind: "enable-node"; readonly node: NodeId; readonly isAlive: boolean }
+  | { readonly kind: "disable-node"; readonly node: NodeId; readonly reason: string }
+  | { readonly kind: "enable-node"; readonly node: NodeId }
   | {
       readonly kind: "create-tenant";
       readonly tenant: TenantId;

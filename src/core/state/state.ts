@@ -57,9 +57,9 @@ export interface Tables {
 
 /** What the claims on one node add up to. */
 export interface NodeLoad {
-  readonly claims: ReadonlyMap<AllocationId, Claim>;
-  readonly used: Amount;
-  readonly exclusiveCount: number;
+  readonly claims: Map<AllocationId, Claim>;
+  used: Amount;
+  exclusiveCount: number;
 }
 
 /** Per tenant, the counts that quotas are checked against. */
@@ -86,8 +86,8 @@ export interface Indexes {
   readonly tasks: Map<TaskGroupId, Map<number, AllocationId>>;
   /** Holder of a mutex name. */
   readonly mutexHolders: Map<string, AllocationId | TaskGroupId>;
-  /** Those that wait for a mutex name, in order of arrival. */
-  readonly mutexWaiters: Map<string, Set<AllocationId | TaskGroupId>>;
+  /** Those that wait for a mutex name, by short id. */
+  readonly mutexWaiters: Map<string, OrderedMap<AllocationId | TaskGroupId>>;
   /** Nodes that only one vCluster may use. */
   readonly dedicated: Map<NodeId, VClusterId>;
 }

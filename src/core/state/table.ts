@@ -50,6 +50,11 @@ export class Table<K extends string, R> {
     return this.#records.values();
   }
 
+  /** Walks ids and live records, in no meaningful order. */
+  entries(): IterableIterator<[K, R]> {
+    return this.#records.entries();
+  }
+
   put(id: K, record: R): void {
     this.#records.set(id, record);
     this.#changes.set(id, { record, isLive: true });

@@ -1,0 +1,188 @@
+/**
+ * From what a caller wrote to a complete spec: directives are merged under explicit
+ * fields, defaults are filled in, and whatever makes no sense is refused with the field's
+ * name. Pure, so every face and the CLI's dry run give the same answer.
+ */
+import { millis } from "../../base/brand.ts";
+import type { Result } from "../../base/result.ts";
+import { ok } from "../../base/result.ts";
+import type { AllocationSpec, DependencyCondition, DependencySpec, Program } from "./allocation.ts";
+import type { AllocationRequest } from "./allocation-request.ts";
+import type { Fault } from "./errors.ts";
+import { refuse } from "./errors.ts";
+import { tenantId, vclusterId } from "./ids.ts";
+import { LIMITS } from "./limits.ts";
+import { checkProgram } from "./program.ts";
+import { completeResources } from "./resource-request.ts";
+import type { ResourceRequest } from "./resources.ts";
+import { DEFAULT_VCLUSTER } from "./tenant.ts";
+
+const HOUR_MS = 3_600_000;
+const DEFAULT_CLASS = 5;
+const CONDITIONS: Readonly<Record<string, DependencyCondition>> = {
+  success: "success",
+  afterok: "success",
+  after: "any",
+  failure: "failure",
+  afternotok: "failure",
+  any: "any",
+  afterany: "any",
+  corresponding: "corresponding",
+  aftercorr: "corresponding",
+  mutex: "mutex",
+  singleton: "mutex",
+};
+
+/** Puts explicit fields over the directives of the script; maps are joined. */
+export function mergeRequests(directives: AllocationRequest, explicit: AllocationRequest): AllocationRequest {
+  const given = Object.fromEntries(Object.entries(explicit).filter(([, value]) => value !== undefined));
+  return {
+    ...directives,
+    ...given,
+    tags: { ...directives.tags, ...explicit.tags },
+    env: { ...directives.env, ...explicit.env },
+    perNode: { ...directives.perNode, ...explicit.perNode },
+  };
+}
+
+/** Returns the complete spec, or the fault that names the first field that is wrong. */
+export function completeSpec(request: AllocationRequest): Result<AllocationSpec, Fault> {
+  const program = checkProgram(request);
+  if (!program.ok) return program;
+  const resources = completeResources(request);
+  if (!resources.ok) return resources;
+  if (!request.tenant) return refuse("INVALID_BODY", "tenant is missing", "name the tenant that the work belongs to");
+  const checked = checkFields(request);
+  if (!checked.ok) return checked;
+  const dependsOn = completeDependencies(request);
+  if (!dependsOn.ok) return dependsOn;
+  return ok(assemble(request, { program: program.value, resources: resources.value, dependsOn: dependsOn.value }));
+}
+
+interface Parts {
+  readonly program: Program;
+  readonly resources: ResourceRequest;
+  readonly dependsOn: readonly DependencySpec[];
+}
+
+function assemble(request: AllocationRequest, parts: Parts): AllocationSpec {
+  const lifecycle = oneOf(request.lifecycle, ["bounded", "unbounded", "reactive"]) ?? "bounded";
+  const isService = lifecycle !== "bounded";
+  const isSensitive = request.isSensitive ?? false;
+  const requeuePolicy = oneOf(request.requeuePolicy, ["never", "on_node_failure", "always"]);
+  return {
+    name: request.name || defaultName(parts.program),
+    tenant: tenantId(request.tenant ?? ""),
+    project: request.project ?? "",
+    vcluster: request.vcluster ? vclusterId(request.vcluster) : DEFAULT_VCLUSTER,
+    tags: request.tags ?? {},
+    program: parts.program,
+    env: request.env ?? {},
+    workdir: request.workdir ?? "",
+    stdoutPath: request.stdoutPath ?? "",
+    stderrPath: request.stderrPath ?? "",
+    runOn: oneOf(request.runOn, ["first", "every"]) ?? (parts.program.kind === "script" ? "first" : "every"),
+    resources: parts.resources,
+    lifecycle,
+    ...(lifecycle === "reactive" && {
+      reactive: {
+        nodesMin: request.reactive?.nodesMin ?? 1,
+        nodesMax: request.reactive?.nodesMax ?? 1,
+        metric: request.reactive?.metric ?? "",
+        target: request.reactive?.target ?? "",
+      },
+    }),
+    walltimeMs: millis(isService ? 0 : (request.walltimeMs ?? HOUR_MS)),
+    preemptionClass: request.preemptionClass ?? DEFAULT_CLASS,
+    requeuePolicy: requeuePolicy ?? (isService ? "always" : "on_node_failure"),
+    requeueMax: request.requeueMax ?? LIMITS.requeueDefault,
+    isolation: oneOf(request.isolation, ["rerun", "stop"]) ?? (isSensitive ? "stop" : "rerun"),
+    gracePeriodMs: millis(request.gracePeriodMs ?? 30_000),
+    isSensitive,
+    dependsOn: parts.dependsOn,
+    ...(request.extra && Object.keys(request.extra).length > 0 && { extra: request.extra }),
+  };
+}
+
+/** A command line is known by its first word, a script by what its submitter named it. */
+function defaultName(program: Program): string {
+  const word = program.kind === "argv" ? program.argv[0] : program.kind === "entrypoint" ? program.command : "script";
+  return word?.trim().split(/\s+/)[0]?.split("/").at(-1)?.slice(0, 64) || "work";
+}
+
+function oneOf<T extends string>(text: string | undefined, allowed: readonly T[]): T | undefined {
+  return allowed.find((value) => value === text);
+}
+
+function checkFields(request: AllocationRequest): Result<void, Fault> {
+  const choices: readonly [string, string | undefined, readonly string[]][] = [
+    ["lifecycle", request.lifecycle, ["bounded", "unbounded", "reactive"]],
+    ["requeue_policy", request.requeuePolicy, ["never", "on_node_failure", "always"]],
+    ["isolation", request.isolation, ["rerun", "stop"]],
+    ["run_on", request.runOn, ["first", "every"]],
+  ];
+  for (const [field, value, allowed] of choices) {
+    if (value !== undefined && value !== "" && !allowed.includes(value)) {
+      return refuse("INVALID_SPEC", `${field} is ${JSON.stringify(value)}`, `give one of: ${allowed.join(", ")}`);
+    }
+  }
+  if (request.lifecycle === "reactive") {
+    return refuse("NOT_SUPPORTED", "autoscaled services are not active in this build");
+  }
+  const { preemptionClass, requeueMax, walltimeMs, gracePeriodMs } = request;
+  const ranges: readonly [string, number | undefined, number, number][] = [
+    ["preemption_class", preemptionClass, 0, LIMITS.preemptionClassMax],
+    ["max_requeue", requeueMax, 0, LIMITS.requeueMax],
+    ["walltime", walltimeMs, 1, Number.MAX_SAFE_INTEGER],
+    ["grace_period", gracePeriodMs, 0, 24 * HOUR_MS],
+  ];
+  for (const [field, value, least, most] of ranges) {
+    if (value !== undefined && !(Number.isFinite(value) && value >= least && value <= most)) {
+      return refuse("INVALID_SPEC", `${field} is ${value} and must be from ${least} to ${most}`);
+    }
+  }
+  return checkTexts(request);
+}
+
+function checkTexts(request: AllocationRequest): Result<void, Fault> {
+  const texts: Readonly<Record<string, string | undefined>> = {
+    name: request.name,
+    tenant: request.tenant,
+    project: request.project,
+    vcluster: request.vcluster,
+    workdir: request.workdir,
+    stdout_path: request.stdoutPath,
+    stderr_path: request.stderrPath,
+    gpu_type: request.gpuType,
+  };
+  for (const [field, text] of Object.entries(texts)) {
+    if (text !== undefined && text.length > LIMITS.textMax) return refuse("TOO_LARGE", `${field} is too long`);
+    if (text !== undefined && /[\0\r\n]/.test(text)) {
+      return refuse("INVALID_SPEC", `${field} has a line break or NUL character`);
+    }
+  }
+  if (request.workdir && !request.workdir.startsWith("/")) {
+    return refuse("INVALID_SPEC", `workdir is ${request.workdir} and must be an absolute path`);
+  }
+  const env = Object.entries(request.env ?? {});
+  if (env.length > LIMITS.environmentVariablesMax) return refuse("TOO_LARGE", `env has ${env.length} variables`);
+  const bad = env.find(([name, value]) => name === "" || /[=\0]/.test(name) || value.includes("\0"));
+  if (bad) return refuse("INVALID_SPEC", `env has a variable that no process can have: ${JSON.stringify(bad[0])}`);
+  return ok(undefined);
+}
+
+function completeDependencies(request: AllocationRequest): Result<readonly DependencySpec[], Fault> {
+  const given = request.dependsOn ?? [];
+  if (given.length > LIMITS.dependenciesMax) return refuse("TOO_LARGE", `it has ${given.length} dependencies`);
+  const dependsOn: DependencySpec[] = [];
+  for (const { ref, condition } of given) {
+    const known = condition === "" ? "success" : CONDITIONS[condition];
+    if (known === undefined) {
+      const next = "give one of: success, failure, any, corresponding, mutex";
+      return refuse("INVALID_SPEC", `the dependency condition is ${JSON.stringify(condition)}`, next);
+    }
+    if (ref === "") return refuse("INVALID_SPEC", "a dependency names nothing");
+    dependsOn.push({ ref, condition: known });
+  }
+  return ok(dependsOn);
+}

@@ -1,0 +1,141 @@
+/**
+ * How allocations end: stopping them, judging their parts, requeueing by policy.
+ * Nodes are released only when every reachable one has confirmed that its part is over.
+ */
+import type { Millis } from "../../base/brand.ts";
+import { millis } from "../../base/brand.ts";
+import type { Allocation, Part, StopReason } from "../domain/allocation.ts";
+import type { NodeId } from "../domain/ids.ts";
+import type { Applying } from "./applying.ts";
+import { changeAllocation } from "./applying.ts";
+
+/** Ends of a part that are the node's fault, not the work's. */
+const LOST: ReadonlySet<string> = new Set(["lost", "node_lost", "supervisor_lost", "isolated"]);
+
+const isLost = (part: Part): boolean => part.cause !== undefined && LOST.has(part.cause);
+const isOver = (part: Part): boolean => part.phase === "ended";
+const isSuccess = (part: Part): boolean => part.cause === "exited" && part.exitCode === 0 && !part.signal;
+
+/** A stop that the user or the clock asked for is not weakened by one that follows from a failure. */
+const WEIGHT: Readonly<Record<StopReason, number>> = {
+  head_ended: 0,
+  part_failed: 1,
+  node_failed: 2,
+  dependency: 3,
+  walltime: 3,
+  cancelled: 4,
+};
+
+/** Asks the nodes to end the work. Repeating it, or asking for a weaker reason, changes nothing. */
+export function stopAllocation(ctx: Applying, a: Allocation, reason: StopReason): Allocation {
+  if (a.stopping && WEIGHT[a.stopping.reason] >= WEIGHT[reason]) return a;
+  return changeAllocation(ctx, a, { stopping: { reason, at: ctx.at, by: ctx.by } });
+}
+
+/** Replaces the parts and does what follows: others are stopped, or the allocation ends. */
+export function changeParts(ctx: Applying, before: Allocation, parts: readonly Part[]): void {
+  const a = changeAllocation(ctx, before, { parts });
+  if (parts.every(isOver)) {
+    conclude(ctx, a);
+  } else if (parts.some((p) => isOver(p) && isLost(p))) {
+    stopAllocation(ctx, a, "node_failed");
+  } else if (a.spec.runOn === "first" && parts[0] && isOver(parts[0])) {
+    stopAllocation(ctx, a, "head_ended");
+  } else if (parts.some((p) => isOver(p) && !isSuccess(p))) {
+    stopAllocation(ctx, a, "part_failed");
+  }
+}
+
+/** Counts the parts on a node as over: the servers gave it up. */
+export function loseNode(ctx: Applying, a: Allocation, node: NodeId, isolatedUntil: Millis): void {
+  const isolation = a.spec.isolation === "stop" ? { isolatedUntil } : {};
+  const parts = a.parts.map(
+    (part): Part =>
+      part.claim.nodeId === node && !isOver(part)
+        ? { ...part, phase: "ended", cause: "node_lost", detail: `node ${node} was lost`, ...isolation }
+        : part,
+  );
+  changeParts(ctx, a, parts);
+}
+
+/** Ends an allocation whose parts are all over. */
+function conclude(ctx: Applying, a: Allocation): void {
+  const ran = a.spec.runOn === "first" ? a.parts.slice(0, 1) : a.parts;
+  const culprit = ran.find((p) => !isSuccess(p) && p.cause !== "stopped") ?? ran.find((p) => !isSuccess(p)) ?? ran[0];
+  const status = { exitCode: culprit?.exitCode, signal: culprit?.signal || undefined };
+  const end = { endedAt: ctx.at, ...status };
+  switch (a.stopping?.reason) {
+    case "cancelled":
+    case "dependency":
+      changeAllocation(ctx, a, { ...end, state: "cancelled", message: `cancelled by ${a.stopping.by}` });
+      return;
+    case "walltime":
+      changeAllocation(ctx, a, { ...end, state: "failed", message: `walltime of ${a.walltimeMs / 1000} s exceeded` });
+      return;
+    default:
+      judgeEnd(ctx, a, ran, culprit);
+  }
+}
+
+function judgeEnd(ctx: Applying, a: Allocation, ran: readonly Part[], culprit: Part | undefined): void {
+  const lost = a.parts.find(isLost);
+  const { requeuePolicy } = a.spec;
+  const status = { exitCode: culprit?.exitCode, signal: culprit?.signal || undefined };
+  if (lost) {
+    requeue(ctx, a, requeuePolicy !== "never", explainEnd(lost), status);
+  } else if (ran.every(isSuccess) && !(a.spec.lifecycle !== "bounded" && requeuePolicy === "always")) {
+    changeAllocation(ctx, a, { state: "completed", endedAt: ctx.at, exitCode: 0, message: "" });
+  } else {
+    requeue(ctx, a, requeuePolicy === "always", culprit ? explainEnd(culprit) : "it ended", status);
+  }
+}
+
+/** Returns how a part ended, for people. */
+function explainEnd(part: Part): string {
+  const where = `on ${part.claim.nodeId}`;
+  switch (part.cause) {
+    case "out_of_memory":
+      return `out of memory ${where}: it may use ${Math.round(part.claim.memoryBytes / 1_048_576)} MiB there`;
+    case "exited":
+      return part.signal
+        ? `killed by signal ${part.signal} ${where}`
+        : `exit code ${part.exitCode ?? "unknown"} ${where}`;
+    default:
+      return part.detail || `${part.cause ?? "ended"} ${where}`;
+  }
+}
+
+/** Delay before a service that ended is started again: 1 s, doubled each time, at most 60 s. */
+const restartDelayMs = (requeueCount: number): number => Math.min(60_000, 1000 << Math.min(6, requeueCount));
+
+/**
+ * Puts an allocation back into the queue, or fails it when its policy or cap forbids.
+ * The submit time stays. Work that must not run twice waits until the lost node has
+ * surely ended it.
+ */
+function requeue(
+  ctx: Applying,
+  a: Allocation,
+  isAllowed: boolean,
+  why: string,
+  status: { readonly exitCode: number | undefined; readonly signal: number | undefined },
+): void {
+  if (!isAllowed || a.requeueCount >= a.spec.requeueMax) {
+    const cap = isAllowed ? `; requeued ${a.requeueCount} times, the limit` : "";
+    changeAllocation(ctx, a, { state: "failed", endedAt: ctx.at, ...status, message: `${why}${cap}` });
+    return;
+  }
+  const isolatedUntil = Math.max(0, ...a.parts.map((p) => p.isolatedUntil ?? 0));
+  const restartAt = a.parts.some(isLost) ? 0 : ctx.at + restartDelayMs(a.requeueCount);
+  const notBefore = Math.max(isolatedUntil, restartAt);
+  changeAllocation(ctx, a, {
+    state: "pending",
+    message: `requeued: ${why}`,
+    attempt: a.attempt + 1,
+    requeueCount: a.requeueCount + 1,
+    parts: [],
+    stopping: undefined,
+    startedAt: undefined,
+    notBefore: notBefore > 0 ? millis(notBefore) : undefined,
+  });
+}

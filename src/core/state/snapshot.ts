@@ -1,0 +1,56 @@
+/**
+ * The state as rows and back: what the mirror on disk holds and what a snapshot carries.
+ * Rows come in any order; the indexes are rebuilt in an order that does not depend on it.
+ */
+import { compareNumber } from "../../base/compare.ts";
+import type { Result } from "../../base/result.ts";
+import { err, ok } from "../../base/result.ts";
+import { isTerminal } from "../domain/lifecycle.ts";
+import { indexAllocation, indexTaskGroup } from "./index-allocation.ts";
+import type { State, Tables } from "./state.ts";
+import { emptyState } from "./state.ts";
+import type { Row } from "./table.ts";
+import { indexVCluster } from "./tenants.ts";
+
+/** Walks every live record of the state as a row. */
+export function* encodeSnapshot(state: State): IterableIterator<Row> {
+  for (const table of Object.values(state.tables)) yield* table.rows();
+}
+
+/** Returns the state that the live rows describe, or a sentence saying what is wrong with them. */
+export function decodeSnapshot(rows: Iterable<Row>): Result<State, string> {
+  const state = emptyState();
+  for (const { table, id, text, isLive } of rows) {
+    if (!isLive || text === undefined) continue;
+    if (!isTableName(state.tables, table)) return err(`unknown table ${table}`);
+    restore(state.tables, table, { id, text });
+  }
+  rebuildIndexes(state);
+  return ok(state);
+}
+
+/** Returns the rows that changed since the last call, over all tables. */
+export function takeChanges(state: State): readonly Row[] {
+  return Object.values(state.tables).flatMap((table) => table.takeChanges());
+}
+
+function isTableName(tables: Tables, name: string): name is keyof Tables {
+  return Object.hasOwn(tables, name);
+}
+
+function restore(tables: Tables, name: keyof Tables, row: { readonly id: string; readonly text: string }): void {
+  const table: { restore(id: string, text: string): unknown } = tables[name];
+  table.restore(row.id, row.text);
+}
+
+/** Puts every record into the indexes, in the order in which the log did. */
+function rebuildIndexes(state: State): void {
+  const { tables } = state;
+  for (const vcluster of tables.vclusters.values()) indexVCluster(state, vcluster);
+  for (const group of tables.taskGroups.values()) indexTaskGroup(state, group);
+  const open = [...tables.allocations.values()].filter((a) => !isTerminal(a.state));
+  const ended = [...tables.allocations.values()].filter((a) => isTerminal(a.state));
+  open.sort((a, b) => compareNumber(a.shortId, b.shortId));
+  ended.sort((a, b) => compareNumber(a.version, b.version) || compareNumber(a.shortId, b.shortId));
+  for (const a of [...open, ...ended]) indexAllocation(state, a);
+}

@@ -1,0 +1,135 @@
+/** The pictures of the state that others work from: the scheduler's view, a node's desired set. */
+import { present } from "../../base/assert.ts";
+import { compareNumber, compareText } from "../../base/compare.ts";
+import type { Allocation, Part } from "../domain/allocation.ts";
+import { nodesOf } from "../domain/allocation.ts";
+import type { Assignment, AssignmentAction, Work } from "../domain/assignment.ts";
+import type { NodeId } from "../domain/ids.ts";
+import type { Node } from "../domain/node.ts";
+import { NOTHING, subtractAmounts } from "../domain/resources.ts";
+import type { ClusterView, NodeView, PendingView, RunningView } from "../domain/view.ts";
+import { tenantLoadOf } from "./index-allocation.ts";
+import type { State } from "./state.ts";
+
+/** Returns the scheduler's view. Valid until the next command is applied. */
+export function viewOf(state: State): ClusterView {
+  const { tables, indexes } = state;
+  const nodes = [...tables.nodes.values()].sort((a, b) => compareText(a.id, b.id)).map((n) => nodeView(state, n));
+  return {
+    *pending() {
+      for (let i = indexes.queue.length - 1; i >= 0; i--) {
+        for (const id of indexes.queue[i]?.values() ?? []) yield pendingView(recordOf(state, id));
+      }
+    },
+    pendingCount: indexes.queue.reduce((sum, queue) => sum + queue.size, 0),
+    *running() {
+      for (const id of indexes.active) yield runningView(recordOf(state, id));
+    },
+    nodes,
+    tenant(id) {
+      const tenant = tables.tenants.get(id);
+      return tenant && { id, quota: tenant.quota, nodesHeld: tenantLoadOf(state, id).nodesHeld };
+    },
+    vcluster: (id) => tables.vclusters.get(id),
+    dedicatedTo: (node) => indexes.dedicated.get(node),
+  };
+}
+
+/** Returns everything that should be on a node, in order of submission. */
+export function assignmentsOf(state: State, node: NodeId): readonly Assignment[] {
+  const claims = state.indexes.nodeLoad.get(node)?.claims;
+  if (!claims) return [];
+  const work = [...claims.keys()].map((id) => recordOf(state, id));
+  work.sort((a, b) => compareNumber(a.shortId, b.shortId));
+  return work.flatMap((a) => assignmentOf(state, a, node) ?? []);
+}
+
+function assignmentOf(state: State, a: Allocation, node: NodeId): Assignment | undefined {
+  const rank = a.parts.findIndex((p) => p.claim.nodeId === node);
+  const part = a.parts[rank];
+  if (!part || part.phase === "ended") return undefined;
+  return {
+    allocation: a.id,
+    attempt: a.attempt,
+    action: actionOf(a),
+    walltimeMs: a.walltimeMs,
+    work: workOf(state, a, part, rank),
+  };
+}
+
+/** All nodes of an allocation start together: each prepares its part, and runs it when all are ready. */
+function actionOf(a: Allocation): AssignmentAction {
+  if (a.stopping) return { kind: "stop", reason: a.stopping.reason };
+  const isReady = a.parts.length === 1 || a.parts.every((p) => p.phase !== "assigned");
+  return { kind: isReady ? "run" : "prepare" };
+}
+
+function workOf(state: State, a: Allocation, part: Part, rank: number): Work {
+  const group = a.task && state.tables.taskGroups.get(a.task.group);
+  const first = group?.ranges[0];
+  const last = group?.ranges.at(-1);
+  return {
+    shortId: a.shortId,
+    user: a.user,
+    spec: a.spec,
+    claim: part.claim,
+    nodeIds: nodesOf(a),
+    runsHere: a.spec.runOn === "every" || rank === 0,
+    requeueCount: a.requeueCount,
+    ...(a.task &&
+      group &&
+      first &&
+      last && {
+        task: { ...a.task, range: { start: first.start, end: last.end, step: first.step }, count: group.total },
+      }),
+    ...(a.dag && { dag: a.dag }),
+  };
+}
+
+const recordOf = (state: State, id: Allocation["id"]): Allocation =>
+  present(state.tables.allocations.get(id), `no record of ${id}`);
+
+function pendingView(a: Allocation): PendingView {
+  return {
+    id: a.id,
+    shortId: a.shortId,
+    version: a.version,
+    tenant: a.spec.tenant,
+    user: a.user,
+    vcluster: a.spec.vcluster,
+    request: a.spec.resources,
+    preemptionClass: a.spec.preemptionClass,
+    walltimeMs: a.walltimeMs,
+    submittedAt: a.submittedAt,
+    isSensitive: a.spec.isSensitive,
+    ...(a.notBefore !== undefined && { notBefore: a.notBefore }),
+  };
+}
+
+function runningView(a: Allocation): RunningView {
+  return {
+    id: a.id,
+    tenant: a.spec.tenant,
+    user: a.user,
+    vcluster: a.spec.vcluster,
+    claims: a.parts.map((p) => p.claim),
+    preemptionClass: a.spec.preemptionClass,
+    walltimeMs: a.walltimeMs,
+    ...(a.startedAt !== undefined && { startedAt: a.startedAt }),
+    isSensitive: a.spec.isSensitive,
+  };
+}
+
+function nodeView(state: State, node: Node): NodeView {
+  const load = state.indexes.nodeLoad.get(node.id);
+  return {
+    id: node.id,
+    version: node.version,
+    state: node.state,
+    isDisabled: node.isDisabled,
+    capacity: node.capacity,
+    free: subtractAmounts(node.capacity, load?.used ?? NOTHING),
+    claimCount: load?.claims.size ?? 0,
+    hasExclusiveClaim: (load?.exclusiveCount ?? 0) > 0,
+  };
+}
