@@ -3,48 +3,26 @@
  * `recover`. Real: io/runtime/process. Each implementation passes tests/contract/runtime.
  */
 import type { Millis } from "../base/brand.ts";
-import type { EndCause } from "../core/domain/allocation.ts";
 import type { Fence, Work } from "../core/domain/assignment.ts";
-import type { AllocationId } from "../core/domain/ids.ts";
+import type { RecoveredWorkload, WorkloadExit, WorkloadKey, WorkloadNote } from "../core/domain/workload.ts";
 import type { LogPiece, LogRequest } from "./agent-link.ts";
 
-/** Names one run of an allocation on this node. */
-export interface WorkloadKey {
-  readonly allocation: AllocationId;
-  readonly attempt: number;
-}
-
-/** How a workload ended. */
-export interface WorkloadExit {
-  readonly exitCode?: number;
-  readonly signal?: number;
-  readonly cause: EndCause;
-  readonly detail?: string;
-}
-
-/** A workload found on the node by a restarted agent. */
-export interface RecoveredWorkload {
-  readonly key: WorkloadKey;
-  readonly work: Work;
-  readonly fence: Fence;
-  readonly state: "prepared" | "running" | "ended";
-  readonly startedAt?: Millis;
-  readonly exit?: WorkloadExit;
-}
-
 export interface RuntimeListener {
+  /** Called once for each workload that was started, also when its supervisor vanished. */
   onExited(key: WorkloadKey, exit: WorkloadExit): void;
 }
 
 export interface Runtime {
   /** What is not guaranteed on this node, one sentence each (no cgroup v2, not root…). */
   readonly limitations: readonly string[];
-  /** Lists what earlier runs of the agent left, and follows what is still alive. */
+  /** Lists what earlier runs of the agent left, and follows what is still alive. Kills what nobody knows. */
   recover(listener: RuntimeListener): Promise<readonly RecoveredWorkload[]>;
   /** Stages files and limits. Throws LatticeError with the reason it cannot run here. */
   prepare(key: WorkloadKey, work: Work, fence: Fence): Promise<void>;
   /** Starts the process of a prepared workload; returns when it has started. */
   start(key: WorkloadKey, listener: RuntimeListener): Promise<Millis>;
+  /** Keeps with the workload what a restarted agent must know of it. */
+  note(key: WorkloadKey, note: WorkloadNote): Promise<void>;
   /** Sends SIGTERM to everything the workload started. */
   terminate(key: WorkloadKey): Promise<void>;
   /** Kills everything the workload started; returns when nothing of it is alive. */
