@@ -84,7 +84,7 @@ export const compat = z.strictObject({
   set_slurm_env: key(z.boolean().default(true), "Give work SLURM_* variables besides LATTICE_*."),
   partition_mapping: key(
     z.record(z.string(), z.string().min(1)).default({}),
-    "vCluster that stands for each Slurm partition.",
+    "The vCluster that stands for each Slurm partition.",
     { example: '{ gpu: "ml-training" }' },
   ),
   qos_mapping: key(

@@ -1,0 +1,67 @@
+/**
+ * Writes every generated file: src/gen from proto (by buf), docs/reference and
+ * config/production.yaml from the tables in src. With --check it writes nothing, names
+ * what is stale and leaves with 1.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { renderAccessReference, renderErrorReference, renderReasonReference } from "./reference/catalogues.ts";
+import { renderConfigReference, renderProductionYaml } from "./reference/config.ts";
+
+const ROOT = join(import.meta.dir, "..");
+
+/** Every generated file besides src/gen: its path and what makes it. */
+export const GENERATED: Readonly<Record<string, () => string>> = {
+  "config/production.yaml": renderProductionYaml,
+  "docs/reference/access.md": renderAccessReference,
+  "docs/reference/config.md": renderConfigReference,
+  "docs/reference/errors.md": renderErrorReference,
+  "docs/reference/reasons.md": renderReasonReference,
+};
+
+/** Returns the paths of generated files that differ from a fresh generation. */
+export function staleFiles(): string[] {
+  const references = Object.entries(GENERATED).flatMap(([path, make]) => (textOf(path) === make() ? [] : [path]));
+  return [...references, ...staleContract()];
+}
+
+/** Generates src/gen into `folder` below it and returns nothing; throws with buf's words. */
+function generateContract(out: string): void {
+  const path = `${join(ROOT, "node_modules/.bin")}${delimiter}${process.env.PATH ?? ""}`;
+  const buf = Bun.spawnSync([join(ROOT, "node_modules/.bin/buf"), "generate", "--output", out], {
+    cwd: ROOT,
+    env: { ...process.env, PATH: path },
+  });
+  if (buf.exitCode !== 0) throw new Error(`buf generate: ${buf.stderr.toString()}`);
+}
+
+function staleContract(): string[] {
+  const out = mkdtempSync(join(tmpdir(), "lattice-generate-"));
+  try {
+    generateContract(out);
+    const list = (folder: string) => [...new Bun.Glob("src/gen/**/*.ts").scanSync(folder)];
+    const paths = new Set([...list(out), ...list(ROOT)]);
+    return [...paths].filter((p) => textOf(p) !== textOf(p, out));
+  } finally {
+    rmSync(out, { recursive: true });
+  }
+}
+
+function textOf(path: string, root = ROOT): string | undefined {
+  try {
+    return readFileSync(join(root, path), "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+if (import.meta.main) {
+  if (process.argv.includes("--check")) {
+    const stale = staleFiles();
+    for (const path of stale) console.error(`${path} is stale: bun run generate`);
+    process.exit(stale.length === 0 ? 0 : 1);
+  }
+  generateContract(ROOT);
+  for (const [path, make] of Object.entries(GENERATED)) writeFileSync(join(ROOT, path), make());
+}

@@ -1,0 +1,197 @@
+/**
+ * Shows what the loader makes of a file, the environment and flags: later sources win,
+ * everything wrong is said at once with its place, and secrets do not print. Files are
+ * texts in a table; nothing is read from disk.
+ */
+import { expect, test } from "bun:test";
+import { inspect } from "node:util";
+import { renderConfigCheck } from "../../../src/config/check.ts";
+import { type ConfigReading, DEFAULT_CONFIG_PATH, readConfig } from "../../../src/config/load.ts";
+import type { ConfigFiles } from "../../../src/config/reachable.ts";
+
+const BASE = "quorum: {}\napi: {}\nstorage: {}\ntelemetry: {}\n";
+
+function filesOf(texts: Readonly<Record<string, string>>): ConfigFiles {
+  return {
+    readText: (path) => texts[path] ?? "",
+    obstacle: (path, reach) => (reach === "folder" || path in texts ? undefined : `${path} does not exist`),
+  };
+}
+
+const read = (text: string, env: Readonly<Record<string, string>> = {}, more: Readonly<Record<string, string>> = {}) =>
+  readConfig({ path: "c.yaml", env, files: filesOf({ "c.yaml": text, ...more }) });
+
+const configOf = (reading: ConfigReading) => {
+  expect(reading.problems).toEqual([]);
+  return reading.config;
+};
+
+test("no file anywhere gives the defaults of an open server on loopback", () => {
+  const reading = readConfig({ env: {}, files: filesOf({}) });
+  const config = configOf(reading);
+  expect(reading.file).toBeUndefined();
+  expect(config?.api.auth).toEqual({ kind: "open" });
+  expect(config?.api.restAddress).toEqual({ host: "127.0.0.1", port: 8080 });
+  expect(config?.api.grpcAddress).toEqual({ host: "127.0.0.1", port: 50_051 });
+  expect(Number(config?.nodeAgent.heartbeatTimeoutMs)).toBe(30_000);
+  expect(reading.warnings.join()).toContain("no authentication is configured");
+});
+
+test("a file that --config names must exist", () => {
+  const reading = readConfig({ path: "gone.yaml", env: {}, files: filesOf({}) });
+  expect(reading.problems).toEqual(["the configuration file gone.yaml does not exist"]);
+});
+
+test("a file at the default path is read without being named", () => {
+  const files = filesOf({ [DEFAULT_CONFIG_PATH]: BASE.replace("quorum: {}", "quorum: {node_id: 7}") });
+  expect(configOf(readConfig({ env: {}, files }))?.quorum.nodeId).toBe(7);
+});
+
+test("an unknown key names file, line and nearest key", () => {
+  const text = "quorum:\n  node_id: 1\n  dat_dir: /x\napi: {}\nstorage: {}\ntelemetry: {}\nschedulling:\n  depth: 1\n";
+  expect(read(text).problems).toEqual([
+    "c.yaml:3: unknown key quorum.dat_dir; nearest: quorum.data_dir",
+    "c.yaml:7: unknown section or key schedulling; nearest: scheduling",
+  ]);
+});
+
+test("every problem of a file comes at once, each with its line", () => {
+  const text = [
+    "quorum:",
+    "  node_id: one",
+    "  peers:",
+    "    - id: 2",
+    "      address: nowhere",
+    "api:",
+    "  rest_address: 0.0.0.0:99999",
+    "  tls_cert: /none.pem",
+    "  oidc_client_id:",
+    "telemetry:",
+    "  default_mode: prd",
+    "scheduling:",
+    "  cycle_interval_seconds: 0",
+  ].join("\n");
+  expect(read(text).problems.toSorted()).toEqual(
+    [
+      'c.yaml: the section storage is required; "storage: {}" takes the defaults',
+      'c.yaml:2: quorum.node_id: must be a number, not "one"',
+      'c.yaml:5: quorum.peers.0.address: must be HOST:PORT, with a port from 0 to 65535, not "nowhere"',
+      'c.yaml:7: api.rest_address: must be HOST:PORT, with a port from 0 to 65535, not "0.0.0.0:99999"',
+      "c.yaml:8: api.tls_cert: /none.pem does not exist",
+      "c.yaml:9: api.oidc_client_id has no value; give one or remove the line",
+      'c.yaml:11: telemetry.default_mode: must be one of prod, debug, audit (nearest: prod), not "prd"',
+      "c.yaml:13: scheduling.cycle_interval_seconds: must be at least 1, not 0",
+    ].toSorted(),
+  );
+});
+
+test("a file that is not YAML, or not a table of sections, is refused with its line", () => {
+  expect(read("quorum:\n  a: [1\n").problems[0]).toStartWith("c.yaml:");
+  expect(read("quorum: {}\nquorum: {}\n").problems[0]).toStartWith("c.yaml:2:");
+  expect(read("- 1\n").problems[0]).toContain("must hold sections");
+});
+
+test("a section without keys under it takes the defaults", () => {
+  expect(configOf(read("quorum:\napi:\nstorage:\ntelemetry:\n"))?.quorum.nodeId).toBe(1);
+});
+
+test("the environment wins over the file and flags win over both", () => {
+  const file = BASE.replace("quorum: {}", "quorum: {node_id: 1, data_dir: /a}");
+  const env = { LATTICE_QUORUM_NODE_ID: "2", LATTICE_QUORUM_DATA_DIR: "/b", LATTICE_COMPAT_SET_SLURM_ENV: "false" };
+  const overrides = [{ path: ["quorum", "data_dir"], value: "/c", source: "--data-dir" }];
+  const config = configOf(readConfig({ path: "c.yaml", env, overrides, files: filesOf({ "c.yaml": file }) }));
+  expect(config?.quorum.nodeId).toBe(2);
+  expect(config?.quorum.dataDir).toBe("/c");
+  expect(config?.compat.isSlurmEnvSet).toBe(false);
+});
+
+test("a wrong value from the environment or a flag is said with the name of its source", () => {
+  const overrides = [{ path: ["log", "level"], value: "loud", source: "--log-level" }];
+  const env = { LATTICE_QUORUM_NODE_ID: "zero", LATTICE_QUORUM_NOD_ID: "1" };
+  const reading = readConfig({ path: "c.yaml", env, overrides, files: filesOf({ "c.yaml": BASE }) });
+  expect(reading.problems).toEqual([
+    'LATTICE_QUORUM_NODE_ID: quorum.node_id: must be a number, not "zero"',
+    '--log-level: log.level: must be one of debug, info, warn, error, not "loud"',
+  ]);
+  expect(reading.warnings).toEqual([
+    "the environment variable LATTICE_QUORUM_NOD_ID sets no key; nearest: LATTICE_QUORUM_NODE_ID",
+  ]);
+});
+
+test("lists and tables come from the environment as YAML", () => {
+  const reading = read(BASE, { LATTICE_COMPAT_PARTITION_MAPPING: "{gpu: ml}" });
+  expect(reading.values?.compat.partition_mapping).toEqual({ gpu: "ml" });
+});
+
+test("the secret comes from its variable, else its file, else the configuration", () => {
+  const text = BASE.replace("api: {}", "api: {oidc_hmac_secret: in-config}");
+  const secretOf = (env: Readonly<Record<string, string>>) => {
+    const auth = configOf(read(text, env, { "/s": "in-file\n" }))?.api.auth;
+    return auth?.kind === "hmac" ? auth.secret.reveal() : undefined;
+  };
+  expect(secretOf({})).toBe("in-config");
+  expect(secretOf({ LATTICE_OIDC_HMAC_SECRET_FILE: "/s" })).toBe("in-file");
+  expect(secretOf({ LATTICE_OIDC_HMAC_SECRET: "in-env", LATTICE_OIDC_HMAC_SECRET_FILE: "/s" })).toBe("in-env");
+  expect(secretOf({ LATTICE_API_OIDC_HMAC_SECRET: "by-section" })).toBe("by-section");
+});
+
+test("a secret never prints, also when it is wrong", () => {
+  const good = read(BASE, { LATTICE_OIDC_HMAC_SECRET: "hush-hush" });
+  const printed = [JSON.stringify(good.config), inspect(good.config, { depth: 9 }), renderConfigCheck(good).text];
+  expect(printed.join()).not.toContain("hush-hush");
+  const bad = read(BASE.replace("storage: {}", "storage: {vast_password: [hush-hush]}"));
+  expect(bad.problems).toHaveLength(1);
+  expect(bad.problems.join()).not.toContain("hush-hush");
+});
+
+test("with a secret the listeners bind every interface unless the file says otherwise", () => {
+  const env = { LATTICE_OIDC_HMAC_SECRET: "s" };
+  expect(configOf(read(BASE, env))?.api.restAddress.host).toBe("0.0.0.0");
+  const named = BASE.replace("api: {}", 'api: {rest_address: "[::1]:81"}');
+  expect(configOf(read(named, env))?.api.restAddress).toEqual({ host: "::1", port: 81 });
+});
+
+test("an open server obeys an explicit address and warns that others can reach it", () => {
+  const reading = read(BASE.replace("api: {}", "api: {grpc_address: 0.0.0.0:50051}"));
+  expect(configOf(reading)?.api.grpcAddress.host).toBe("0.0.0.0");
+  expect(reading.warnings.join()).toContain("0.0.0.0:50051, which others can reach");
+});
+
+test("what would be unsafe to pass over is refused: peers, TLS, an issuer without a secret, Vault", () => {
+  const text = [
+    "quorum: {peers: [{id: 2, address: 'b:9000'}]}",
+    "api: {tls_ca: /ca, oidc_issuer: 'https://idp'}",
+    "storage: {}",
+    "telemetry: {}",
+    "vault: {address: 'https://vault'}",
+  ].join("\n");
+  const reading = read(text, {}, { "/ca": "x" });
+  expect(reading.problems).toEqual([]);
+  expect(reading.refusals.map((r) => r.slice(0, r.indexOf(":")))).toEqual([
+    "quorum.peers",
+    "api.tls_ca",
+    "api.oidc_issuer",
+    "vault.address",
+  ]);
+  const check = renderConfigCheck(reading);
+  expect(check.isUsable).toBe(false);
+  expect(check.text).toContain("several servers are not active in this build");
+});
+
+test("keys of capabilities to come are accepted and listed", () => {
+  const reading = read(BASE.replace("storage: {}", "storage: {s3_endpoint: 'https://s3'}"));
+  expect(reading.inactive).toEqual([{ name: "storage.s3_endpoint", capability: "S3, shared storage and VAST" }]);
+  const check = renderConfigCheck(reading);
+  expect(check.isUsable).toBe(true);
+  expect(check.text).toContain("storage.s3_endpoint");
+});
+
+test("values that contradict each other are refused", () => {
+  const text = BASE.replace("quorum: {}", "quorum: {node_id: 2, election_timeout_ms: 150}");
+  const more = "network: {vni_pool_start: 9, vni_pool_end: 8}\nnode_agent: {heartbeat_interval_seconds: 30}\n";
+  expect(read(text + more).problems.map((p) => p.split(": ")[1])).toEqual([
+    "quorum.heartbeat_interval_ms",
+    "node_agent.heartbeat_timeout_seconds",
+    "network.vni_pool_end",
+  ]);
+});
