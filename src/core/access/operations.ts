@@ -27,9 +27,15 @@ export const ACCESS = {
   "allocation.logs": row("tenant", "tenant", "tenant", "tenant", "tenant"),
   "allocation.cancel": row("own", "none", "own", "tenant", "own"),
   "allocation.update": row("own", "none", "own", "tenant", "own"),
+  "allocation.launch": row("own", "none", "own", "tenant", "own"),
+  "allocation.attach": row("own", "none", "own", "tenant", "own"),
+  "allocation.checkpoint": row("own", "none", "own", "tenant", "own"),
+  "allocation.metrics": row("tenant", "tenant", "tenant", "tenant", "tenant"),
   "dag.read": row("tenant", "tenant", "tenant", "tenant", "tenant"),
   "dag.cancel": row("own", "none", "own", "tenant", "own"),
+  "session.read": row("tenant", "tenant", "tenant", "tenant", "tenant"),
   "session.create": row("own", "none", "own", "tenant", "own"),
+  "session.delete": row("own", "none", "own", "tenant", "own"),
   "node.read": row("all", "all", "all", "all", "all"),
   "node.drain": row("none", "none", "all", "all", "none"),
   "node.undrain": row("none", "none", "all", "none", "none"),
@@ -53,3 +59,16 @@ export type Operation = keyof typeof ACCESS;
 
 /** What a node's own credential is good for. */
 export const AGENT_OPERATIONS: readonly Operation[] = ["agent.connect", "node.read"];
+
+/** What reaches into every tenant for a caller whose token names none: looking and submitting, never administering. */
+export const TENANTLESS_OPERATIONS: readonly Operation[] = [
+  "allocation.submit",
+  "allocation.read",
+  "allocation.watch",
+  "allocation.logs",
+  "allocation.metrics",
+  "dag.read",
+  "session.read",
+  "service.read",
+  "usage.read",
+];
