@@ -3,30 +3,40 @@
  * decisions are pure code in core/raft; this port is dumb and may fail.
  */
 import type { LogIndex } from "../base/brand.ts";
+import type { LogShape } from "../core/raft/log.ts";
 import type { Entry, HardState } from "../core/raft/raft-types.ts";
 
 /** What a member finds when it starts. */
 export interface StoredLog {
   readonly hardState: HardState;
-  /** Everything up to here has been compacted away; 0 when nothing was. */
-  readonly compactedIndex: LogIndex;
-  readonly compactedTerm: number;
-  readonly lastIndex: LogIndex;
+  readonly shape: LogShape;
+}
+
+/** One write: all of it, or none of it. */
+export interface LogChange {
+  /** Undefined keeps the last one. */
+  readonly hardState: HardState | undefined;
+  /** Drop the log from this index on before appending; undefined keeps all. */
+  readonly truncateFrom: LogIndex | undefined;
+  /** Consecutive, following what is left. */
+  readonly entries: readonly Entry[];
 }
 
 export interface LogStore {
   readonly clusterId: string;
-  /** Reads what is stored. Throws LatticeError CORRUPT_LOG, with the reason, rather than guess. */
+  /** Returns what is stored, as verified when the store was opened and changed since. */
   load(): StoredLog;
-  /** Returns up to `countMax` entries from `from` on. Throws LatticeError CORRUPT_LOG for a damaged one. */
+  /**
+   * Returns up to `countMax` entries from `from` on; fewer only at the end of the log.
+   * Throws LatticeError CORRUPT_LOG for a damaged one.
+   */
   read(from: LogIndex, countMax: number): readonly Entry[];
-  /** Writes everything in one transaction and returns once it is on stable storage. */
-  persist(change: {
-    readonly hardState: HardState | undefined;
-    readonly truncateFrom: LogIndex | undefined;
-    readonly entries: readonly Entry[];
-  }): void;
-  /** Forgets entries up to and including `index`. */
+  /**
+   * Writes everything in one transaction and returns once it is on stable storage. Throws
+   * LatticeError INTERNAL when it cannot; after that the store takes no more writes.
+   */
+  persist(change: LogChange): void;
+  /** Forgets entries up to and including `index`, which must have been applied. */
   compact(index: LogIndex): void;
   close(): void;
 }

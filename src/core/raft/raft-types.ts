@@ -8,6 +8,7 @@ import type { LogIndex, Term } from "../../base/brand.ts";
 /** A member's number, from the configuration (quorum.node_id). */
 export type MemberId = number;
 
+/** What an entry is for: the log's own, a command of the state machine, a change of the members. */
 export type EntryKind = "noop" | "command" | "membership";
 
 /** One entry of the log. */
@@ -27,19 +28,25 @@ export interface HardState {
   readonly commit: LogIndex;
 }
 
+/** A member's part in its term. */
 export type Role = "follower" | "pre-candidate" | "candidate" | "leader" | "learner";
 
 /** What drives the core. */
 export type RaftInput =
+  /** The member has read its log and takes part; given once, first. */
+  | { readonly kind: "start" }
   | { readonly kind: "tick" }
   | { readonly kind: "propose"; readonly data: readonly Uint8Array[] }
   /** The `persist` effect with this number is on stable storage. */
   | { readonly kind: "persisted"; readonly ticket: number }
+  /** The state machine holds everything up to `index` durably. */
+  | { readonly kind: "compact"; readonly index: LogIndex }
   | { readonly kind: "receive"; readonly from: MemberId; readonly message: RaftMessage };
 
 /**
- * What the driver must do. Ordering is data: `after` names the persist ticket that must be
- * on stable storage before the effect is carried out (0: at once). Tickets grow by one.
+ * What the driver must do, in the order given. Durability is data: `after` names the
+ * persist ticket that must be on stable storage before the effect is carried out (0: at
+ * once). Tickets grow by one.
  */
 export type RaftEffect =
   | {
@@ -51,9 +58,11 @@ export type RaftEffect =
       readonly entries: readonly Entry[];
     }
   | { readonly kind: "send"; readonly after: number; readonly to: MemberId; readonly message: RaftMessage }
-  /** Entries to hand to the state machine, in order, each once. */
-  | { readonly kind: "commit"; readonly entries: readonly Entry[] }
-  /** A proposal was not taken; the caller asks the leader named. */
+  /** Everything up to `index` is committed: hand it to the state machine, in order, each once. */
+  | { readonly kind: "commit"; readonly index: LogIndex }
+  /** Forget the entries up to and including `index`. */
+  | { readonly kind: "compact"; readonly index: LogIndex }
+  /** The last `count` proposals were not taken; the caller asks the leader named. */
   | { readonly kind: "reject"; readonly count: number; readonly leader: MemberId | undefined }
   | { readonly kind: "role-changed"; readonly role: Role; readonly term: Term; readonly leader: MemberId | undefined };
 
