@@ -9,7 +9,7 @@ import type { Amount, ResourceRequest } from "../domain/resources.ts";
 import { asksForWholeNode, claimOn, fits } from "../domain/resources.ts";
 import type { ClusterView, PendingView } from "../domain/view.ts";
 import type { NodeClass, NodeIndex } from "./node-index.ts";
-import { idleCount } from "./node-index.ts";
+import { idleCount, placeOfCpus } from "./node-index.ts";
 
 /** A class of nodes that suits a demand. */
 export interface Offer {
@@ -76,8 +76,14 @@ export const isLargeEnough = (request: ResourceRequest, members: NodeClass, isSh
 
 /** Returns on how many nodes of an offer the demand fits with what is left of them. */
 export function freeCount(offer: Offer, isWhole: boolean): number {
-  const idle = idleCount(offer.of);
-  return isWhole ? idle : idle + offer.of.shared.filter((node) => fits(offer.need, node.free)).length;
+  const { of, need } = offer;
+  let count = idleCount(of);
+  if (isWhole) return count;
+  for (let i = placeOfCpus(of, need.cpus); i < of.shared.length; i++) {
+    const node = of.shared[i];
+    if (node && fits(need, node.free)) count++;
+  }
+  return count;
 }
 
 /** Returns on how many nodes of an offer the demand fitted when the pass began. */

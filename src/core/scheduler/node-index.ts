@@ -79,6 +79,10 @@ export function indexNodes(view: ClusterView): NodeIndex {
 /** Returns how many nodes of the class have no claim. */
 export const idleCount = (members: NodeClass): number => members.idle.length - members.idleHead;
 
+/** Returns the place of the first shared node that has at least so many processors left. */
+export const placeOfCpus = (members: NodeClass, cpus: number): number =>
+  firstPlace(members.shared, (node) => node.free.cpus >= cpus);
+
 /** Puts `claim` on a node of the class: an idle one must be the next of the idle ones. */
 export function takeNode(
   index: NodeIndex,
@@ -143,15 +147,19 @@ function removeShared(members: NodeClass, node: OpenNode): void {
 }
 
 /** Returns the place at which the node stands or would stand among the shared ones. */
-function placeOf(shared: readonly OpenNode[], node: OpenNode): number {
+const placeOf = (shared: readonly OpenNode[], node: OpenNode): number =>
+  firstPlace(shared, (other) => compareShared(other, node) >= 0);
+
+/** Returns the first place from which `holds` is true of every node; it must be false of all before. */
+function firstPlace(shared: readonly OpenNode[], holds: (node: OpenNode) => boolean): number {
   let low = 0;
   let high = shared.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    const other = shared[middle];
-    assert(other, "the search left the list");
-    if (compareShared(other, node) < 0) low = middle + 1;
-    else high = middle;
+    const node = shared[middle];
+    assert(node, "the search left the list");
+    if (holds(node)) high = middle;
+    else low = middle + 1;
   }
   return low;
 }

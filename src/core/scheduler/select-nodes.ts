@@ -9,7 +9,7 @@ import { fits } from "../domain/resources.ts";
 import type { Demand, Offer } from "./demand.ts";
 import { freeCount } from "./demand.ts";
 import type { OpenNode } from "./node-index.ts";
-import { idleCount } from "./node-index.ts";
+import { idleCount, placeOfCpus } from "./node-index.ts";
 
 /** A node chosen, with the offer it comes from. */
 export interface Pick {
@@ -105,7 +105,7 @@ interface Cursor {
 }
 
 function startCursor(offer: Offer, isWhole: boolean): Cursor {
-  const sharedAt = isWhole ? offer.of.shared.length : 0;
+  const sharedAt = isWhole ? offer.of.shared.length : placeOfCpus(offer.of, offer.need.cpus);
   const cursor: Cursor = { offer, sharedAt, idleAt: offer.of.idleHead, node: undefined, isIdle: false };
   advance(cursor);
   return cursor;

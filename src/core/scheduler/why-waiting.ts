@@ -136,13 +136,8 @@ function featureCountReasons(demand: Demand): readonly Reason[] {
   );
   const least = sum(cover ?? [], (count) => count);
   if (least <= nodesMax) return [];
-  return [
-    reason(
-      "FEATURES",
-      `no ${nodesMax} ${nodes(nodesMax)} have them in these numbers`,
-      `ask for ${least} ${nodes(least)}`,
-    ),
-  ];
+  const detail = `in these numbers they take ${least} ${nodes(least)}, it may have ${nodesMax}`;
+  return [reason("FEATURES", detail, `ask for up to ${least} ${nodes(least)}`)];
 }
 
 /** Enough nodes suit and will do, but others hold them. */

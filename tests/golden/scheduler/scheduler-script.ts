@@ -1,0 +1,222 @@
+/**
+ * The small language of the scheduler's golden files: lines that describe a cluster and
+ * its queue, `plan` and `explain`. `place` plans and lets what was placed run.
+ */
+import { millis } from "../../../src/base/brand.ts";
+import { allocationId, nodeId, tenantId, vclusterId } from "../../../src/core/domain/ids.ts";
+import { isNodeState } from "../../../src/core/domain/lifecycle.ts";
+import type { Reason } from "../../../src/core/domain/reason.ts";
+import type { Claim } from "../../../src/core/domain/resources.ts";
+import { claimOn } from "../../../src/core/domain/resources.ts";
+import type { TenantQuota, VCluster } from "../../../src/core/domain/tenant.ts";
+import { DEFAULT_TENANT, DEFAULT_VCLUSTER } from "../../../src/core/domain/tenant.ts";
+import type { Decision, PendingView, RunningView } from "../../../src/core/domain/view.ts";
+import { explain, plan } from "../../../src/core/scheduler/plan.ts";
+import { compressNodeList, expandNodeList } from "../../../src/core/slurm/node-list.ts";
+import type { NodeFields } from "../../fixtures/builders.ts";
+import { aCapacity, aPending, aRequest, aRunning, aVCluster, aView, GIBIBYTE } from "../../fixtures/builders.ts";
+
+interface Cluster {
+  readonly nodes: Map<string, NodeFields>;
+  readonly pending: Map<string, PendingView>;
+  readonly running: RunningView[];
+  readonly tenants: Map<string, TenantQuota>;
+  readonly vclusters: Map<string, VCluster>;
+  submitted: number;
+}
+
+interface Line {
+  readonly words: readonly string[];
+  readonly options: ReadonlyMap<string, string>;
+}
+
+type Obey = (cluster: Cluster, line: Line) => readonly string[];
+
+/** Returns an evaluator with a cluster of its own; it prints what its lines print. */
+export function startCluster(): (lines: readonly string[]) => string {
+  const cluster: Cluster = {
+    nodes: new Map(),
+    pending: new Map(),
+    running: [],
+    tenants: new Map(),
+    vclusters: new Map([[DEFAULT_VCLUSTER, aVCluster(DEFAULT_VCLUSTER)]]),
+    submitted: 0,
+  };
+  return (lines) => lines.flatMap((line) => obey(cluster, line)).join("\n");
+}
+
+function obey(cluster: Cluster, text: string): readonly string[] {
+  const [command = "", ...rest] = text.trim().split(/\s+/);
+  const run = COMMANDS[command];
+  if (!run) throw new Error(`no command ${command}: ${text}`);
+  const pairs = rest.filter((word) => word.includes("=")).map((word) => word.split(/=(.*)/));
+  const options = new Map(pairs.map(([key = "", value = ""]) => [key, value]));
+  return run(cluster, { words: rest.filter((word) => !word.includes("=")), options });
+}
+
+const COMMANDS: Readonly<Record<string, Obey>> = {
+  nodes: setNodes,
+  tenant: (cluster, { words: [name = ""], options }) => {
+    cluster.tenants.set(name, { nodesMax: number(options, "max", 1_000), fairShareTarget: 0 });
+    return [];
+  },
+  vcluster: (cluster, { words: [name = "", ...flags], options }) => {
+    const id = vclusterId(name);
+    const dedicatedNodes = expand(options.get("dedicated") ?? "").map(nodeId);
+    cluster.vclusters.set(name, aVCluster(id, { sharesNodes: flags.includes("shares"), dedicatedNodes }));
+    return [];
+  },
+  submit,
+  run: runOn,
+  end: (cluster, { words: [name] }) => {
+    const at = cluster.running.findIndex((running) => running.id === name);
+    cluster.running.splice(at, 1);
+    return [];
+  },
+  clear: (cluster) => {
+    cluster.pending.clear();
+    return [];
+  },
+  plan: (cluster, line) => showPlan(cluster, line),
+  place: (cluster, line) => {
+    const shown = showPlan(cluster, line);
+    for (const decision of planOf(cluster, line).decisions) start(cluster, decision);
+    return shown;
+  },
+  explain: showExplanation,
+};
+
+function setNodes(cluster: Cluster, { words: [names = "", ...flags], options }: Line): readonly string[] {
+  const state = options.get("state") ?? "ready";
+  if (!isNodeState(state)) throw new Error(`no node state ${state}`);
+  const capacity = aCapacity({
+    cpus: number(options, "cpus", 64),
+    memoryBytes: number(options, "memory", 256) * GIBIBYTE,
+    gpuMilli: number(options, "gpus", 0) * 1_000,
+    gpuType: options.get("type") ?? "",
+    features: list(options.get("features")),
+  });
+  for (const name of expand(names)) {
+    cluster.nodes.set(name, { id: nodeId(name), capacity, state, isDisabled: flags.includes("disabled") });
+  }
+  return [];
+}
+
+function submit(cluster: Cluster, line: Line): readonly string[] {
+  const [name = ""] = line.words;
+  cluster.pending.set(name, pendingFrom(++cluster.submitted, name, line));
+  return [];
+}
+
+function pendingFrom(n: number, name: string, { words, options }: Line): PendingView {
+  const [nodesMin = 1, nodesMax = nodesMin] = (options.get("nodes") ?? "1").split("-").map(Number);
+  const request = aRequest({
+    nodesMin,
+    nodesMax,
+    perNode: {
+      cpus: number(options, "cpus", 0),
+      memoryBytes: number(options, "memory", 0) * GIBIBYTE,
+      gpuMilli: number(options, "gpus", 0) * 1_000,
+    },
+    isExclusive: words.includes("exclusive"),
+    gpuType: options.get("type") ?? "",
+    features: list(options.get("features")),
+    featureCounts: Object.fromEntries(list(options.get("with")).map((pair) => countOf(pair))),
+  });
+  const notBefore = options.get("not-before");
+  return aPending(n, name, {
+    request,
+    tenant: tenantId(options.get("tenant") ?? DEFAULT_TENANT),
+    vcluster: vclusterId(options.get("vcluster") ?? DEFAULT_VCLUSTER),
+    preemptionClass: number(options, "class", 5),
+    isSensitive: words.includes("sensitive"),
+    ...(notBefore === undefined ? {} : { notBefore: millis(Number(notBefore)) }),
+  });
+}
+
+function countOf(pair: string): readonly [string, number] {
+  const [feature = "", count] = pair.split(":");
+  return [feature, Number(count)];
+}
+
+/** Lets an allocation hold the nodes of `on`, as an earlier pass would have placed it. */
+function runOn(cluster: Cluster, line: Line): readonly string[] {
+  const [name = ""] = line.words;
+  const pending = pendingFrom(0, name, line);
+  const isShared = !pending.isSensitive && cluster.vclusters.get(pending.vcluster)?.sharesNodes === true;
+  const claims = expand(line.options.get("on") ?? "").map((node) => {
+    const capacity = cluster.nodes.get(node)?.capacity;
+    if (!capacity) throw new Error(`no node ${node}`);
+    return claimOn(pending.request, nodeId(node), capacity, isShared);
+  });
+  cluster.running.push(aRunning(name, claims, { tenant: pending.tenant, vcluster: pending.vcluster }));
+  return [];
+}
+
+function start(cluster: Cluster, decision: Decision): void {
+  const pending = cluster.pending.get(decision.allocation);
+  if (!pending) throw new Error(`${decision.allocation} is not in the queue`);
+  cluster.pending.delete(decision.allocation);
+  const { tenant, vcluster } = pending;
+  cluster.running.push(aRunning(decision.allocation, decision.claims, { tenant, vcluster }));
+}
+
+const viewOf = (cluster: Cluster) =>
+  aView({
+    nodes: [...cluster.nodes.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+    pending: [...cluster.pending.values()],
+    running: cluster.running,
+    tenants: [...cluster.tenants].map(([id, quota]) => ({ id: tenantId(id), quota })),
+    vclusters: [...cluster.vclusters.values()],
+  });
+
+const policyOf = ({ options }: Line) => ({ depth: number(options, "depth", 1_000) });
+
+const planOf = (cluster: Cluster, line: Line) =>
+  plan(viewOf(cluster), policyOf(line), millis(number(line.options, "now", 0)));
+
+function showPlan(cluster: Cluster, line: Line): readonly string[] {
+  const { decisions, reasons } = planOf(cluster, line);
+  const placed = new Map(decisions.map((decision) => [decision.allocation, decision.claims]));
+  return [...viewOf(cluster).pending()].flatMap(({ id }) => {
+    const claims = placed.get(id);
+    if (claims) return [`${id}  placed  ${showClaims(claims)}`];
+    const why = reasons.get(id);
+    return why ? showReasons(id, why) : [`${id}  not looked at`];
+  });
+}
+
+function showClaims(claims: readonly Claim[]): string {
+  const names = compressNodeList(claims.map((claim) => claim.nodeId));
+  const [first] = claims;
+  if (!first || first.isExclusive) return `${names}  whole`;
+  const { cpus, memoryBytes, gpuMilli } = first;
+  const gpus = gpuMilli > 0 ? ` gpus=${gpuMilli / 1_000}` : "";
+  return `${names}  cpus=${cpus} memory=${memoryBytes / GIBIBYTE}${gpus}`;
+}
+
+const showReasons = (id: string, reasons: readonly Reason[]): readonly string[] =>
+  reasons.flatMap(({ code, message, change }) => [
+    `${id}  waits   ${code}  ${message}`,
+    ...(change === undefined ? [] : [`${id}          ${change}`]),
+  ]);
+
+function showExplanation(cluster: Cluster, line: Line): readonly string[] {
+  const [name = ""] = line.words;
+  const now = millis(number(line.options, "now", 0));
+  const why = explain(viewOf(cluster), policyOf(line), { now, allocation: allocationId(name) });
+  if (!why) return [`${name}  is not in the queue`];
+  return [`${name}  number ${why.position}`, ...showReasons(name, why.reasons)];
+}
+
+const number = (options: ReadonlyMap<string, string>, key: string, otherwise: number): number =>
+  Number(options.get(key) ?? otherwise);
+
+const list = (text: string | undefined): readonly string[] => (text ? text.split(",") : []);
+
+function expand(text: string): readonly string[] {
+  if (text === "") return [];
+  const names = expandNodeList(text);
+  if (!names.ok) throw new Error(names.error.message);
+  return names.value;
+}
