@@ -2,137 +2,148 @@
 import { z } from "zod";
 import { address, count, key, network, path, seconds, url } from "./key.ts";
 
-export const log = z.strictObject({
-  level: key(z.enum(["debug", "info", "warn", "error"]).default("info"), "Least level of log lines that are written."),
-});
-
-export const node_agent = z.strictObject({
-  heartbeat_interval_seconds: key(seconds(3_600).default(10), "How often agents send a heartbeat."),
-  heartbeat_timeout_seconds: key(seconds(86_400).default(30), "Silence after which a node is Degraded."),
-  grace_period_seconds: key(seconds(86_400).default(120), "Further silence after which a node is Down."),
-  sensitive_grace_period_seconds: key(
-    seconds(604_800).default(600),
-    "The same for a node that holds a sensitive allocation.",
-  ),
-  bind_network: key(network().default("any"), "Network that agents listen on: hsn, management or any."),
-});
-
-export const network_section = z.strictObject({
-  vni_pool_start: key(count(1, 65_535).default(100), "First virtual network id of the Slingshot pool."),
-  vni_pool_end: key(count(1, 65_535).default(4_095), "Last virtual network id of the Slingshot pool."),
-});
-
-export const checkpoint = z.strictObject({
-  evaluation_interval_seconds: key(seconds(86_400).default(30), "Pause between two looks at what to checkpoint."),
-  checkpoint_timeout_seconds: key(seconds(86_400).default(300), "Longest time that one checkpoint may take."),
-  max_deferral_seconds: key(seconds(86_400).default(60), "Longest time that work may put a checkpoint off."),
-});
-
-export const scheduling = z.strictObject({
-  cycle_interval_seconds: key(seconds(3_600).default(5), "Longest pause between two scheduling passes."),
-  backfill_depth: key(count(1, 1_000_000).default(1_000), "Waiting allocations that one pass looks at."),
-  budget_period_days: key(count(1, 3_660).default(90), "Days over which node-hour and GPU-hour budgets count."),
-});
-
-export const accounting = z.strictObject({
-  enabled: key(z.boolean().default(false), "Report usage to Waldur."),
-  waldur_api_url: key(url("http", "https").optional(), "Base URL of the Waldur API.", {
-    example: "https://waldur.example.com",
+/** The sections that a file may leave out. */
+export const OPTIONAL = {
+  log: z.strictObject({
+    level: key(
+      z.enum(["debug", "info", "warn", "error"]).default("info"),
+      "Least level of log lines that are written.",
+    ),
   }),
-  waldur_token: key(z.string().min(1).optional(), "Token for the Waldur API.", {
-    isSecret: true,
-    example: "a-long-random-text",
-  }),
-  push_interval_seconds: key(seconds(86_400).default(60), "Pause between two reports."),
-  buffer_size: key(count(1, 10_000_000).default(1_000), "Usage records kept while Waldur does not answer."),
-});
 
-export const rate_limit = z.strictObject({
-  attach_max_concurrent: key(count(1, 100_000).default(5), "Attached terminals a user may hold at a time."),
-  stream_logs_max_concurrent: key(count(1, 100_000).default(10), "Log streams a user may hold at a time."),
-  query_metrics_per_minute: key(count(1, 1_000_000).default(60), "Metric queries a user may make in a minute."),
-  stream_metrics_max_concurrent: key(count(1, 100_000).default(5), "Metric streams a user may hold at a time."),
-  diagnostics_per_minute: key(count(1, 1_000_000).default(10), "Diagnostics a user may ask for in a minute."),
-  compare_per_minute: key(count(1, 1_000_000).default(10), "Metric comparisons a user may ask for in a minute."),
-});
+  node_agent: z.strictObject({
+    heartbeat_interval_seconds: key(seconds(3_600).default(10), "How often agents send a heartbeat."),
+    heartbeat_timeout_seconds: key(seconds(86_400).default(30), "Silence after which a node is Degraded."),
+    grace_period_seconds: key(seconds(86_400).default(120), "Further silence after which a node is Down."),
+    sensitive_grace_period_seconds: key(
+      seconds(604_800).default(600),
+      "The same for a node that holds a sensitive allocation.",
+    ),
+    bind_network: key(network().default("any"), "Network that agents listen on: hsn, management or any."),
+  }),
 
-export const federation = z.strictObject({
-  sovra_endpoint: key(url("http", "https").optional(), "Base URL of Sovra.", { example: "https://sovra.example.com" }),
-  workspace_id: key(z.string().min(1).optional(), "Workspace of this site at Sovra.", { example: "site-a" }),
-  sovra_key_path: key(path().optional(), "File with the key that signs requests to Sovra.", {
-    reach: "file",
-    aliases: ["LATTICE_SOVRA_KEY_PATH"],
-    example: "/etc/lattice/sovra.key",
+  network: z.strictObject({
+    vni_pool_start: key(count(1, 65_535).default(100), "First virtual network id of the Slingshot pool."),
+    vni_pool_end: key(count(1, 65_535).default(4_095), "Last virtual network id of the Slingshot pool."),
   }),
-  broker_address: key(address().optional(), "Where the broker of this site listens.", { example: "0.0.0.0:9100" }),
-  peers: key(
-    z
-      .array(
-        z.strictObject({
-          name: z.string().min(1),
-          broker_address: address(),
-          sovra_workspace_id: z.string().min(1).optional(),
-        }),
-      )
-      .default([]),
-    "The other sites, each with its name, broker address and Sovra workspace.",
-    { example: '[{ name: "site-b", broker_address: "broker.site-b.example.com:9100" }]' },
-  ),
-});
 
-export const compat = z.strictObject({
-  set_slurm_env: key(z.boolean().default(true), "Give work SLURM_* variables besides LATTICE_*."),
-  partition_mapping: key(
-    z.record(z.string(), z.string().min(1)).default({}),
-    "The vCluster that stands for each Slurm partition.",
-    { example: '{ gpu: "ml-training" }' },
-  ),
-  qos_mapping: key(
-    z.record(z.string(), count(0, 10)).default({}),
-    "Preemption class, 0 to 10, that stands for each Slurm QOS.",
-    { example: "{ high: 8 }" },
-  ),
-});
+  checkpoint: z.strictObject({
+    evaluation_interval_seconds: key(seconds(86_400).default(30), "Pause between two looks at what to checkpoint."),
+    checkpoint_timeout_seconds: key(seconds(86_400).default(300), "Longest time that one checkpoint may take."),
+    max_deferral_seconds: key(seconds(86_400).default(60), "Longest time that work may put a checkpoint off."),
+  }),
 
-export const identity = z.strictObject({
-  spire_socket: key(path().default("/run/spire/agent.sock"), "Socket of the SPIRE agent.", {
-    aliases: ["LATTICE_SPIRE_SOCKET"],
+  scheduling: z.strictObject({
+    cycle_interval_seconds: key(seconds(3_600).default(5), "Longest pause between two scheduling passes."),
+    backfill_depth: key(count(1, 1_000_000).default(1_000), "Waiting allocations that one pass looks at."),
+    budget_period_days: key(count(1, 3_660).default(90), "Days over which node-hour and GPU-hour budgets count."),
   }),
-  signing_endpoint: key(url("http", "https").optional(), "Where agents have their certificates signed.", {
-    example: "https://lattice-01:50051",
-  }),
-  bootstrap_cert: key(path().optional(), "Certificate until SPIRE gives one, PEM.", {
-    reach: "file",
-    aliases: ["LATTICE_BOOTSTRAP_CERT"],
-    example: "/etc/lattice/tls/agent.crt",
-  }),
-  bootstrap_key: key(path().optional(), "Private key of that certificate, PEM.", {
-    reach: "file",
-    aliases: ["LATTICE_BOOTSTRAP_KEY"],
-    example: "/etc/lattice/tls/agent.key",
-  }),
-  bootstrap_ca: key(path().optional(), "Authority of that certificate, PEM.", {
-    reach: "file",
-    aliases: ["LATTICE_BOOTSTRAP_CA"],
-    example: "/etc/lattice/tls/ca.crt",
-  }),
-  cert_lifetime_seconds: key(seconds().default(259_200), "Lifetime of certificates that the servers sign."),
-});
 
-export const vault = z.strictObject({
-  address: key(
-    url("http", "https").optional(),
-    "Base URL of Vault; setting it makes Vault the source of all secrets.",
-    {
-      example: "https://vault.example.com:8200",
-    },
-  ),
-  role_id: key(z.string().min(1).optional(), "AppRole role id.", { example: "lattice-server" }),
-  prefix: key(z.string().min(1).default("secret/data/lattice"), "Path below which the secrets are kept."),
-  secret_id_env: key(z.string().min(1).default("VAULT_SECRET_ID"), "Environment variable with the AppRole secret id."),
-  tls_ca_path: key(path().optional(), "Authority of Vault's certificate, PEM.", {
-    reach: "file",
-    example: "/etc/lattice/tls/vault-ca.crt",
+  accounting: z.strictObject({
+    enabled: key(z.boolean().default(false), "Report usage to Waldur."),
+    waldur_api_url: key(url("http", "https").optional(), "Base URL of the Waldur API.", {
+      example: "https://waldur.example.com",
+    }),
+    waldur_token: key(z.string().min(1).optional(), "Token for the Waldur API.", {
+      isSecret: true,
+      example: "a-long-random-text",
+    }),
+    push_interval_seconds: key(seconds(86_400).default(60), "Pause between two reports."),
+    buffer_size: key(count(1, 10_000_000).default(1_000), "Usage records kept while Waldur does not answer."),
   }),
-  timeout_secs: key(seconds(600).default(10), "Longest wait for one answer of Vault."),
-});
+
+  rate_limit: z.strictObject({
+    attach_max_concurrent: key(count(1, 100_000).default(5), "Attached terminals a user may hold at a time."),
+    stream_logs_max_concurrent: key(count(1, 100_000).default(10), "Log streams a user may hold at a time."),
+    query_metrics_per_minute: key(count(1, 1_000_000).default(60), "Metric queries a user may make in a minute."),
+    stream_metrics_max_concurrent: key(count(1, 100_000).default(5), "Metric streams a user may hold at a time."),
+    diagnostics_per_minute: key(count(1, 1_000_000).default(10), "Diagnostics a user may ask for in a minute."),
+    compare_per_minute: key(count(1, 1_000_000).default(10), "Metric comparisons a user may ask for in a minute."),
+  }),
+
+  federation: z.strictObject({
+    sovra_endpoint: key(url("http", "https").optional(), "Base URL of Sovra.", {
+      example: "https://sovra.example.com",
+    }),
+    workspace_id: key(z.string().min(1).optional(), "Workspace of this site at Sovra.", { example: "site-a" }),
+    sovra_key_path: key(path().optional(), "File with the key that signs requests to Sovra.", {
+      reach: "file",
+      aliases: ["LATTICE_SOVRA_KEY_PATH"],
+      example: "/etc/lattice/sovra.key",
+    }),
+    broker_address: key(address().optional(), "Where the broker of this site listens.", { example: "0.0.0.0:9100" }),
+    peers: key(
+      z
+        .array(
+          z.strictObject({
+            name: z.string().min(1),
+            broker_address: address(),
+            sovra_workspace_id: z.string().min(1).optional(),
+          }),
+        )
+        .default([]),
+      "The other sites, each with its name, broker address and Sovra workspace.",
+      { example: '[{ name: "site-b", broker_address: "broker.site-b.example.com:9100" }]' },
+    ),
+  }),
+
+  compat: z.strictObject({
+    set_slurm_env: key(z.boolean().default(true), "Give work SLURM_* variables besides LATTICE_*."),
+    partition_mapping: key(
+      z.record(z.string(), z.string().min(1)).default({}),
+      "The vCluster that stands for each Slurm partition.",
+      { example: '{ gpu: "ml-training" }' },
+    ),
+    qos_mapping: key(
+      z.record(z.string(), count(0, 10)).default({}),
+      "Preemption class, 0 to 10, that stands for each Slurm QOS.",
+      { example: "{ high: 8 }" },
+    ),
+  }),
+
+  identity: z.strictObject({
+    spire_socket: key(path().default("/run/spire/agent.sock"), "Socket of the SPIRE agent.", {
+      aliases: ["LATTICE_SPIRE_SOCKET"],
+    }),
+    signing_endpoint: key(url("http", "https").optional(), "Where agents have their certificates signed.", {
+      example: "https://lattice-01:50051",
+    }),
+    bootstrap_cert: key(path().optional(), "Certificate until SPIRE gives one, PEM.", {
+      reach: "file",
+      aliases: ["LATTICE_BOOTSTRAP_CERT"],
+      example: "/etc/lattice/tls/agent.crt",
+    }),
+    bootstrap_key: key(path().optional(), "Private key of that certificate, PEM.", {
+      reach: "file",
+      aliases: ["LATTICE_BOOTSTRAP_KEY"],
+      example: "/etc/lattice/tls/agent.key",
+    }),
+    bootstrap_ca: key(path().optional(), "Authority of that certificate, PEM.", {
+      reach: "file",
+      aliases: ["LATTICE_BOOTSTRAP_CA"],
+      example: "/etc/lattice/tls/ca.crt",
+    }),
+    cert_lifetime_seconds: key(seconds().default(259_200), "Lifetime of certificates that the servers sign."),
+  }),
+
+  vault: z.strictObject({
+    address: key(
+      url("http", "https").optional(),
+      "Base URL of Vault; setting it makes Vault the source of all secrets.",
+      {
+        example: "https://vault.example.com:8200",
+      },
+    ),
+    role_id: key(z.string().min(1).optional(), "AppRole role id.", { example: "lattice-server" }),
+    prefix: key(z.string().min(1).default("secret/data/lattice"), "Path below which the secrets are kept."),
+    secret_id_env: key(
+      z.string().min(1).default("VAULT_SECRET_ID"),
+      "Environment variable with the AppRole secret id.",
+    ),
+    tls_ca_path: key(path().optional(), "Authority of Vault's certificate, PEM.", {
+      reach: "file",
+      example: "/etc/lattice/tls/vault-ca.crt",
+    }),
+    timeout_secs: key(seconds(600).default(10), "Longest wait for one answer of Vault."),
+  }),
+};

@@ -5,96 +5,99 @@
 import { z } from "zod";
 import { address, count, key, network, path, seconds, url, urlOrEmpty } from "./key.ts";
 
-export const quorum = z.strictObject({
-  node_id: key(count(1, 1_000_000).default(1), "Number of this member; each server of a cluster has its own."),
-  peers: key(
-    z.array(z.strictObject({ id: count(1, 1_000_000), address: address() })).default([]),
-    "The other members, each with its id and address.",
-    { example: '[{ id: 2, address: "lattice-02:9000" }]' },
-  ),
-  data_dir: key(path().default("/var/lib/lattice/raft"), "Folder of the replicated log and the state.", {
-    reach: "folder",
+/** The sections that a file must have. */
+export const REQUIRED = {
+  quorum: z.strictObject({
+    node_id: key(count(1, 1_000_000).default(1), "Number of this member; each server of a cluster has its own."),
+    peers: key(
+      z.array(z.strictObject({ id: count(1, 1_000_000), address: address() })).default([]),
+      "The other members, each with its id and address.",
+      { example: '[{ id: 2, address: "lattice-02:9000" }]' },
+    ),
+    data_dir: key(path().default("/var/lib/lattice/raft"), "Folder of the replicated log and the state.", {
+      reach: "folder",
+    }),
+    bootstrap: key(z.boolean().default(false), "Start a cluster on an empty data directory, as --bootstrap does."),
+    election_timeout_ms: key(
+      count(50, 60_000).default(500),
+      "Shortest silence of the leader before an election; the longest is twice that.",
+    ),
+    heartbeat_interval_ms: key(count(10, 30_000).default(100), "How often the leader shows that it is alive."),
+    snapshot_threshold: key(count(100, 100_000_000).default(10_000), "Entries of the log between two snapshots."),
+    raft_listen_address: key(address().default("0.0.0.0:9000"), "Where the other members reach this one."),
+    bind_network: key(network().default("any"), "Network that the Raft listener belongs to: hsn, management or any."),
+    audit_signing_key_path: key(
+      path().optional(),
+      "File with the 32-byte Ed25519 seed that signs the audit log; LATTICE_QUORUM_AUDIT_SIGNING_KEY holds it in base64.",
+      { reach: "file", example: "/etc/lattice/audit.key" },
+    ),
   }),
-  bootstrap: key(z.boolean().default(false), "Start a cluster on an empty data directory, as --bootstrap does."),
-  election_timeout_ms: key(
-    count(50, 60_000).default(500),
-    "Shortest silence of the leader before an election; the longest is twice that.",
-  ),
-  heartbeat_interval_ms: key(count(10, 30_000).default(100), "How often the leader shows that it is alive."),
-  snapshot_threshold: key(count(100, 100_000_000).default(10_000), "Entries of the log between two snapshots."),
-  raft_listen_address: key(address().default("0.0.0.0:9000"), "Where the other members reach this one."),
-  bind_network: key(network().default("any"), "Network that the Raft listener belongs to: hsn, management or any."),
-  audit_signing_key_path: key(
-    path().optional(),
-    "File with the 32-byte Ed25519 seed that signs the audit log; LATTICE_QUORUM_AUDIT_SIGNING_KEY holds it in base64.",
-    { reach: "file", example: "/etc/lattice/audit.key" },
-  ),
-});
 
-export const api = z.strictObject({
-  grpc_address: key(address().optional(), "Where gRPC and Connect listen.", {
-    example: "0.0.0.0:50051",
-    defaultInWords: "0.0.0.0:50051; 127.0.0.1:50051 on an open server",
+  api: z.strictObject({
+    grpc_address: key(address().optional(), "Where gRPC and Connect listen.", {
+      example: "0.0.0.0:50051",
+      defaultInWords: "0.0.0.0:50051; 127.0.0.1:50051 on an open server",
+    }),
+    rest_address: key(address().optional(), "Where REST and Connect listen.", {
+      example: "0.0.0.0:8080",
+      defaultInWords: "0.0.0.0:8080; 127.0.0.1:8080 on an open server",
+    }),
+    oidc_issuer: key(
+      urlOrEmpty("http", "https").default(""),
+      "URL of the identity provider that signs people's tokens; empty for none.",
+    ),
+    oidc_client_id: key(z.string().default(""), "Expected audience of tokens, which auth discovery tells clients.", {}),
+    oidc_hmac_secret: key(
+      z.string().min(1).optional(),
+      "Secret shared with whoever signs HS256 tokens; for development and emergencies.",
+      { isSecret: true, aliases: ["LATTICE_OIDC_HMAC_SECRET"], example: "a-long-random-text" },
+    ),
+    tls_cert: key(path().optional(), "Certificate chain of the server, PEM.", {
+      reach: "file",
+      aliases: ["LATTICE_TLS_CERT"],
+      example: "/etc/lattice/tls/server.crt",
+    }),
+    tls_key: key(path().optional(), "Private key of that certificate, PEM.", {
+      reach: "file",
+      aliases: ["LATTICE_TLS_KEY"],
+      example: "/etc/lattice/tls/server.key",
+    }),
+    tls_ca: key(path().optional(), "Authorities that client certificates must come from; setting it requires one.", {
+      reach: "file",
+      example: "/etc/lattice/tls/ca.crt",
+    }),
+    bind_network: key(network().default("any"), "Network that the API listeners belong to: hsn, management or any."),
   }),
-  rest_address: key(address().optional(), "Where REST and Connect listen.", {
-    example: "0.0.0.0:8080",
-    defaultInWords: "0.0.0.0:8080; 127.0.0.1:8080 on an open server",
-  }),
-  oidc_issuer: key(
-    urlOrEmpty("http", "https").default(""),
-    "URL of the identity provider that signs people's tokens; empty for none.",
-  ),
-  oidc_client_id: key(z.string().default(""), "Expected audience of tokens, which auth discovery tells clients.", {}),
-  oidc_hmac_secret: key(
-    z.string().min(1).optional(),
-    "Secret shared with whoever signs HS256 tokens; for development and emergencies.",
-    { isSecret: true, aliases: ["LATTICE_OIDC_HMAC_SECRET"], example: "a-long-random-text" },
-  ),
-  tls_cert: key(path().optional(), "Certificate chain of the server, PEM.", {
-    reach: "file",
-    aliases: ["LATTICE_TLS_CERT"],
-    example: "/etc/lattice/tls/server.crt",
-  }),
-  tls_key: key(path().optional(), "Private key of that certificate, PEM.", {
-    reach: "file",
-    aliases: ["LATTICE_TLS_KEY"],
-    example: "/etc/lattice/tls/server.key",
-  }),
-  tls_ca: key(path().optional(), "Authorities that client certificates must come from; setting it requires one.", {
-    reach: "file",
-    example: "/etc/lattice/tls/ca.crt",
-  }),
-  bind_network: key(network().default("any"), "Network that the API listeners belong to: hsn, management or any."),
-});
 
-export const storage = z.strictObject({
-  s3_endpoint: key(
-    urlOrEmpty("http", "https", "s3").default(""),
-    "S3 endpoint for logs and checkpoints; empty keeps logs on the nodes only.",
-  ),
-  nfs_home_path: key(path().default("/home"), "Where people's home folders are mounted on the nodes."),
-  local_scratch_path: key(path().default("/scratch"), "Fast local storage on the nodes.", {
-    aliases: ["LATTICE_LOCAL_SCRATCH"],
+  storage: z.strictObject({
+    s3_endpoint: key(
+      urlOrEmpty("http", "https", "s3").default(""),
+      "S3 endpoint for logs and checkpoints; empty keeps logs on the nodes only.",
+    ),
+    nfs_home_path: key(path().default("/home"), "Where people's home folders are mounted on the nodes."),
+    local_scratch_path: key(path().default("/scratch"), "Fast local storage on the nodes.", {
+      aliases: ["LATTICE_LOCAL_SCRATCH"],
+    }),
+    vast_api_url: key(url("http", "https").optional(), "VAST management API; setting it turns data staging on.", {
+      example: "https://vast.example.com",
+    }),
+    vast_username: key(z.string().min(1).optional(), "User name for VAST.", { isSecret: true, example: "lattice" }),
+    vast_password: key(z.string().min(1).optional(), "Password for VAST.", {
+      isSecret: true,
+      example: "a-long-random-text",
+    }),
+    vast_timeout_secs: key(seconds(3_600).default(30), "Longest wait for one answer of VAST."),
   }),
-  vast_api_url: key(url("http", "https").optional(), "VAST management API; setting it turns data staging on.", {
-    example: "https://vast.example.com",
-  }),
-  vast_username: key(z.string().min(1).optional(), "User name for VAST.", { isSecret: true, example: "lattice" }),
-  vast_password: key(z.string().min(1).optional(), "Password for VAST.", {
-    isSecret: true,
-    example: "a-long-random-text",
-  }),
-  vast_timeout_secs: key(seconds(3_600).default(30), "Longest wait for one answer of VAST."),
-});
 
-export const telemetry = z.strictObject({
-  default_mode: key(z.enum(["prod", "debug", "audit"]).default("prod"), "Detail of telemetry: prod, debug or audit."),
-  tsdb_endpoint: key(
-    urlOrEmpty("http", "https").default(""),
-    "VictoriaMetrics or Prometheus base URL for metrics of work; empty for none.",
-  ),
-  prod_interval_seconds: key(seconds(86_400).default(30), "Pause between two samples in prod mode."),
-  ebpf_programs_path: key(path().default("/opt/lattice/ebpf"), "Folder of the compiled eBPF programs.", {
-    aliases: ["LATTICE_EBPF_PROGRAMS_PATH"],
+  telemetry: z.strictObject({
+    default_mode: key(z.enum(["prod", "debug", "audit"]).default("prod"), "Detail of telemetry: prod, debug or audit."),
+    tsdb_endpoint: key(
+      urlOrEmpty("http", "https").default(""),
+      "VictoriaMetrics or Prometheus base URL for metrics of work; empty for none.",
+    ),
+    prod_interval_seconds: key(seconds(86_400).default(30), "Pause between two samples in prod mode."),
+    ebpf_programs_path: key(path().default("/opt/lattice/ebpf"), "Folder of the compiled eBPF programs.", {
+      aliases: ["LATTICE_EBPF_PROGRAMS_PATH"],
+    }),
   }),
-});
+};

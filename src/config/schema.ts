@@ -5,11 +5,11 @@
  */
 import { z } from "zod";
 import { KEY_FACTS, type KeyFacts, key } from "./key.ts";
-import * as optional from "./optional-sections.ts";
-import * as required from "./required-sections.ts";
+import { OPTIONAL } from "./optional-sections.ts";
+import { REQUIRED } from "./required-sections.ts";
 
 /** Sections that a configuration file must name. */
-export const REQUIRED_SECTIONS: readonly string[] = ["quorum", "api", "storage", "telemetry"];
+export const REQUIRED_SECTIONS: readonly string[] = Object.keys(REQUIRED);
 
 /** What each section is about. */
 export const SECTION_MEANINGS: Readonly<Record<string, string>> = {
@@ -36,21 +36,21 @@ export const CONFIG_SCHEMA = z.strictObject({
     z.enum(["QuorumMember", "ComputeNode", "Combined"]).default("Combined"),
     "What this machine does: QuorumMember, ComputeNode or Combined.",
   ),
-  quorum: required.quorum.prefault({}),
-  api: required.api.prefault({}),
-  storage: required.storage.prefault({}),
-  telemetry: required.telemetry.prefault({}),
-  log: optional.log.prefault({}),
-  node_agent: optional.node_agent.prefault({}),
-  network: optional.network_section.prefault({}),
-  checkpoint: optional.checkpoint.prefault({}),
-  scheduling: optional.scheduling.prefault({}),
-  accounting: optional.accounting.prefault({}),
-  rate_limit: optional.rate_limit.prefault({}),
-  federation: optional.federation.prefault({}),
-  compat: optional.compat.prefault({}),
-  identity: optional.identity.prefault({}),
-  vault: optional.vault.prefault({}),
+  quorum: REQUIRED.quorum.prefault({}),
+  api: REQUIRED.api.prefault({}),
+  storage: REQUIRED.storage.prefault({}),
+  telemetry: REQUIRED.telemetry.prefault({}),
+  log: OPTIONAL.log.prefault({}),
+  node_agent: OPTIONAL.node_agent.prefault({}),
+  network: OPTIONAL.network.prefault({}),
+  checkpoint: OPTIONAL.checkpoint.prefault({}),
+  scheduling: OPTIONAL.scheduling.prefault({}),
+  accounting: OPTIONAL.accounting.prefault({}),
+  rate_limit: OPTIONAL.rate_limit.prefault({}),
+  federation: OPTIONAL.federation.prefault({}),
+  compat: OPTIONAL.compat.prefault({}),
+  identity: OPTIONAL.identity.prefault({}),
+  vault: OPTIONAL.vault.prefault({}),
 });
 
 /** Every value, with the defaults filled in. */

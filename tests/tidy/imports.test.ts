@@ -1,3 +1,4 @@
+/** Shows that imports under src/ follow the table of layers.ts, and that there are no import cycles. */
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";

@@ -1,3 +1,4 @@
+/** Shows that core/ reads no clock, randomness or host setting, and that nothing the simulator runs does. */
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
