@@ -5,11 +5,10 @@
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { renderAccessReference, renderErrorReference, renderReasonReference } from "./reference/catalogues.ts";
 import { renderConfigReference, renderProductionYaml } from "./reference/config.ts";
-
-const ROOT = join(import.meta.dir, "..");
+import { ROOT, runTool } from "./workspace.ts";
 
 /** Every generated file besides src/gen: its path and what makes it. */
 export const GENERATED: Readonly<Record<string, () => string>> = {
@@ -26,14 +25,10 @@ export function staleFiles(): string[] {
   return [...references, ...staleContract()];
 }
 
-/** Generates src/gen into `folder` below it and returns nothing; throws with buf's words. */
+/** Generates src/gen below `out`; throws with buf's words. */
 function generateContract(out: string): void {
-  const path = `${join(ROOT, "node_modules/.bin")}${delimiter}${process.env.PATH ?? ""}`;
-  const buf = Bun.spawnSync([join(ROOT, "node_modules/.bin/buf"), "generate", "--output", out], {
-    cwd: ROOT,
-    env: { ...process.env, PATH: path },
-  });
-  if (buf.exitCode !== 0) throw new Error(`buf generate: ${buf.stderr.toString()}`);
+  const buf = runTool("buf", ["generate", "--output", out]);
+  if (buf.exitCode !== 0) throw new Error(`buf generate: ${buf.stderr}`);
 }
 
 function staleContract(): string[] {

@@ -1,8 +1,9 @@
 /** Shows that files, folders, functions and parameter lists keep their limits, but for exceptions.ts, which is exact. */
 import { expect, test } from "bun:test";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
+import { runTool } from "../../scripts/workspace.ts";
 import { FILES_TOO_LONG, FOLDERS_TOO_FULL, FUNCTIONS_TOO_LONG, TOO_MANY_PARAMETERS } from "./exceptions.ts";
-import { CODE, ROOT, SRC } from "./sources.ts";
+import { CODE, SRC } from "./sources.ts";
 
 const FILE_LINES = 400;
 const FILE_LINES_HARD = 500;
@@ -17,10 +18,9 @@ interface Finding {
 
 /** Returns what biome finds in src/ under the limits of sizes.jsonc. */
 function findings(): readonly Finding[] {
-  const biome = join(ROOT, "node_modules/.bin/biome");
   const flags = ["--config-path=tests/tidy/sizes.jsonc", "--reporter=json", "--max-diagnostics=none"];
-  const run = Bun.spawnSync([biome, "lint", ...flags, "src"], { cwd: ROOT });
-  const report: { diagnostics: BiomeDiagnostic[] } = JSON.parse(run.stdout.toString());
+  const run = runTool("biome", ["lint", ...flags, "src"]);
+  const report: { diagnostics: BiomeDiagnostic[] } = JSON.parse(run.stdout);
   return report.diagnostics
     .filter(({ location }) => !location.path.startsWith("src/gen/"))
     .map(({ category, message, location }) => ({
