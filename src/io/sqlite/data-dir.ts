@@ -2,7 +2,7 @@
  * The directory that holds a server's files (quorum.data_dir). It belongs to one user and
  * one running server; the lock is that of the log file (log-store.ts).
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, statSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { fault, LatticeError } from "../../core/domain/errors.ts";
 import { sqliteError } from "./sqlite-error.ts";
 
@@ -22,15 +22,5 @@ export function prepareDataDir(dir: string): void {
     );
   } catch (error) {
     throw sqliteError(dir, error);
-  }
-}
-
-/** Makes names created or changed in `dir` durable. */
-export function syncDir(dir: string): void {
-  const fd = openSync(dir, "r");
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
   }
 }

@@ -11,13 +11,13 @@ import { decodeIdentity, decodeState } from "../../core/raft/record.ts";
 import type { StoredRecord } from "../../core/raft/recovery.ts";
 import { recoverLog } from "../../core/raft/recovery.ts";
 import type { StoredLog } from "../../ports/log-store.ts";
+import type { FileFormat } from "./database-file.ts";
+import { checkFormat } from "./database-file.ts";
 import { corruptFile, sqliteError } from "./sqlite-error.ts";
 import { findWalDamage } from "./wal-damage.ts";
 
-/** "LatL" in the SQLite header marks the file as a log of ours. */
-export const LOG_APPLICATION_ID = 0x4c61744c;
-/** The version of the tables; records carry their own. */
-export const LOG_FORMAT_VERSION = 1;
+/** "LatL" marks the file; records carry a version of their own. */
+export const LOG_FORMAT: FileFormat = { noun: "log", applicationId: 0x4c61744c, version: 1 };
 
 /** Reads the whole log at `path`. Throws LatticeError CORRUPT_LOG, with the reason, when it cannot be trusted. */
 export function inspectLog(
@@ -28,7 +28,8 @@ export function inspectLog(
   if (walDamage) throw corruptFile(`${path}-wal`, walDamage);
   try {
     using db = new Database(path, { readonly: true });
-    checkFormat(path, db);
+    checkFormat(path, db, LOG_FORMAT);
+    checkPages(path, db);
     const identity = trust(path, decodeIdentity(readMeta(path, db, "identity")));
     if (identity.memberId !== memberId) {
       const owner = `this log belongs to member ${identity.memberId} of cluster ${identity.clusterId}, not to member ${memberId}`;
@@ -47,18 +48,8 @@ export function inspectLog(
 export const readState = (path: string, db: Database): LogState =>
   trust(path, decodeState(readMeta(path, db, "state")));
 
-function checkFormat(path: string, db: Database): void {
-  const { application_id } = db.query<{ application_id: number }, []>("PRAGMA application_id").get() ?? {};
-  if (application_id !== LOG_APPLICATION_ID) throw corruptFile(path, "this is not a log of lattice-server");
-  const { user_version } = db.query<{ user_version: number }, []>("PRAGMA user_version").get() ?? {};
-  if (user_version !== LOG_FORMAT_VERSION) {
-    throw corruptFile(
-      path,
-      `this log has format version ${user_version}; this build reads version ${LOG_FORMAT_VERSION}`,
-      "start the release of lattice-server that wrote it",
-    );
-  }
-  // Finds damage to SQLite's own pages, which the checksums of records do not cover.
+/** Finds damage to SQLite's own pages, which the checksums of records do not cover. */
+function checkPages(path: string, db: Database): void {
   const { quick_check } = db.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").get() ?? {};
   if (quick_check !== "ok") throw corruptFile(path, `this log is damaged: ${quick_check}`);
 }

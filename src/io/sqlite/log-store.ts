@@ -6,7 +6,7 @@
  * A log that is refused is left byte for byte as it was found.
  */
 import { Database, type Statement } from "bun:sqlite";
-import { existsSync, renameSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { assert, InvariantError } from "../../base/assert.ts";
 import type { LogIndex } from "../../base/brand.ts";
@@ -18,8 +18,9 @@ import type { Entry, MemberId } from "../../core/raft/raft-types.ts";
 import { decodeEntry, encodeEntry, encodeIdentity, encodeState } from "../../core/raft/record.ts";
 import type { StoredRecord } from "../../core/raft/recovery.ts";
 import type { LogChange, LogStore, StoredLog } from "../../ports/log-store.ts";
-import { prepareDataDir, syncDir } from "./data-dir.ts";
-import { inspectLog, LOG_APPLICATION_ID, LOG_FORMAT_VERSION, readState } from "./log-inspection.ts";
+import { prepareDataDir } from "./data-dir.ts";
+import { createDatabaseFile } from "./database-file.ts";
+import { inspectLog, LOG_FORMAT, readState } from "./log-inspection.ts";
 import { corruptFile, sqliteError } from "./sqlite-error.ts";
 
 const FIRST_STATE: StoredLog = {
@@ -35,16 +36,13 @@ export function createLogStore(dir: string, memberId: MemberId, clusterId: strin
   prepareDataDir(dir);
   const path = pathOf(dir);
   if (hasLog(dir)) throw new LatticeError(fault("ALREADY_EXISTS", `${path} exists`, "start without --bootstrap"));
-  // Under another name until it is whole: a crash in between leaves no half-made log.
-  const draft = `${path}.new`;
-  try {
-    for (const suffix of ["", "-wal", "-shm", "-journal"]) rmSync(draft + suffix, { force: true });
-    writeEmptyLog(draft, encodeIdentity({ clusterId, memberId }));
-    renameSync(draft, path);
-    syncDir(dir);
-  } catch (error) {
-    throw sqliteError(path, error);
-  }
+  createDatabaseFile(path, LOG_FORMAT, (db) => {
+    db.run("CREATE TABLE meta (name TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID");
+    db.run("CREATE TABLE entries (idx INTEGER PRIMARY KEY, record BLOB NOT NULL)");
+    const insert = db.query("INSERT INTO meta VALUES (?, ?)");
+    insert.run("identity", encodeIdentity({ clusterId, memberId }));
+    insert.run("state", encodeState(stateOf(FIRST_STATE)));
+  });
   return openLogStore(dir, memberId);
 }
 
@@ -78,26 +76,6 @@ export function openLogStore(dir: string, memberId: MemberId): LogStore {
 const pathOf = (dir: string): string => join(dir, "log.db");
 
 const stateOf = ({ hardState, shape }: StoredLog) => ({ hardState, ...shape });
-
-function writeEmptyLog(path: string, identity: Uint8Array): void {
-  const db = new Database(path, { create: true, readwrite: true });
-  try {
-    db.run("PRAGMA locking_mode = EXCLUSIVE");
-    db.run("PRAGMA journal_mode = WAL");
-    db.run("PRAGMA synchronous = FULL");
-    db.run(`PRAGMA application_id = ${LOG_APPLICATION_ID}`);
-    db.run(`PRAGMA user_version = ${LOG_FORMAT_VERSION}`);
-    db.transaction(() => {
-      db.run("CREATE TABLE meta (name TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID");
-      db.run("CREATE TABLE entries (idx INTEGER PRIMARY KEY, record BLOB NOT NULL)");
-      const insert = db.query("INSERT INTO meta VALUES (?, ?)");
-      insert.run("identity", identity);
-      insert.run("state", encodeState(stateOf(FIRST_STATE)));
-    })();
-  } finally {
-    db.close();
-  }
-}
 
 function lockLog(path: string): Database {
   try {
