@@ -106,6 +106,15 @@ export interface Dependency {
   readonly mutex?: string;
 }
 
+/** A run that was given up and requeued. */
+export interface PastAttempt {
+  readonly attempt: number;
+  /** In rank order: its output is still there. */
+  readonly nodes: readonly NodeId[];
+  /** Why it was given up. */
+  readonly message: string;
+}
+
 /** The place of a task in its array. */
 export interface TaskOf {
   readonly group: TaskGroupId;
@@ -131,6 +140,7 @@ export interface Allocation {
   /** 1 for the first run, one more after each requeue. */
   readonly attempt: number;
   readonly requeueCount: number;
+  readonly pastAttempts?: readonly PastAttempt[];
   /** The limit in force, which an update may have changed. */
   readonly walltimeMs: Millis;
   /** In rank order; empty unless it holds nodes or has ended on them. */

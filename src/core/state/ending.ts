@@ -5,6 +5,7 @@
 import type { Millis } from "../../base/brand.ts";
 import { millis } from "../../base/brand.ts";
 import type { Allocation, Part, StopReason } from "../domain/allocation.ts";
+import { nodesOf } from "../domain/allocation.ts";
 import type { NodeId } from "../domain/ids.ts";
 import type { Applying } from "./applying.ts";
 import { changeAllocation } from "./applying.ts";
@@ -48,7 +49,8 @@ export function changeParts(ctx: Applying, before: Allocation, parts: readonly P
 
 /** Counts the parts on a node as over: the servers gave it up. */
 export function loseNode(ctx: Applying, a: Allocation, node: NodeId, isolatedUntil: Millis): void {
-  const isolation = a.spec.isolation === "stop" ? { isolatedUntil } : {};
+  const surely = millis(isolatedUntil + a.spec.gracePeriodMs);
+  const isolation = a.spec.isolation === "stop" ? { isolatedUntil: surely } : {};
   const parts = a.parts.map(
     (part): Part =>
       part.claim.nodeId === node && !isOver(part)
@@ -133,6 +135,7 @@ function requeue(
     message: `requeued: ${why}`,
     attempt: a.attempt + 1,
     requeueCount: a.requeueCount + 1,
+    pastAttempts: [...(a.pastAttempts ?? []), { attempt: a.attempt, nodes: nodesOf(a), message: why }],
     parts: [],
     stopping: undefined,
     startedAt: undefined,

@@ -50,6 +50,11 @@ export class Table<K extends string, R> {
     return this.#records.values();
   }
 
+  /** Walks the ids of the live records, in no meaningful order. */
+  keys(): IterableIterator<K> {
+    return this.#records.keys();
+  }
+
   /** Walks ids and live records, in no meaningful order. */
   entries(): IterableIterator<[K, R]> {
     return this.#records.entries();

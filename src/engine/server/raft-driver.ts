@@ -16,6 +16,7 @@ import type { Entry, MemberId, RaftEffect, RaftInput } from "../../core/raft/raf
 import type { CommittedEntry, Consensus, ConsensusListener, ConsensusStatus } from "../../ports/consensus.ts";
 import type { LogStore } from "../../ports/log-store.ts";
 
+/** What a driver works with. */
 export interface RaftDriverOptions {
   readonly memberId: MemberId;
   /** Where other members and people find this one. */
@@ -38,6 +39,7 @@ interface Proposal {
   readonly data: Uint8Array;
 }
 
+/** The driver of one member. A member that failed or was closed rejects every proposal. */
 export class RaftDriver implements Consensus {
   readonly #options: RaftDriverOptions;
   readonly #node: RaftNode;

@@ -1,17 +1,20 @@
 /** What the operations of a running server work with. Made once, in bin/. */
-
-import type { State } from "../../core/state/state.ts";
 import type { Clock, Entropy } from "../../ports/clock.ts";
-import type { Consensus } from "../../ports/consensus.ts";
 import type { Logger } from "../../ports/log.ts";
-import type { StateMirror } from "../../ports/state-mirror.ts";
+import type { AgentHub } from "./agent-hub.ts";
+import type { Replica } from "./replica.ts";
+import type { ScheduleLoop } from "./schedule-loop.ts";
+import type { ServerSettings } from "./settings.ts";
+import type { WatchHub } from "./watch-hub.ts";
 
 export interface Server {
   readonly version: string;
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly log: Logger;
-  readonly state: State;
-  readonly mirror: StateMirror;
-  readonly consensus: Consensus;
+  readonly settings: ServerSettings;
+  readonly replica: Replica;
+  readonly agents: AgentHub;
+  readonly watches: WatchHub;
+  readonly scheduler: ScheduleLoop;
 }

@@ -1,0 +1,111 @@
+/** The leader's slow chores: what agents should have ended, what memory need not hold, what may be forgotten. */
+import { millis } from "../../base/brand.ts";
+import type { AllocationId, DagId, TaskGroupId } from "../../core/domain/ids.ts";
+import { LIMITS } from "../../core/domain/limits.ts";
+import { isGroupOver } from "../../core/domain/task-group.ts";
+import { isArchivable } from "../../core/state/archive.ts";
+import type { State } from "../../core/state/state.ts";
+import type { CancelTimer, Clock } from "../../ports/clock.ts";
+import type { Logger } from "../../ports/log.ts";
+import type { Replica } from "./replica.ts";
+import { SYSTEM } from "./replica.ts";
+import type { ServerSettings } from "./settings.ts";
+
+const PERIOD_MS = 1_000;
+const FORGET_PERIOD_MS = 600_000;
+/** After walltime and grace period, before the servers step in. */
+const WALLTIME_MARGIN_MS = 15_000;
+const ARCHIVE_BATCH = 1_000;
+
+export interface HousekeepingParts {
+  readonly replica: Replica;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly settings: ServerSettings;
+}
+
+export class Housekeeping {
+  readonly #parts: HousekeepingParts;
+  #timer: CancelTimer | undefined;
+  #forgotAt = 0;
+  #isBusy = false;
+
+  constructor(parts: HousekeepingParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    this.#timer = this.#parts.clock.every(PERIOD_MS, () => void this.#round());
+  }
+
+  stop(): void {
+    this.#timer?.();
+  }
+
+  async #round(): Promise<void> {
+    const { replica, log } = this.#parts;
+    if (this.#isBusy || !replica.isLeader) return;
+    this.#isBusy = true;
+    try {
+      await this.#enforceWalltime();
+      await this.#archive();
+      await this.#forget();
+    } catch (error) {
+      log.warn("housekeeping failed; it is tried again", { error });
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+
+  async #enforceWalltime(): Promise<void> {
+    const { replica, clock } = this.#parts;
+    const now = clock.now();
+    for (const id of replica.state.indexes.active) {
+      const a = replica.state.tables.allocations.get(id);
+      if (!a?.startedAt || a.walltimeMs === 0 || a.stopping) continue;
+      if (a.startedAt + a.walltimeMs + a.spec.gracePeriodMs + WALLTIME_MARGIN_MS > now) continue;
+      await replica.propose(
+        { kind: "stop-allocation", allocation: id, attempt: a.attempt, reason: "walltime" },
+        SYSTEM,
+      );
+    }
+  }
+
+  async #archive(): Promise<void> {
+    const { replica, settings } = this.#parts;
+    const ids = archivable(replica.state, settings.endedInMemoryMax);
+    if (ids.length === 0) return;
+    await replica.propose({ kind: "archive", ids }, SYSTEM);
+  }
+
+  async #forget(): Promise<void> {
+    const { replica, clock } = this.#parts;
+    const now = clock.now();
+    if (now - this.#forgotAt < FORGET_PERIOD_MS || replica.state.tables.idempotency.size === 0) return;
+    this.#forgotAt = now;
+    await replica.propose({ kind: "forget-idempotency", before: millis(now - LIMITS.idempotencyKeepMs) }, SYSTEM);
+  }
+}
+
+/** Returns the oldest ended records beyond what memory should hold. */
+function archivable(state: State, keep: number): readonly (AllocationId | TaskGroupId | DagId)[] {
+  const { tables, indexes } = state;
+  let surplus = Math.min(ARCHIVE_BATCH, indexes.ended.size - keep);
+  if (surplus <= 0) return [];
+  const ids: (AllocationId | TaskGroupId | DagId)[] = [];
+  for (const id of indexes.ended.keys()) {
+    if (surplus <= 0) break;
+    if (!isArchivable(state, id)) continue;
+    ids.push(id);
+    surplus -= 1;
+  }
+  const leaving: ReadonlySet<string> = new Set(ids);
+  for (const group of tables.taskGroups.values()) {
+    const tasks = [...(indexes.tasks.get(group.id)?.values() ?? [])];
+    if (isGroupOver(group) && tasks.every((t) => leaving.has(t))) ids.push(group.id);
+  }
+  for (const dag of tables.dags.values()) {
+    if (dag.members.every((m) => leaving.has(m) || !tables.allocations.has(m))) ids.push(dag.id);
+  }
+  return ids;
+}

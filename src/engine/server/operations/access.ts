@@ -1,0 +1,25 @@
+/** Asks `core/access` and throws what it answers, so that an operation needs one line for it. */
+import type { Resource } from "../../../core/access/authorize.ts";
+import { authorize } from "../../../core/access/authorize.ts";
+import type { Operation } from "../../../core/access/operations.ts";
+import type { Allocation } from "../../../core/domain/allocation.ts";
+import { LatticeError } from "../../../core/domain/errors.ts";
+import type { TaskGroup } from "../../../core/domain/task-group.ts";
+import type { Call } from "../call.ts";
+
+/** @throws FORBIDDEN unless the caller may do `operation` to `resource`. */
+export function demand(call: Call, operation: Operation, resource?: Resource): void {
+  const denied = authorize(call.principal, operation, resource);
+  if (denied) throw new LatticeError(denied);
+}
+
+/** Returns whether the caller may do `operation` to `resource`. */
+export const may = (call: Call, operation: Operation, resource: Resource): boolean =>
+  authorize(call.principal, operation, resource) === undefined;
+
+/** Returns what access is decided by, of an allocation or task group. */
+export const resourceOf = ({ user, spec }: Allocation | TaskGroup): Resource => ({
+  owner: user,
+  tenant: spec.tenant,
+  isSensitive: spec.isSensitive,
+});

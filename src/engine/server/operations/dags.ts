@@ -1,0 +1,77 @@
+/** Workflows: reading them and cancelling them whole. */
+
+import { millis } from "../../../base/brand.ts";
+import { compareText } from "../../../base/compare.ts";
+import type { Allocation } from "../../../core/domain/allocation.ts";
+import type { Dag } from "../../../core/domain/dag.ts";
+import { dagState } from "../../../core/domain/dag.ts";
+import { fault, LatticeError } from "../../../core/domain/errors.ts";
+import { dagId } from "../../../core/domain/ids.ts";
+import { isTerminal } from "../../../core/domain/lifecycle.ts";
+import type { Call } from "../call.ts";
+import type { Server } from "../server.ts";
+import { demand, may } from "./access.ts";
+import { allocationDetail } from "./details.ts";
+import { findById } from "./lookup.ts";
+import { pageByText } from "./paging.ts";
+import { propose } from "./propose.ts";
+import type { DagDetail, Page, PageRequest } from "./results.ts";
+
+export interface DagFilter {
+  readonly tenant?: string;
+  readonly user?: string;
+  readonly state?: string;
+}
+
+/** Returns a workflow with its members. */
+export async function getDag(server: Server, call: Call, id: string): Promise<DagDetail> {
+  const dag = findDag(server, id);
+  demand(call, "dag.read", { owner: dag.user, tenant: dag.tenant });
+  return dagDetail(server, dag);
+}
+
+/** Returns workflows in memory, by id. */
+export async function listDags(
+  server: Server,
+  call: Call,
+  { filter, page }: { readonly filter: DagFilter; readonly page: PageRequest },
+): Promise<Page<DagDetail>> {
+  demand(call, "dag.read");
+  const dags = [...server.replica.state.tables.dags.values()]
+    .filter((dag) => may(call, "dag.read", { owner: dag.user, tenant: dag.tenant }))
+    .filter((dag) => (!filter.tenant || dag.tenant === filter.tenant) && (!filter.user || dag.user === filter.user))
+    .map((dag) => dagDetail(server, dag))
+    .filter((detail) => !filter.state || detail.state === filter.state)
+    .sort((a, b) => compareText(a.dag.id, b.dag.id));
+  return pageByText(dags, (detail) => detail.dag.id, page);
+}
+
+/** Cancels every member that has not ended; returns how many. */
+export async function cancelDag(server: Server, call: Call, id: string): Promise<number> {
+  const dag = findDag(server, id);
+  demand(call, "dag.cancel", { owner: dag.user, tenant: dag.tenant });
+  if (!server.replica.state.tables.dags.has(dag.id)) return 0;
+  const body = { kind: "cancel-dag", dag: dag.id } as const;
+  const output = await propose(server, call, { operation: "cancel-dag", request: dag.id, body });
+  return output.kind === "cancelled" ? output.count : 0;
+}
+
+function findDag(server: Server, id: string): Dag {
+  const live = server.replica.state.tables.dags.get(dagId(id));
+  const archived = live ? undefined : server.replica.mirror.find("dags", id);
+  const dag: Dag | undefined = live ?? (archived && JSON.parse(archived));
+  if (!dag) throw new LatticeError(fault("DAG_NOT_FOUND", `there is no workflow ${id}`));
+  return dag;
+}
+
+function dagDetail(server: Server, dag: Dag): DagDetail {
+  const records = dag.members.flatMap((id): Allocation[] => {
+    const found = findById(server, id);
+    return found?.kind === "allocation" ? [found.record] : [];
+  });
+  const members = records.map((a) => allocationDetail(server, a));
+  const state = dagState(records.map((a) => a.state));
+  const isOver = records.every((a) => isTerminal(a.state));
+  const endedAt = millis(Math.max(0, ...records.map((a) => a.endedAt ?? 0)));
+  return { dag, state, members, ...(isOver && { endedAt }) };
+}

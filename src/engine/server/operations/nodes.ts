@@ -1,0 +1,110 @@
+/** Nodes: reading them, and what operators do to them. */
+import { compareText } from "../../../base/compare.ts";
+import { fault, LatticeError } from "../../../core/domain/errors.ts";
+import type { NodeId } from "../../../core/domain/ids.ts";
+import { nodeId } from "../../../core/domain/ids.ts";
+import type { Node } from "../../../core/domain/node.ts";
+import type { CommandBody, Output } from "../../../core/state/commands.ts";
+import type { Call } from "../call.ts";
+import type { Server } from "../server.ts";
+import { demand } from "./access.ts";
+import { pageByText } from "./paging.ts";
+import { propose } from "./propose.ts";
+import type { NodeDetail, Page, PageRequest } from "./results.ts";
+
+export interface NodeFilter {
+  readonly state?: string;
+  readonly group?: string;
+  /** Nodes on which the tenant holds a claim. */
+  readonly tenant?: string;
+  /** Nodes that are dedicated to the vCluster. */
+  readonly vcluster?: string;
+}
+
+/** Returns nodes by id. */
+export async function listNodes(
+  server: Server,
+  call: Call,
+  { filter, page }: { readonly filter: NodeFilter; readonly page: PageRequest },
+): Promise<Page<NodeDetail>> {
+  demand(call, "node.read");
+  const nodes = [...server.replica.state.tables.nodes.values()]
+    .filter((node) => matches(server, node, filter))
+    .sort((a, b) => compareText(a.id, b.id));
+  const { items, nextCursor } = pageByText(nodes, (node) => node.id, page);
+  const details = items.map((node) => nodeDetail(server, node));
+  return nextCursor === undefined ? { items: details } : { items: details, nextCursor };
+}
+
+/** Returns one node. */
+export async function getNode(server: Server, call: Call, id: string): Promise<NodeDetail> {
+  demand(call, "node.read", { node: nodeId(id) });
+  return nodeDetail(server, findNode(server, id));
+}
+
+/** Lets a node finish what it runs and gives it nothing new; returns how much still runs. */
+export async function drainNode(
+  server: Server,
+  call: Call,
+  { id, reason }: { readonly id: string; readonly reason: string },
+): Promise<number> {
+  demand(call, "node.drain");
+  const node = findNode(server, id).id;
+  const output = await change(server, call, { kind: "drain-node", node, reason: reason || "drained by an operator" });
+  return output.kind === "drained" ? output.activeAllocations : 0;
+}
+
+/** Gives a drained node back to the scheduler. */
+export async function undrainNode(server: Server, call: Call, id: string): Promise<void> {
+  demand(call, "node.undrain");
+  await change(server, call, { kind: "undrain-node", node: findNode(server, id).id });
+}
+
+/** Takes a node out until it is enabled. */
+export async function disableNode(
+  server: Server,
+  call: Call,
+  { id, reason }: { readonly id: string; readonly reason: string },
+): Promise<void> {
+  demand(call, "node.disable");
+  const node = findNode(server, id).id;
+  await change(server, call, { kind: "disable-node", node, reason: reason || "disabled by an operator" });
+}
+
+/** Undoes `disableNode`. */
+export async function enableNode(server: Server, call: Call, id: string): Promise<void> {
+  demand(call, "node.enable");
+  await change(server, call, { kind: "enable-node", node: findNode(server, id).id });
+}
+
+function change(server: Server, call: Call, body: CommandBody): Promise<Output> {
+  return propose(server, call, { operation: body.kind, request: body, body });
+}
+
+function findNode(server: Server, id: string): Node {
+  const node = server.replica.state.tables.nodes.get(nodeId(id));
+  if (!node) throw new LatticeError(fault("NODE_NOT_FOUND", `there is no node ${id}`));
+  return node;
+}
+
+function nodeDetail(server: Server, node: Node): NodeDetail {
+  const load = server.replica.state.indexes.nodeLoad.get(node.id);
+  const claims = [...(load?.claims ?? [])].map(([allocation, claim]) => ({ allocation, claim }));
+  const lastHeartbeat = server.agents.lastSeen(node.id);
+  return { node, claims, ...(lastHeartbeat !== undefined && { lastHeartbeat }) };
+}
+
+function matches(server: Server, node: Node, filter: NodeFilter): boolean {
+  return (
+    (!filter.state || node.state === filter.state) &&
+    (!filter.group || String(node.capacity.group) === filter.group) &&
+    (!filter.vcluster || server.replica.state.indexes.dedicated.get(node.id) === filter.vcluster) &&
+    (!filter.tenant || isHeldBy(server, node.id, filter.tenant))
+  );
+}
+
+function isHeldBy(server: Server, node: NodeId, tenant: string): boolean {
+  const { tables, indexes } = server.replica.state;
+  const holders = [...(indexes.nodeLoad.get(node)?.claims.keys() ?? [])];
+  return holders.some((id) => tables.allocations.get(id)?.spec.tenant === tenant);
+}

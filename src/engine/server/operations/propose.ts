@@ -1,0 +1,30 @@
+/** Proposes for a caller: as that user, and under the caller's idempotency key when there is one. */
+import { canonicalEncode } from "../../../base/canonical-encode.ts";
+import { hashHex, hashText } from "../../../base/hash.ts";
+import { fault, LatticeError } from "../../../core/domain/errors.ts";
+import { LIMITS } from "../../../core/domain/limits.ts";
+import type { CommandBody, IdempotencyKey, Output } from "../../../core/state/commands.ts";
+import type { Call } from "../call.ts";
+import type { Server } from "../server.ts";
+
+/** What is proposed, and the request that a retry must repeat. */
+export interface Proposal {
+  readonly operation: string;
+  readonly request: unknown;
+  readonly body: CommandBody;
+}
+
+/** Proposes and returns what it gave. A repeat under the same key gives the first outcome. */
+export function propose(server: Server, call: Call, { operation, request, body }: Proposal): Promise<Output> {
+  return server.replica.propose(body, call.principal.user, idempotencyOf(call, operation, request));
+}
+
+function idempotencyOf(call: Call, operation: string, request: unknown): IdempotencyKey | undefined {
+  const key = call.idempotencyKey;
+  if (key === undefined || key === "") return undefined;
+  if (key.length > LIMITS.idempotencyKeyLengthMax) {
+    throw new LatticeError(fault("INVALID_SPEC", `the idempotency key has ${key.length} characters`));
+  }
+  const fingerprint = hashHex(hashText(canonicalEncode(request)));
+  return { key: `${call.principal.user}|${operation}|${key}`, fingerprint };
+}

@@ -1,0 +1,114 @@
+/**
+ * When to plan: soon after anything that may change the answer, and every cycle besides.
+ * Deciding is `plan`; this loop waits, debounces, proposes, and keeps the reasons of the
+ * latest pass for those who ask.
+ */
+import type { AllocationId } from "../../core/domain/ids.ts";
+import type { Reason } from "../../core/domain/reason.ts";
+import { explain, plan } from "../../core/scheduler/plan.ts";
+import type { StateEvent } from "../../core/state/events.ts";
+import { viewOf } from "../../core/state/view.ts";
+import type { CancelTimer, Clock } from "../../ports/clock.ts";
+import type { Logger } from "../../ports/log.ts";
+import type { Replica } from "./replica.ts";
+import { SYSTEM } from "./replica.ts";
+import type { ServerSettings } from "./settings.ts";
+
+/** Long enough to gather a burst, short enough that nobody notices. */
+const DEBOUNCE_MS = 2;
+/** Of the time, at most half is spent planning. */
+const REST_RATIO = 1;
+
+export interface ScheduleLoopParts {
+  readonly replica: Replica;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly settings: ServerSettings;
+}
+
+export class ScheduleLoop {
+  readonly #parts: ScheduleLoopParts;
+  #reasons: ReadonlyMap<AllocationId, readonly Reason[]> = new Map();
+  #timer: CancelTimer | undefined;
+  #cycle: CancelTimer | undefined;
+  #isPlanning = false;
+  #isWanted = false;
+  #restMs = 0;
+
+  constructor(parts: ScheduleLoopParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    const { replica, clock, settings } = this.#parts;
+    replica.onEvents((events) => {
+      if (events.some(mayChangePlan)) this.wake();
+    });
+    replica.onStatus(() => this.wake());
+    this.#cycle = clock.every(settings.cycleIntervalMs, () => this.wake());
+    this.wake();
+  }
+
+  stop(): void {
+    this.#timer?.();
+    this.#cycle?.();
+  }
+
+  /** Asks for a pass soon. */
+  wake(): void {
+    this.#isWanted = true;
+    if (this.#isPlanning || this.#timer) return;
+    this.#timer = this.#parts.clock.after(Math.max(DEBOUNCE_MS, this.#restMs), () => {
+      this.#timer = undefined;
+      void this.#pass();
+    });
+  }
+
+  /** Returns why an allocation waits, and its place in the queue: from the latest pass, or worked out now. */
+  explain(allocation: AllocationId): { readonly reasons: readonly Reason[]; readonly position: number } | undefined {
+    const { replica, clock, settings } = this.#parts;
+    return explain(viewOf(replica.state), settings.policy, { now: clock.now(), allocation });
+  }
+
+  /** Returns the reasons that the latest pass found. */
+  reasonsOf(allocation: AllocationId): readonly Reason[] {
+    return this.#reasons.get(allocation) ?? [];
+  }
+
+  async #pass(): Promise<void> {
+    const { replica, clock, log, settings } = this.#parts;
+    this.#isWanted = false;
+    if (!replica.isLeader) return;
+    this.#isPlanning = true;
+    try {
+      const began = clock.now();
+      const { decisions, reasons } = plan(viewOf(replica.state), settings.policy, began);
+      this.#reasons = reasons;
+      this.#restMs = (clock.now() - began) * REST_RATIO;
+      if (decisions.length > 0) {
+        const placements = decisions.map(({ allocation, version, claims }) => ({ allocation, version, claims }));
+        const output = await replica.propose({ kind: "assign-nodes", placements }, SYSTEM);
+        const refused = output.kind === "assigned" ? output.refused : [];
+        if (refused.length > 0) log.debug("placements were refused", { refused });
+      }
+    } catch (error) {
+      log.warn("a scheduling pass failed", { error });
+    } finally {
+      this.#isPlanning = false;
+    }
+    if (this.#isWanted) this.wake();
+  }
+}
+
+/** Something that waits was added, changed or set free, or something that holds nodes let go. */
+function mayChangePlan(event: StateEvent): boolean {
+  switch (event.kind) {
+    case "allocation-changed":
+      return event.to !== "staging" && event.to !== "running";
+    case "node-changed":
+    case "policy-changed":
+      return true;
+    case "assignments-changed":
+      return false;
+  }
+}

@@ -1,0 +1,21 @@
+/** The numbers that the loops of a server run by, from its configuration. */
+import type { Policy } from "../../core/scheduler/policy.ts";
+
+export interface ServerSettings {
+  /** How often agents send heartbeats. */
+  readonly heartbeatIntervalMs: number;
+  /** Silence after which a node is degraded. */
+  readonly heartbeatTimeoutMs: number;
+  /** Further silence after which it is down. Also the time after which an isolated agent ends what must not run twice. */
+  readonly gracePeriodMs: number;
+  /** The same for a node with a sensitive claim. */
+  readonly sensitiveGracePeriodMs: number;
+  /** Longest pause between two scheduling passes. */
+  readonly cycleIntervalMs: number;
+  /** Entries of the log between two compactions. */
+  readonly snapshotThreshold: number;
+  /** Ended allocations kept in memory; older ones are archived. */
+  readonly endedInMemoryMax: number;
+  readonly setsSlurmEnv: boolean;
+  readonly policy: Policy;
+}
