@@ -165,7 +165,7 @@ const LIFECYCLE_TYPES: Readonly<Record<string, LifecycleSpec_Type>> = {
 
 /** "Bounded" is the zero of the enum, so it counts as not said. */
 function lifecycleAsked(proto: ProtoLifecycle): AllocationRequest {
-  const reactive = { ...reactiveAsked(proto) };
+  const reactive = reactiveAsked(proto);
   return {
     ...(proto.type !== LifecycleSpec_Type.BOUNDED && { lifecycle: LIFECYCLES[proto.type] ?? "bounded" }),
     ...(proto.walltime && { walltimeMs: durationFromProto(proto.walltime) }),

@@ -10,6 +10,7 @@ import type {
   EndCause,
   Part,
   PartPhase,
+  PastAttempt,
   StopReason,
   TaskOf,
 } from "../core/domain/allocation.ts";
@@ -21,6 +22,7 @@ import type { TaskGroup } from "../core/domain/task-group.ts";
 import type {
   AllocationPart,
   AllocationStatus,
+  PastAttempt as ProtoPastAttempt,
   TaskGroupStatus,
   UpstreamRef,
 } from "../gen/lattice/v1/allocations_pb.ts";
@@ -28,6 +30,7 @@ import {
   AllocationPartSchema,
   AllocationSpecSchema,
   AllocationStatusSchema,
+  PastAttemptSchema,
   TaskGroupStatusSchema,
   UpstreamRefSchema,
 } from "../gen/lattice/v1/allocations_pb.ts";
@@ -80,6 +83,7 @@ function allocationToProto(allocation: Allocation): AllocationStatus {
   status.walltime = durationToProto(allocation.walltimeMs);
   status.parts = allocation.parts.map(partToProto);
   status.waitsFor = allocation.waitsFor.map(dependencyToProto);
+  status.pastAttempts = (allocation.pastAttempts ?? []).map(pastAttemptToProto);
   if (task) status.taskIndex = task.index;
   if (stopping) status.stoppingSince = timestampToProto(stopping.at);
   if (allocation.startedAt !== undefined) status.startedAt = timestampToProto(allocation.startedAt);
@@ -102,6 +106,7 @@ function allocationFromProto(proto: AllocationStatus): Allocation {
     ...(proto.completedAt && { endedAt: timestampFromProto(proto.completedAt) }),
     attempt: proto.attempt,
     requeueCount: proto.requeueCount,
+    ...(proto.pastAttempts.length > 0 && { pastAttempts: proto.pastAttempts.map(pastAttemptFromProto) }),
     walltimeMs: durationFromProto(proto.walltime),
     parts: proto.parts.map(partFromProto),
     ...(proto.stoppingSince && { stopping: stoppingFromProto(proto) }),
@@ -124,6 +129,15 @@ const taskFromProto = (proto: AllocationStatus, index: number): TaskOf => ({
   group: taskGroupId(proto.taskGroupId),
   groupShortId: shortId(Number(proto.taskGroupShortId)),
   index,
+});
+
+const pastAttemptToProto = ({ attempt, nodes, message }: PastAttempt): ProtoPastAttempt =>
+  create(PastAttemptSchema, { attempt, nodes: [...nodes], message });
+
+const pastAttemptFromProto = ({ attempt, nodes, message }: ProtoPastAttempt): PastAttempt => ({
+  attempt,
+  nodes: nodes.map(nodeId),
+  message,
 });
 
 const partToProto = ({ claim, phase, exitCode, signal, cause, detail }: Part): AllocationPart =>

@@ -1,0 +1,69 @@
+/**
+ * Authentication and errors of the RPC faces. The gate runs before a request's body is
+ * read and leaves the Call in the context; the interceptor turns faults into ConnectErrors.
+ */
+import {
+  ConnectError,
+  type ContextKey,
+  createContextKey,
+  type HandlerContext,
+  type Interceptor,
+} from "@connectrpc/connect";
+import { present } from "../../base/assert.ts";
+import type { Call } from "../../engine/server/call.ts";
+import type { Server } from "../../engine/server/server.ts";
+import { connectErrorOf, faultOf } from "../errors.ts";
+import type { Authenticator } from "./authenticate.ts";
+import { idempotencyKeyOf, requestIdOf } from "./request-call.ts";
+
+const CALL: ContextKey<Call | undefined> = createContextKey<Call | undefined>(undefined, {
+  description: "the call that the gate let in",
+});
+
+/** Returns the call of an RPC that the gate let in. */
+export const callOf = (context: HandlerContext): Call =>
+  present(context.values.get(CALL), "an RPC is handled behind the gate only");
+
+/** Returns the gate, which lets in authenticated callers only. */
+export function createGate(server: Server, authenticator: Authenticator) {
+  return async (context: HandlerContext): Promise<void> => {
+    const { requestHeader: headers, signal } = context;
+    const requestId = requestIdOf(headers, () => server.entropy.uuid());
+    context.responseHeader.set("x-request-id", requestId);
+    try {
+      const principal = await authenticator.authenticate(headers);
+      const idempotencyKey = idempotencyKeyOf(headers);
+      context.values.set(CALL, {
+        principal,
+        requestId,
+        signal,
+        ...(idempotencyKey !== undefined && { idempotencyKey }),
+      });
+    } catch (error) {
+      throw connectErrorOf(faultOf(error, requestId, server.log), requestId);
+    }
+  };
+}
+
+/** Returns the interceptor that gives every error its code and metadata. */
+export function createErrorInterceptor(server: Server): Interceptor {
+  return (next) => async (request) => {
+    const requestId = request.contextValues.get(CALL)?.requestId ?? "";
+    const convert = (error: unknown): ConnectError =>
+      error instanceof ConnectError ? error : connectErrorOf(faultOf(error, requestId, server.log), requestId);
+    try {
+      const response = await next(request);
+      return response.stream ? { ...response, message: converting(response.message, convert) } : response;
+    } catch (error) {
+      throw convert(error);
+    }
+  };
+}
+
+async function* converting<T>(messages: AsyncIterable<T>, convert: (error: unknown) => ConnectError) {
+  try {
+    yield* messages;
+  } catch (error) {
+    throw convert(error);
+  }
+}
