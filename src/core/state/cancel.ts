@@ -70,9 +70,9 @@ function cancelOne(ctx: Applying, a: Allocation): number {
 }
 
 function cancelGroup(ctx: Applying, group: TaskGroup): number {
+  let count = group.isCancelled ? 0 : group.total - group.born;
   cancelWaiting(ctx, group, "");
   const tasks = [...(ctx.state.indexes.tasks.get(group.id) ?? [])].sort(([a], [b]) => compareNumber(a, b));
-  let count = group.total - group.born;
   for (const [, id] of tasks) {
     const task = findAllocation(ctx.state, id);
     if (task) count += cancelOne(ctx, task);

@@ -54,9 +54,15 @@ export const findAllocation = (state: State, id: string): Allocation | undefined
 export const findTaskGroup = (state: State, id: string): TaskGroup | undefined =>
   state.tables.taskGroups.get(taskGroupId(id));
 
-/** Returns whether an allocation or group waits for nothing but names that only one may hold. */
-export const waitsForMutexOnly = (waitsFor: readonly Dependency[]): boolean =>
-  waitsFor.length > 0 && waitsFor.every((d) => d.condition === "mutex");
+/**
+ * Returns whether an allocation or group waits for names that only one may hold, and for
+ * nothing else. A group whose tasks correspond to others' does not wait as a whole: they do.
+ */
+export function waitsForMutexOnly(record: Allocation | TaskGroup): boolean {
+  const others = record.waitsFor.filter((d) => d.condition !== "mutex");
+  const isOwn = (d: Dependency): boolean => "ranges" in record && d.condition === "corresponding";
+  return others.length < record.waitsFor.length && others.every(isOwn);
+}
 
 /** Returns whether every name the record asks for is free. */
 export const canTakeMutexes = (state: State, record: Allocation | TaskGroup): boolean =>

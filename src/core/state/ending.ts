@@ -14,6 +14,7 @@ import { changeAllocation } from "./applying.ts";
 const LOST: ReadonlySet<string> = new Set(["lost", "node_lost", "supervisor_lost", "isolated"]);
 
 const isLost = (part: Part): boolean => part.cause !== undefined && LOST.has(part.cause);
+const isNodeFault = (a: Allocation): boolean => a.parts.some(isLost) || a.stopping?.reason === "node_failed";
 const isOver = (part: Part): boolean => part.phase === "ended";
 const isSuccess = (part: Part): boolean => part.cause === "exited" && part.exitCode === 0 && !part.signal;
 
@@ -80,13 +81,13 @@ function conclude(ctx: Applying, a: Allocation): void {
 }
 
 function judgeEnd(ctx: Applying, a: Allocation, ran: readonly Part[], culprit: Part | undefined): void {
-  const lost = a.parts.find(isLost);
   const { requeuePolicy } = a.spec;
   const status = { exitCode: culprit?.exitCode, signal: culprit?.signal || undefined };
-  if (lost) {
-    requeue(ctx, a, requeuePolicy !== "never", explainEnd(lost), status);
-  } else if (ran.every(isSuccess) && !(a.spec.lifecycle !== "bounded" && requeuePolicy === "always")) {
+  if (ran.every(isSuccess) && !(a.spec.lifecycle !== "bounded" && requeuePolicy === "always")) {
     changeAllocation(ctx, a, { state: "completed", endedAt: ctx.at, exitCode: 0, message: "" });
+  } else if (isNodeFault(a)) {
+    const lost = a.parts.find(isLost);
+    requeue(ctx, a, requeuePolicy !== "never", lost ? explainEnd(lost) : "its node was taken out", status);
   } else {
     requeue(ctx, a, requeuePolicy === "always", culprit ? explainEnd(culprit) : "it ended", status);
   }
@@ -128,7 +129,7 @@ function requeue(
     return;
   }
   const isolatedUntil = Math.max(0, ...a.parts.map((p) => p.isolatedUntil ?? 0));
-  const restartAt = a.parts.some(isLost) ? 0 : ctx.at + restartDelayMs(a.requeueCount);
+  const restartAt = isNodeFault(a) ? 0 : ctx.at + restartDelayMs(a.requeueCount);
   const notBefore = Math.max(isolatedUntil, restartAt);
   changeAllocation(ctx, a, {
     state: "pending",

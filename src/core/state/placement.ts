@@ -18,10 +18,10 @@ import type { State } from "./state.ts";
 export function assignNodes(ctx: Applying, command: Extract<CommandBody, { kind: "assign-nodes" }>): Outcome {
   const refused: { allocation: AllocationId; fault: Fault }[] = [];
   for (const placement of command.placements) {
-    const checked = check(ctx.state, placement);
+    const checked = check(ctx, placement);
     if (checked.ok) {
       const parts = placement.claims.map((claim) => ({ claim, phase: "assigned" as const }));
-      changeAllocation(ctx, checked.value, { state: "staging", parts, message: "" });
+      changeAllocation(ctx, checked.value, { state: "staging", parts, message: "", notBefore: undefined });
     } else {
       refused.push({ allocation: placement.allocation, fault: checked.error });
     }
@@ -29,11 +29,14 @@ export function assignNodes(ctx: Applying, command: Extract<CommandBody, { kind:
   return ok({ kind: "assigned", refused });
 }
 
-function check(state: State, placement: Placement): Result<Allocation, Fault> {
+function check({ state, at }: Applying, placement: Placement): Result<Allocation, Fault> {
   const a = state.tables.allocations.get(placement.allocation);
   if (!a) return refuse("ALLOCATION_NOT_FOUND", `there is no allocation ${placement.allocation}`);
   if (a.version !== placement.version || a.state !== "pending" || a.waitsFor.length > 0) {
     return refuse("VERSION_CONFLICT", `allocation ${a.id} has changed since the plan was made`);
+  }
+  if (a.notBefore !== undefined && at < a.notBefore) {
+    return refuse("VERSION_CONFLICT", `allocation ${a.id} may not start before ${new Date(a.notBefore).toISOString()}`);
   }
   const { nodesMin, nodesMax } = a.spec.resources;
   const distinct = new Set(placement.claims.map((c) => c.nodeId)).size;

@@ -3,6 +3,7 @@
  * pass on, and those that waited are set free or cancelled. Works off the agenda until
  * it is empty, so that chains of any length need no recursion.
  */
+import { compareNumber } from "../../base/compare.ts";
 import type { Allocation } from "../domain/allocation.ts";
 import type { AllocationId, TaskGroupId } from "../domain/ids.ts";
 import { isTerminal } from "../domain/lifecycle.ts";
@@ -43,8 +44,12 @@ function onEnded(ctx: Applying, id: AllocationId | TaskGroupId): void {
 /** Gives a record that waits for nothing else the names it asks for, if all are free. */
 export function takeMutexes(ctx: Applying, id: AllocationId | TaskGroupId): void {
   const record = findAllocation(ctx.state, id) ?? findTaskGroup(ctx.state, id);
-  if (!record || !waitsForMutexOnly(record.waitsFor) || !canTakeMutexes(ctx.state, record)) return;
-  setWaitsFor(ctx, record, []);
+  if (!record || !waitsForMutexOnly(record) || !canTakeMutexes(ctx.state, record)) return;
+  setWaitsFor(
+    ctx,
+    record,
+    record.waitsFor.filter((d) => d.condition !== "mutex"),
+  );
 }
 
 /** Looks again at what a dependent waits for, now that `ended` has ended. */
@@ -80,8 +85,8 @@ function setWaitsFor(ctx: Applying, record: Allocation | TaskGroup, waitsFor: Al
 
 /** Tasks that correspond to tasks which were never born, and never will be, cannot run. */
 function cancelOrphans(ctx: Applying, group: TaskGroup): void {
-  const tasks = [...(ctx.state.indexes.tasks.get(group.id)?.values() ?? [])];
-  for (const id of tasks) {
+  const tasks = [...(ctx.state.indexes.tasks.get(group.id) ?? [])].sort(([a], [b]) => compareNumber(a, b));
+  for (const [, id] of tasks) {
     const task = findAllocation(ctx.state, id);
     const isOrphan = task?.waitsFor.some((d) => d.on !== undefined && !findAllocation(ctx.state, d.on));
     if (task?.state === "pending" && isOrphan) {

@@ -127,7 +127,8 @@ function admit(ctx: Applying, spec: AllocationSpec, ids: readonly string[], coun
   }
   const { open } = tenantLoadOf(ctx.state, tenant.id);
   if (concurrentAllocationsMax !== undefined && open + count > concurrentAllocationsMax) {
-    const text = `tenant ${tenant.id} has ${open} open allocations and may have ${concurrentAllocationsMax}`;
+    const limit = `tenant ${tenant.id} may have ${concurrentAllocationsMax} open allocations`;
+    const text = `${limit}, has ${open}, and this adds ${count}`;
     return refuse("QUOTA_EXCEEDED", text, "wait for some to end, or ask for a larger quota");
   }
   return ok(undefined);
