@@ -22,6 +22,7 @@ export interface LogChange {
   readonly entries: readonly Entry[];
 }
 
+/** One member's store, open and locked. */
 export interface LogStore {
   readonly clusterId: string;
   /** Returns what is stored, as verified when the store was opened and changed since. */

@@ -14,7 +14,7 @@ export interface TermRun {
 }
 
 /**
- * Invariant INV-R3: compactedIndex <= lastIndex; the runs ascend in index and in term; the
+ * Invariant INV-R2: compactedIndex <= lastIndex; the runs ascend in index and in term; the
  * first run begins at compactedIndex + 1, and there is none exactly when the log is empty.
  */
 export interface LogShape {

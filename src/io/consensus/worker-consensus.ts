@@ -11,6 +11,7 @@ import type { Consensus, ConsensusListener, ConsensusStatus } from "../../ports/
 import type { ConsensusReply, ConsensusRequest } from "./consensus-messages.ts";
 import { packBytes, unpackEntries } from "./consensus-messages.ts";
 
+/** Where the worker is and which log it opens. */
 export interface WorkerConsensusOptions {
   /** Where the worker's entry is: `new URL("./workers/raft-worker.ts", import.meta.url).href` in bin/. */
   readonly workerUrl: string;

@@ -3,7 +3,8 @@
  * with a synchronous WAL. The open file is locked for as long as the store lives, so it
  * also keeps a second server away from the data directory. Why each pragma: DESIGN.md.
  *
- * A log that is refused is left byte for byte as it was found.
+ * Invariant INV-D1: an entry for which persist has returned is read back after any crash,
+ * or the log is refused; a log that is refused is left byte for byte as it was found.
  */
 import { Database, type Statement } from "bun:sqlite";
 import { existsSync } from "node:fs";

@@ -11,6 +11,7 @@ const ROW_COLUMNS = `
   tbl TEXT NOT NULL, id TEXT NOT NULL, text TEXT NOT NULL, hash TEXT NOT NULL, short_id INTEGER,
   PRIMARY KEY (tbl, id)`;
 
+/** The statements that make the tables of an empty mirror. */
 export const MIRROR_SCHEMA: readonly string[] = [
   "CREATE TABLE meta (one INTEGER PRIMARY KEY CHECK (one = 1), text TEXT NOT NULL, hash TEXT NOT NULL)",
   `CREATE TABLE live (${ROW_COLUMNS})`,
@@ -33,6 +34,7 @@ const putInto = (table: string): string => `
   INSERT INTO ${table} VALUES (?1, ?2, ?3, ?4, ${SHORT_ID})
   ON CONFLICT (tbl, id) DO UPDATE SET text = excluded.text, hash = excluded.hash`;
 
+/** The statements that write; the first parameters of row writes are table, id, text, hash. */
 export const MIRROR_WRITES = {
   putLive: putInto("live"),
   putArchived: putInto("archived"),
@@ -50,10 +52,13 @@ export const MIRROR_WRITES = {
 const both = (columns: string, where: string): string =>
   `SELECT ${columns} FROM live WHERE ${where} UNION ALL SELECT ${columns} FROM archived WHERE ${where}`;
 
+/** Finds a row by table and id. */
 export const FIND_ROW: string = both("tbl, id, text, hash", "tbl = ?1 AND id = ?2");
 
+/** Finds the allocation or task group with a number. */
 export const FIND_BY_SHORT_ID: string = both('tbl AS "table", id', "short_id = ?1");
 
+/** Finds what people name by the first characters of its id, from ?1 up to ?2. */
 export const FIND_BY_PREFIX: string = `${both(
   'tbl AS "table", id',
   "tbl IN ('allocations', 'taskGroups', 'dags') AND id >= ?1 AND id < ?2",
