@@ -1,0 +1,67 @@
+/** Puts the loops of a server together over its ports; starts and stops them in order. */
+import type { Fault } from "../../core/domain/errors.ts";
+import { metaOf } from "../../core/state/state.ts";
+import type { Clock, Entropy } from "../../ports/clock.ts";
+import type { Consensus } from "../../ports/consensus.ts";
+import type { Logger } from "../../ports/log.ts";
+import type { StateMirror } from "../../ports/state-mirror.ts";
+import { AgentHub } from "./agent-hub.ts";
+import { Housekeeping } from "./housekeeping.ts";
+import { Replica, SYSTEM } from "./replica.ts";
+import { ScheduleLoop } from "./schedule-loop.ts";
+import type { Server } from "./server.ts";
+import type { ServerSettings } from "./settings.ts";
+import { WatchHub } from "./watch-hub.ts";
+
+export interface ServerParts {
+  readonly version: string;
+  readonly clusterId: string;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly log: Logger;
+  readonly settings: ServerSettings;
+  readonly mirror: StateMirror;
+  readonly consensus: Consensus;
+  /** Called once when this server can no longer be trusted: the process must end. */
+  readonly onFailed: (cause: Fault) => void;
+}
+
+export interface RunningServer {
+  readonly server: Server;
+  /** Ends the loops and writes what is missing on disk. */
+  stop(): Promise<void>;
+}
+
+/** Loads the state and starts every loop. @throws CORRUPT_LOG when the state cannot be used. */
+export function startServer(parts: ServerParts): RunningServer {
+  const { version, clock, entropy, log, settings } = parts;
+  const replica = new Replica({ ...parts, proposer: entropy.uuid(), snapshotThreshold: settings.snapshotThreshold });
+  const loop = { version, replica, clock, log, settings };
+  const agents = new AgentHub(loop);
+  const watches = new WatchHub();
+  const scheduler = new ScheduleLoop(loop);
+  const housekeeping = new Housekeeping(loop);
+  replica.onEvents((events) => watches.publish(events));
+  replica.onStatus(() => initializeOnce(replica, parts));
+  agents.start();
+  scheduler.start();
+  housekeeping.start();
+  replica.start();
+  initializeOnce(replica, parts);
+  return {
+    server: { version, clock, entropy, log, settings, replica, agents, watches, scheduler },
+    async stop() {
+      housekeeping.stop();
+      scheduler.stop();
+      agents.stop();
+      await replica.close();
+    },
+  };
+}
+
+/** The first leader of a cluster fixes its id; proposing it twice is harmless. */
+function initializeOnce(replica: Replica, { clusterId, log }: ServerParts): void {
+  if (!replica.isLeader || metaOf(replica.state).clusterId !== "") return;
+  const body = { kind: "initialize-cluster", clusterId } as const;
+  replica.propose(body, SYSTEM).catch((error: unknown) => log.warn("the cluster was not initialised", { error }));
+}
