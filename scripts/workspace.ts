@@ -32,14 +32,16 @@ export function ensureInstalled(scope: InstallScope): void {
   const present = existsSync(MARK) ? readFileSync(MARK, "utf8").trim() : "";
   if (present === `all ${wanted}` || present === `${scope} ${wanted}`) return;
   console.error("Installing dependencies from bun.lock…");
-  const flags = scope === "product" ? ["--production"] : [];
+  // What somebody installed by hand is completed, never cut down.
+  const installs = scope === "product" && !existsSync(join(ROOT, "node_modules")) ? "product" : "all";
+  const flags = installs === "product" ? ["--production"] : [];
   const install = Bun.spawnSync([process.execPath, "install", "--frozen-lockfile", ...flags], { cwd: ROOT });
   if (install.exitCode !== 0) {
     console.error(install.stdout.toString() + install.stderr.toString());
     console.error("Dependencies could not be installed: see above.");
     process.exit(1);
   }
-  writeFileSync(MARK, `${scope} ${wanted}\n`);
+  writeFileSync(MARK, `${installs} ${wanted}\n`);
 }
 
 /** What a tool said. */
