@@ -66,7 +66,8 @@ describe.each(SUBJECTS)("log store: %s", (_, Subject) => {
     for (let i = 0; i < 2; i++) {
       expect(subject.store.load().hardState).toEqual(HARD_STATE);
       expect(subject.store.load().shape.runs.map((r) => Number(r.first))).toEqual([1, 4]);
-      expect(subject.store.read(logIndex(1), 10).map((e) => ({ ...e, data: e.data.slice() }))).toEqual(entries);
+      expect(subject.store.read(logIndex(1), 10).map((e) => e.kind)).toEqual(entries.map((e) => e.kind));
+      expect(subject.store.read(logIndex(1), 10).map(showEntry)).toEqual(entries.map(showEntry));
       expect(subject.store.read(logIndex(2), 2).map((e) => Number(e.index))).toEqual([2, 3]);
       expect(subject.store.read(logIndex(6), 2)).toEqual([]);
       subject.reopen();

@@ -80,7 +80,7 @@ function inspect(path: string, clusterId: string): Meta {
   using db = new Database(path, { readonly: true });
   checkFormat(path, db, FORMAT);
   const row = db.query<CheckedText, []>("SELECT text, hash FROM meta").get();
-  if (!row || !isIntact(row)) throw corruptFile(path, "the meta row is damaged");
+  if (row?.hash !== hashHex(hashText(row?.text ?? ""))) throw corruptFile(path, "the meta row is damaged");
   const meta: Meta = JSON.parse(row.text);
   if (meta.clusterId !== clusterId) {
     throw corruptFile(path, `this state belongs to cluster ${meta.clusterId}, the log to cluster ${clusterId}`);
@@ -187,14 +187,14 @@ class SqliteStateMirror implements StateMirror {
     const before = this.#hashOf.get(table, id)?.hash;
     if (before !== undefined) this.#liveHash = subtractHash(this.#liveHash, parseHash(before));
     if (text !== undefined && isLive) {
-      const hash = hashText(text);
+      const hash = hashRow(table, id, text);
       writes.putLive.run(table, id, text, hashHex(hash));
       this.#liveHash = addHash(this.#liveHash, hash);
       return;
     }
     if (before !== undefined) writes.dropLive.run(table, id);
     if (text !== undefined) {
-      writes.putArchived.run(table, id, text, hashHex(hashText(text)));
+      writes.putArchived.run(table, id, text, hashHex(hashRow(table, id, text)));
       if (table === "allocations") writes.putHistory.run(id, text);
     } else if (before === undefined) {
       writes.dropArchived.run(table, id);
@@ -227,14 +227,18 @@ class SqliteStateMirror implements StateMirror {
   }
 
   #trust(row: StoredRow): string {
-    if (!isIntact(row)) throw corruptFile(this.#path, `row ${row.id} of table ${row.tbl} is damaged`);
+    if (hashHex(hashRow(row.tbl, row.id, row.text)) !== row.hash) {
+      throw corruptFile(this.#path, `row ${row.id} of table ${row.tbl} is damaged`);
+    }
     return row.text;
   }
 }
 
-const checked = (text: string): CheckedText => ({ text, hash: hashHex(hashText(text)) });
+/** A row under another row's name is as wrong as another text. */
+const hashRow = (table: string, id: string, text: string): Hash64 =>
+  addHash(hashText(`${table}/${id}`), hashText(text));
 
-const isIntact = ({ text, hash }: CheckedText): boolean => hashHex(hashText(text)) === hash;
+const checked = (text: string): CheckedText => ({ text, hash: hashHex(hashText(text)) });
 
 const parseHash = (hex: string): Hash64 => ({
   high: Number.parseInt(hex.slice(0, 8), 16),

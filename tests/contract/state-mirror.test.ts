@@ -1,0 +1,297 @@
+/**
+ * Shows that the state on disk gives back what was written to it, finds rows the ways
+ * people name them, and refuses a damaged row or file, on real files.
+ */
+import { Database } from "bun:sqlite";
+import { describe, expect, test } from "bun:test";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { logIndex } from "../../src/base/brand.ts";
+import { canonicalEncode } from "../../src/base/canonical-encode.ts";
+import { LatticeError } from "../../src/core/domain/errors.ts";
+import type { Row } from "../../src/core/state/table.ts";
+import { openStateMirror } from "../../src/io/sqlite/state-mirror.ts";
+import type { HistoryQuery, StateMirror } from "../../src/ports/state-mirror.ts";
+import { TempDir } from "../fixtures/temp-dir.ts";
+
+interface Fields {
+  readonly state: string;
+  readonly tenant: string;
+  readonly user: string;
+  readonly vcluster: string;
+  readonly name: string;
+  readonly dag?: string;
+  readonly group?: string;
+  readonly pad?: string;
+}
+
+const DEFAULTS: Fields = { state: "completed", tenant: "red", user: "ann", vcluster: "batch", name: "train" };
+const idOf = (shortId: number) => `${String(shortId).padStart(8, "0")}-aaaa-4000-8000-000000000000`;
+
+/** An allocation's row, with the fields that the mirror looks at. */
+function aRow(shortId: number, isLive: boolean, fields: Partial<Fields> = {}): Row {
+  const { state, tenant, user, vcluster, name, dag, group, pad } = { ...DEFAULTS, ...fields };
+  const text = canonicalEncode({
+    id: idOf(shortId),
+    shortId,
+    user,
+    state,
+    spec: { tenant, vcluster, name, env: { shortId: "4711", PAD: pad ?? "" } },
+    dag,
+    task: group && { group, groupShortId: 1, index: 0 },
+  });
+  return { table: "allocations", id: idOf(shortId), text, isLive };
+}
+
+const open = (dir: TempDir, clusterId = "c1") => openStateMirror({ dir: dir.path, clusterId });
+const sorted = (rows: Iterable<Row>) => [...rows].sort((a, b) => (a.id < b.id ? -1 : 1));
+
+function faultOf(work: () => unknown): string {
+  try {
+    work();
+    return "none";
+  } catch (error) {
+    return error instanceof LatticeError ? `${error.fault.reason}: ${error.fault.message}` : String(error);
+  }
+}
+
+/** Changes the file behind the mirror's back. */
+function edit(dir: TempDir, sql: string): void {
+  const db = new Database(dir.join("state.db"));
+  db.run(sql);
+  db.close();
+}
+
+describe("rows", () => {
+  test("a fresh mirror is empty, at index 0", () => {
+    using dir = new TempDir();
+    const mirror = open(dir);
+    expect([mirror.appliedIndex(), [...mirror.liveRows()]]).toEqual([logIndex(0), []]);
+    mirror.close();
+  });
+
+  test("what was written is there after opening again, with its index", () => {
+    using dir = new TempDir();
+    const first = open(dir);
+    first.write([aRow(1, true), aRow(2, true, { state: "pending" })], logIndex(4));
+    first.write(
+      [aRow(2, true, { state: "running" }), { table: "meta", id: "meta", text: "{}", isLive: true }],
+      logIndex(9),
+    );
+    first.close();
+    const second = open(dir);
+    expect(second.appliedIndex()).toBe(logIndex(9));
+    expect(sorted(second.liveRows())).toEqual([
+      aRow(1, true),
+      aRow(2, true, { state: "running" }),
+      { table: "meta", id: "meta", text: "{}", isLive: true },
+    ]);
+    second.close();
+  });
+
+  test("a row that is gone is gone; one that is archived is only found", () => {
+    using dir = new TempDir();
+    const mirror = open(dir);
+    mirror.write([aRow(1, true), aRow(2, true), aRow(3, true)], logIndex(1));
+    mirror.write([{ ...aRow(1, true), text: undefined }, aRow(2, false)], logIndex(2));
+    expect(sorted(mirror.liveRows()).map((r) => r.id)).toEqual([idOf(3)]);
+    expect(mirror.find("allocations", idOf(1))).toBeUndefined();
+    expect(mirror.find("allocations", idOf(2))).toBe(aRow(2, false).text);
+    expect(mirror.find("allocations", idOf(3))).toBe(aRow(3, true).text);
+    mirror.write([{ ...aRow(2, false), text: undefined }], logIndex(3));
+    expect(mirror.find("allocations", idOf(2))).toBeUndefined();
+    expect(mirror.archivedAllocations({ limit: 9 })).toEqual([]);
+    mirror.close();
+  });
+
+  test("a killed process leaves every write or none of it", () => {
+    using dir = new TempDir();
+    using image = new TempDir();
+    const mirror = open(dir);
+    mirror.write([aRow(1, true)], logIndex(1));
+    mirror.write([aRow(2, true)], logIndex(2));
+    for (const file of ["state.db", "state.db-wal"]) copyFileSync(dir.join(file), image.join(file));
+    mirror.close();
+    const wal = readFileSync(image.join("state.db-wal"));
+    writeFileSync(image.join("state.db-wal"), wal.subarray(0, wal.length - 100));
+    const survivor = open(image);
+    expect(survivor.appliedIndex()).toBe(logIndex(1));
+    expect([...survivor.liveRows()]).toEqual([aRow(1, true)]);
+    survivor.close();
+  });
+
+  test("what was synced needs the write-ahead log no more", () => {
+    using dir = new TempDir();
+    using image = new TempDir();
+    const mirror = open(dir);
+    mirror.write([aRow(1, true)], logIndex(7));
+    mirror.sync();
+    copyFileSync(dir.join("state.db"), image.join("state.db"));
+    mirror.close();
+    const survivor = open(image);
+    expect([survivor.appliedIndex(), [...survivor.liveRows()]]).toEqual([logIndex(7), [aRow(1, true)]]);
+    survivor.close();
+  });
+});
+
+describe("finding", () => {
+  function aHistory(dir: TempDir): StateMirror {
+    const mirror = open(dir);
+    const group = { table: "taskGroups", id: "f000", text: canonicalEncode({ id: "f000", shortId: 50 }), isLive: true };
+    mirror.write(
+      [
+        group,
+        { table: "dags", id: "00000001-dag", text: canonicalEncode({ id: "00000001-dag" }), isLive: false },
+        { table: "nodes", id: "00000001-node", text: "{}", isLive: true },
+        aRow(1, false),
+        aRow(2, false, { tenant: "blue", user: "bob", dag: "d1" }),
+        aRow(3, false, { state: "failed", group: "f000" }),
+        aRow(4, false, { vcluster: "inter", name: "shell", state: "cancelled" }),
+        aRow(5, true),
+        aRow(6, false, { user: "bob" }),
+      ],
+      logIndex(1),
+    );
+    return mirror;
+  }
+
+  test("allocations and arrays are found by number, live or archived", () => {
+    using dir = new TempDir();
+    const mirror = aHistory(dir);
+    expect(mirror.findByShortId(3)).toEqual({ table: "allocations", id: idOf(3) });
+    expect(mirror.findByShortId(5)).toEqual({ table: "allocations", id: idOf(5) });
+    expect(mirror.findByShortId(50)).toEqual({ table: "taskGroups", id: "f000" });
+    expect(mirror.findByShortId(4711)).toBeUndefined();
+    mirror.close();
+  });
+
+  test("what people name is found by prefix, up to the limit; nodes are not", () => {
+    using dir = new TempDir();
+    const mirror = aHistory(dir);
+    expect(mirror.findByPrefix("00000001", 5)).toEqual([
+      { table: "allocations", id: idOf(1) },
+      { table: "dags", id: "00000001-dag" },
+    ]);
+    expect(mirror.findByPrefix("0000000", 2)).toHaveLength(2);
+    expect(mirror.findByPrefix("f0", 2)).toEqual([{ table: "taskGroups", id: "f000" }]);
+    expect(mirror.findByPrefix("%", 2)).toEqual([]);
+    mirror.close();
+  });
+
+  test.each<[string, Omit<HistoryQuery, "limit">, readonly number[]]>([
+    ["everything, newest first", {}, [6, 4, 3, 2, 1]],
+    ["tenant", { tenant: "blue" }, [2]],
+    ["user", { user: "bob" }, [6, 2]],
+    ["tenant and user", { tenant: "red", user: "bob" }, [6]],
+    ["vCluster", { vcluster: "inter" }, [4]],
+    ["name", { name: "shell" }, [4]],
+    ["one state", { states: ["failed"] }, [3]],
+    ["two states", { states: ["failed", "cancelled"] }, [4, 3]],
+    ["no state", { states: [] }, []],
+    ["workflow", { dag: "d1" }, [2]],
+    ["array", { group: "f000" }, [3]],
+    ["a page", { beforeShortId: 4 }, [3, 2, 1]],
+    ["a quote in a value", { name: "' OR 1=1 --" }, []],
+  ])("archived allocations by %s", (_, query, expected) => {
+    using dir = new TempDir();
+    const mirror = aHistory(dir);
+    const shortIds = mirror.archivedAllocations({ ...query, limit: 9 }).map((text) => JSON.parse(text).shortId);
+    expect(shortIds).toEqual([...expected]);
+    expect(mirror.archivedAllocations({ ...query, limit: 1 })).toHaveLength(Math.min(1, expected.length));
+    mirror.close();
+  });
+});
+
+describe("a state file that is refused", () => {
+  function aFile(dir: TempDir): void {
+    const mirror = open(dir);
+    mirror.write([aRow(1, true), aRow(2, true), aRow(3, true), aRow(4, false)], logIndex(5));
+    mirror.close();
+  }
+
+  test("has a damaged row, named by table and id, live or archived", () => {
+    using dir = new TempDir();
+    aFile(dir);
+    edit(dir, "UPDATE live SET text = replace(text, 'ann', 'amn') WHERE short_id = 2");
+    edit(dir, "UPDATE archived SET text = replace(text, 'ann', 'amn')");
+    const mirror = open(dir);
+    const damaged = (id: number) =>
+      `CORRUPT_LOG: ${dir.join("state.db")}: row ${idOf(id)} of table allocations is damaged`;
+    expect(faultOf(() => [...mirror.liveRows()])).toBe(damaged(2));
+    expect(faultOf(() => mirror.find("allocations", idOf(4)))).toBe(damaged(4));
+    expect(faultOf(() => mirror.archivedAllocations({ limit: 5 }))).toBe(damaged(4));
+    mirror.close();
+  });
+
+  test("has lost a row", () => {
+    using dir = new TempDir();
+    aFile(dir);
+    edit(dir, "DELETE FROM live WHERE short_id = 2");
+    const mirror = open(dir);
+    expect(faultOf(() => [...mirror.liveRows()])).toEndWith("live rows are missing or older than the rest");
+    mirror.close();
+  });
+
+  test("has kept a row of the past", () => {
+    using dir = new TempDir();
+    aFile(dir);
+    edit(dir, "CREATE TABLE past AS SELECT * FROM live");
+    const writer = open(dir);
+    writer.write([aRow(2, true, { state: "failed" })], logIndex(6));
+    writer.close();
+    edit(dir, "REPLACE INTO live SELECT * FROM past WHERE short_id = 2");
+    const mirror = open(dir);
+    expect(faultOf(() => [...mirror.liveRows()])).toEndWith("live rows are missing or older than the rest");
+    mirror.close();
+  });
+
+  test.each([
+    ["PRAGMA user_version = 3", "this state file has format version 3; this build reads version 1"],
+    ["PRAGMA application_id = 1", "this is not a state file of lattice-server"],
+    ["UPDATE meta SET text = replace(text, '5', '4')", "the meta row is damaged"],
+    ["DELETE FROM meta", "the meta row is damaged"],
+  ])("after `%s`", (sql, reason) => {
+    using dir = new TempDir();
+    aFile(dir);
+    edit(dir, sql);
+    const before = readFileSync(dir.join("state.db"));
+    expect(faultOf(() => open(dir))).toBe(`CORRUPT_LOG: ${dir.join("state.db")}: ${reason}`);
+    expect(readFileSync(dir.join("state.db")).equals(before)).toBe(true);
+  });
+
+  test("belongs to another cluster", () => {
+    using dir = new TempDir();
+    aFile(dir);
+    expect(faultOf(() => open(dir, "c2"))).toEndWith("this state belongs to cluster c1, the log to cluster c2");
+  });
+
+  test("is no SQLite file, or no file", () => {
+    using dir = new TempDir();
+    writeFileSync(dir.join("state.db"), "x".repeat(5_000));
+    expect(faultOf(() => open(dir))).toBe(`CORRUPT_LOG: ${dir.join("state.db")}: this is not an SQLite file`);
+    using other = new TempDir();
+    mkdirSync(other.join("state.db"));
+    expect(faultOf(() => open(other))).toStartWith("INTERNAL: ");
+  });
+
+  test("a flipped byte never makes other rows of it", () => {
+    using dir = new TempDir();
+    aFile(dir);
+    const good = readFileSync(dir.join("state.db"));
+    const rows = (at: TempDir) => {
+      const mirror = open(at);
+      try {
+        return [Number(mirror.appliedIndex()), ...sorted(mirror.liveRows())];
+      } finally {
+        mirror.close();
+      }
+    };
+    const expected = rows(dir);
+    for (let at = 1; at < good.length; at += 101) {
+      using copy = new TempDir();
+      writeFileSync(copy.join("state.db"), good.with(at, (good[at] ?? 0) ^ 0x10));
+      const fault = faultOf(() => expect(rows(copy)).toEqual(expected));
+      expect([at, fault]).toEqual([at, expect.stringMatching(/^none$|^CORRUPT_LOG: /)]);
+    }
+    expect(existsSync(dir.join("state.db-wal"))).toBe(false);
+  });
+});
