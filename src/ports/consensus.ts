@@ -6,6 +6,7 @@
 import type { LogIndex, Term } from "../base/brand.ts";
 import type { Fault } from "../core/domain/errors.ts";
 
+/** One entry to apply. */
 export interface CommittedEntry {
   readonly index: LogIndex;
   readonly term: Term;
@@ -13,6 +14,7 @@ export interface CommittedEntry {
   readonly data: Uint8Array;
 }
 
+/** One member, as this one knows it. */
 export interface MemberStatus {
   readonly id: number;
   readonly address: string;
@@ -22,6 +24,7 @@ export interface MemberStatus {
   readonly lastContactMs: number;
 }
 
+/** The group, as this member knows it. */
 export interface ConsensusStatus {
   readonly self: number;
   readonly leader: number | undefined;
@@ -30,6 +33,7 @@ export interface ConsensusStatus {
   readonly members: readonly MemberStatus[];
 }
 
+/** Is told what the log does. */
 export interface ConsensusListener {
   /** Entries are durable on a majority: apply them. */
   onCommitted(entries: readonly CommittedEntry[]): void;

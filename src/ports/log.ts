@@ -1,8 +1,10 @@
 /** Structured logging: one event a line, fields as data. Never secrets, never a message built from fields. */
 
+/** How much a line matters, and what it carries. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 export type LogFields = Readonly<Record<string, unknown>>;
 
+/** Writes lines. */
 export interface Logger {
   debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;

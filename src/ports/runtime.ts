@@ -7,6 +7,7 @@ import type { Fence, Work } from "../core/domain/assignment.ts";
 import type { RecoveredWorkload, WorkloadExit, WorkloadKey, WorkloadNote } from "../core/domain/workload.ts";
 import type { LogPiece, LogRequest } from "./agent-link.ts";
 
+/** Is told how workloads end. */
 export interface RuntimeListener {
   /** Called once for each workload that was started, also when its supervisor vanished. */
   onExited(key: WorkloadKey, exit: WorkloadExit): void;

@@ -9,21 +9,22 @@ const EXPORT = /^export (?:declare |abstract |async )*(?:const|function\*?|class
 export const hasHeader = ({ text }: SourceFile): boolean => /^(?:#!.*\n)?\/(?:\*\*|\/ )/.test(text);
 
 /**
- * Returns "path:line name" of every export without a doc comment. An overload shares that
- * of the first, and what a file is named after is explained by the file's header.
+ * Returns "path:line name" of every export without a doc comment. Exports without a blank
+ * line between them share the comment above them, so do overloads, and what a file is
+ * named after is explained by the file's header.
  */
 export function undocumented({ path, text }: SourceFile): string[] {
   const lines = text.split("\n");
   const main = basename(path, ".ts").replaceAll("-", "");
   const documented = new Set<string>();
+  let isShared = false;
   return lines.flatMap((line, i) => {
     const name = EXPORT.exec(line)?.[1];
-    if (name === undefined || documented.has(name) || name.toLowerCase() === main) return [];
-    if (/\*\/\s*$/.test(lines[i - 1] ?? "")) {
-      documented.add(name);
-      return [];
-    }
-    return [`${path}:${i + 1} ${name}`];
+    if (line === "") isShared = false;
+    if (name === undefined) return [];
+    isShared ||= /\*\/\s*$/.test(lines[i - 1] ?? "") || documented.has(name) || name.toLowerCase() === main;
+    if (isShared) documented.add(name);
+    return isShared ? [] : [`${path}:${i + 1} ${name}`];
   });
 }
 

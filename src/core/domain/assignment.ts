@@ -38,6 +38,7 @@ export interface Work {
   readonly dag?: DagId;
 }
 
+/** What the agent shall do about one piece of work. */
 export type AssignmentAction =
   | { readonly kind: "prepare" }
   | { readonly kind: "run" }

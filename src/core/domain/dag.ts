@@ -19,6 +19,7 @@ export interface Dag {
   readonly submittedAt: Millis;
 }
 
+/** A workflow's state, which follows from its members. */
 export type DagState = "pending" | "running" | "completed" | "failed" | "cancelled";
 
 /** Returns the state of a workflow whose members are in these states. */

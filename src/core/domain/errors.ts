@@ -46,6 +46,7 @@ const spec = (rpc: RpcCode, http: number, exit: number, retry: RetryRule, next: 
   next,
 });
 
+/** Every fault, with its row. */
 export const FAULTS = {
   INVALID_SPEC: spec("invalid_argument", 400, 3, "never", "correct the request"),
   INVALID_FLAGS: spec("invalid_argument", 400, 2, "never", "see --help"),

@@ -5,6 +5,7 @@
 import type { Brand } from "../../base/brand.ts";
 import { hashHex, hashText } from "../../base/hash.ts";
 
+/** Ids, which the compiler keeps apart. */
 export type AllocationId = Brand<string, "AllocationId">;
 export type TaskGroupId = Brand<string, "TaskGroupId">;
 export type DagId = Brand<string, "DagId">;
@@ -15,6 +16,7 @@ export type UserId = Brand<string, "UserId">;
 /** Monotonic number of an allocation or task group, per cluster. */
 export type ShortId = Brand<number, "ShortId">;
 
+/** Brand a text that is known to be an id. */
 export const allocationId = (text: string): AllocationId => text as AllocationId;
 export const taskGroupId = (text: string): TaskGroupId => text as TaskGroupId;
 export const dagId = (text: string): DagId => text as DagId;

@@ -14,6 +14,7 @@ export const ALLOCATION_STATES = [
 ] as const;
 export type AllocationState = (typeof ALLOCATION_STATES)[number];
 
+/** The states of a node. */
 export const NODE_STATES = [
   "unknown",
   "booting",

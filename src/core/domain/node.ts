@@ -4,6 +4,7 @@ import type { NodeId } from "./ids.ts";
 import type { NodeState } from "./lifecycle.ts";
 import type { NodeCapacity } from "./resources.ts";
 
+/** What heartbeats, or their absence, make of a node. */
 export type NodeHealth = "ready" | "degraded" | "down";
 
 /** The replicated record. */

@@ -1,6 +1,7 @@
 /** Who acts. Made from a verified token or certificate by `api/auth`, never from what a caller writes in a header. */
 import type { NodeId, TenantId, UserId } from "./ids.ts";
 
+/** Who callers can be. */
 export const ROLES = [
   "SystemAdmin",
   "TenantAdmin",

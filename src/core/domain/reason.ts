@@ -19,6 +19,7 @@ export const REASONS = {
   NOT_CONSIDERED: "the queue before it is longer than one pass looks at",
 } as const;
 
+/** The name of a reason. Stable: programs branch on it. */
 export type ReasonCode = keyof typeof REASONS;
 
 /** One reason for one allocation. */

@@ -47,6 +47,7 @@ export interface Claim extends Amount {
   readonly isExclusive: boolean;
 }
 
+/** The amount of nothing at all. */
 export const NOTHING: Amount = { cpus: 0, memoryBytes: 0, gpuMilli: 0 };
 
 /** Returns a + b. */

@@ -3,6 +3,7 @@ import type { LogIndex, Millis } from "../../base/brand.ts";
 import type { NodeId, TenantId, VClusterId } from "./ids.ts";
 import { tenantId, vclusterId } from "./ids.ts";
 
+/** How far a tenant is kept apart from others. */
 export const ISOLATION_LEVELS = ["standard", "strict"] as const;
 export type IsolationLevel = (typeof ISOLATION_LEVELS)[number];
 
@@ -25,6 +26,7 @@ export interface Tenant {
   readonly createdAt: Millis;
 }
 
+/** The policies a vCluster can ask for. */
 export const SCHEDULER_TYPES = [
   "hpc_backfill",
   "service_bin_pack",
@@ -46,6 +48,7 @@ export interface CostWeights {
   readonly conformance: number;
 }
 
+/** The weights of a vCluster that names none. */
 export const DEFAULT_WEIGHTS: CostWeights = {
   priority: 0.2,
   waitTime: 0.2,
@@ -58,6 +61,7 @@ export const DEFAULT_WEIGHTS: CostWeights = {
   conformance: 0.1,
 };
 
+/** A part of the cluster under one policy. */
 export interface VCluster {
   readonly id: VClusterId;
   readonly version: LogIndex;

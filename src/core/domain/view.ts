@@ -37,6 +37,7 @@ export interface RunningView {
   readonly isSensitive: boolean;
 }
 
+/** A node as the scheduler sees it. */
 export interface NodeView {
   readonly id: NodeId;
   readonly version: LogIndex;
@@ -49,6 +50,7 @@ export interface NodeView {
   readonly hasExclusiveClaim: boolean;
 }
 
+/** A tenant as the scheduler sees it. */
 export interface TenantView {
   readonly id: TenantId;
   readonly quota: TenantQuota;
@@ -56,6 +58,7 @@ export interface TenantView {
   readonly nodesHeld: number;
 }
 
+/** All that `plan` may read. */
 export interface ClusterView {
   /** The queue by class, highest first, then by short id: the order of submission. Walked lazily. */
   pending(): Iterable<PendingView>;
