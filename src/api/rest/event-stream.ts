@@ -30,7 +30,9 @@ export interface StreamSetting {
 export function eventStream(events: AsyncIterable<ServerSentEvent>, setting: StreamSetting): Response {
   const iterator = events[Symbol.asyncIterator]();
   let cancelTimer: CancelTimer = () => {};
+  let isOver = false;
   const finish = () => {
+    isOver = true;
     cancelTimer();
     setting.abort();
   };
@@ -44,8 +46,10 @@ export function eventStream(events: AsyncIterable<ServerSentEvent>, setting: Str
     async pull(controller) {
       try {
         const { done, value } = await iterator.next();
+        if (isOver) return;
         if (!done) return controller.enqueue(encode(value));
       } catch (error) {
+        if (isOver) return;
         controller.enqueue(encode(errorEvent(setting.faultOf(error))));
       }
       finish();

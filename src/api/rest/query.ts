@@ -1,8 +1,9 @@
 /** The query of a request, read field by field; parsed only when somebody asks. */
 import { fault, LatticeError } from "../../core/domain/errors.ts";
-import { type AllocationState, isAllocationState } from "../../core/domain/lifecycle.ts";
+import type { AllocationState } from "../../core/domain/lifecycle.ts";
 import { LIMITS } from "../../core/domain/limits.ts";
 import type { PageRequest } from "../../engine/server/operations/results.ts";
+import { statesOf } from "../allocation-states.ts";
 
 export class Query {
   readonly #values: URLSearchParams;
@@ -56,13 +57,4 @@ export class Query {
   states(): readonly AllocationState[] {
     return statesOf(this.text("state"));
   }
-}
-
-/** Reads a comma-separated list of allocation states. @throws INVALID_SPEC naming the one that is none. */
-export function statesOf(text: string): readonly AllocationState[] {
-  if (text === "") return [];
-  return text.split(",").map((word) => {
-    if (!isAllocationState(word)) throw new LatticeError(fault("INVALID_SPEC", `${word} is no state of an allocation`));
-    return word;
-  });
 }

@@ -1,0 +1,109 @@
+/** AdminService: each RPC is wire in, operation, wire out. */
+import type { ServiceImpl } from "@connectrpc/connect";
+import { raftStatus } from "../../engine/server/operations/cluster.ts";
+import { createTenant, getTenant, listTenants, updateTenant } from "../../engine/server/operations/tenants.ts";
+import {
+  createVCluster,
+  getVCluster,
+  getVClusterQueue,
+  listVClusters,
+  updateVCluster,
+} from "../../engine/server/operations/vclusters.ts";
+import type { Server } from "../../engine/server/server.ts";
+import type { AdminService } from "../../gen/lattice/v1/admin_pb.ts";
+import { raftStatusToProto } from "../../wire/raft-status.ts";
+import { quotaAskedFromProto, tenantToProto } from "../../wire/tenant.ts";
+import { vclusterToProto, weightsFromProto } from "../../wire/vcluster.ts";
+import { callOf } from "../auth/connect-gate.ts";
+import { refuseInactive } from "../not-active.ts";
+
+/** Returns the implementation. */
+export function adminService(server: Server): ServiceImpl<typeof AdminService> {
+  return { ...tenants(server), ...vclusters(server), ...quorum(server), ...inactive(server) };
+}
+
+const tenants = (server: Server) =>
+  ({
+    async createTenant({ name, quota, isolationLevel }, context) {
+      const wanted = { name, isolation: isolationLevel, quota: quota ? quotaAskedFromProto(quota) : {} };
+      return tenantToProto(await createTenant(server, callOf(context), wanted));
+    },
+    async updateTenant({ tenantId: id, quota, isolationLevel }, context) {
+      const change = {
+        ...(quota && { quota: quotaAskedFromProto(quota) }),
+        ...(isolationLevel !== undefined && { isolation: isolationLevel }),
+      };
+      return tenantToProto(await updateTenant(server, callOf(context), { id, change }));
+    },
+    async getTenant({ tenantId }, context) {
+      return tenantToProto(await getTenant(server, callOf(context), tenantId));
+    },
+    async listTenants(page, context) {
+      const { items, nextCursor = "" } = await listTenants(server, callOf(context), page);
+      return { tenants: items.map(tenantToProto), nextCursor };
+    },
+  }) satisfies Partial<ServiceImpl<typeof AdminService>>;
+
+const vclusters = (server: Server) =>
+  ({
+    async createVCluster(request, context) {
+      const wanted = {
+        tenant: request.tenantId,
+        name: request.name,
+        schedulerType: request.schedulerType,
+        dedicatedNodes: request.dedicatedNodes,
+        allowsBorrowing: request.allowBorrowing,
+        allowsLending: request.allowLending,
+        sharesNodes: request.nodeSharing,
+        ...(request.costWeights && { weights: weightsFromProto(request.costWeights) }),
+      };
+      return vclusterToProto(await createVCluster(server, callOf(context), wanted));
+    },
+    async updateVCluster(request, context) {
+      const change = {
+        ...(request.schedulerType !== undefined && { schedulerType: request.schedulerType }),
+        ...(request.allowBorrowing !== undefined && { allowsBorrowing: request.allowBorrowing }),
+        ...(request.allowLending !== undefined && { allowsLending: request.allowLending }),
+        ...(request.nodeSharing !== undefined && { sharesNodes: request.nodeSharing }),
+        ...(request.dedicatedNodes && { dedicatedNodes: request.dedicatedNodes.nodeIds }),
+        ...(request.costWeights && { weights: weightsFromProto(request.costWeights) }),
+      };
+      return vclusterToProto(await updateVCluster(server, callOf(context), { id: request.vclusterId, change }));
+    },
+    async getVCluster({ vclusterId }, context) {
+      return vclusterToProto(await getVCluster(server, callOf(context), vclusterId));
+    },
+    async listVClusters(request, context) {
+      const asked = { filter: { tenant: request.tenantId }, page: request };
+      const { items, nextCursor = "" } = await listVClusters(server, callOf(context), asked);
+      return { vclusters: items.map(vclusterToProto), nextCursor };
+    },
+    async getVClusterQueue({ vclusterId }, context) {
+      const { vcluster, pending, running } = await getVClusterQueue(server, callOf(context), vclusterId);
+      return { vclusterId: vcluster, pending, running, total: pending + running };
+    },
+  }) satisfies Partial<ServiceImpl<typeof AdminService>>;
+
+const quorum = (server: Server) =>
+  ({
+    async getRaftStatus(_, context) {
+      return raftStatusToProto(await raftStatus(server, callOf(context)), server.clock.now());
+    },
+  }) satisfies Partial<ServiceImpl<typeof AdminService>>;
+
+const inactive = (server: Server) =>
+  ({
+    createBackup: (_, context) => refuseInactive(server, callOf(context), { operation: "backup.manage" }),
+    backupVerify: (_, context) => refuseInactive(server, callOf(context), { operation: "backup.manage" }),
+    restoreBackup: (_, context) => refuseInactive(server, callOf(context), { operation: "backup.manage" }),
+    queryAudit: ({ tenantId: tenant }, context) =>
+      refuseInactive(server, callOf(context), { operation: "audit.read", tenant }),
+    getAccountingUsage: ({ tenantId: tenant }, context) =>
+      refuseInactive(server, callOf(context), { operation: "usage.read", tenant }),
+    getTenantUsage: ({ tenantId: tenant }, context) =>
+      refuseInactive(server, callOf(context), { operation: "usage.read", tenant }),
+    getUserUsage: ({ user: owner }, context) =>
+      refuseInactive(server, callOf(context), { operation: "usage.read", owner }),
+    lookupService: (_, context) => refuseInactive(server, callOf(context), { operation: "service.read" }),
+    listServices: (_, context) => refuseInactive(server, callOf(context), { operation: "service.read" }),
+  }) satisfies Partial<ServiceImpl<typeof AdminService>>;

@@ -1,0 +1,96 @@
+/**
+ * The one web application: the REST table, the RPC handlers and the API document. A request
+ * is authenticated before its body is read; every error leaves as problem+json.
+ */
+import { openapi } from "@elysiajs/openapi";
+import { Elysia } from "elysia";
+import { fault } from "../../core/domain/errors.ts";
+import type { Server } from "../../engine/server/server.ts";
+import type { Authenticator } from "../auth/authenticate.ts";
+import { RequestCall, requestIdOf } from "../auth/request-call.ts";
+import { faultOf, problemOf } from "../errors.ts";
+import { documentation, operationDetail } from "./openapi.ts";
+import type { Route } from "./route.ts";
+import { type Discovery, publicRoutes, ROUTES } from "./routes.ts";
+
+/** An RPC as a fetch handler. */
+export interface RpcHandler {
+  readonly requestPath: string;
+  readonly handle: (request: Request) => Promise<Response>;
+}
+
+export interface AppParts {
+  readonly server: Server;
+  readonly authenticator: Authenticator;
+  readonly discovery: Discovery;
+  readonly rpcHandlers: readonly RpcHandler[];
+  /** Aborts when the server shuts down. */
+  readonly shutdown: AbortSignal;
+}
+
+/** Returns the application. */
+export function createApp(parts: AppParts) {
+  const { server } = parts;
+  const exposed = publicRoutes(parts.discovery);
+  const methods = methodsByPath(exposed);
+  // Elysia takes a host of up to three characters for part of the path unless told that hosts may be short.
+  const app = new Elysia({ handler: { standardHostname: false } });
+  app.use(openapi({ provider: null, specPath: "/openapi", documentation: documentation(server.version) }));
+  app.onError(({ error, request, code, path }) => {
+    const requestId = requestIdOf(request.headers, () => server.entropy.uuid());
+    if (code === "NOT_FOUND") return routeMissing(methods, { path, method: request.method, requestId });
+    return problemOf(faultOf(error, requestId, server.log), requestId);
+  });
+  for (const route of exposed) {
+    app.get(route.path, () => route.handle(server), { detail: operationDetail({ ...route, tag: "public" }) });
+  }
+  for (const route of ROUTES) {
+    app.route(route.method, route.path, ({ request, params }) => answer(parts, route, { request, params }), {
+      parse: "none",
+      detail: operationDetail(route),
+    });
+  }
+  for (const { requestPath, handle } of parts.rpcHandlers) {
+    app.all(requestPath, ({ request }) => handle(request), { parse: "none", detail: { hide: true } });
+  }
+  return app;
+}
+
+interface Asked {
+  readonly request: Request;
+  readonly params: Readonly<Record<string, string>>;
+}
+
+async function answer(parts: AppParts, route: Route, { request, params }: Asked): Promise<Response> {
+  const { server, authenticator, shutdown } = parts;
+  const requestId = requestIdOf(request.headers, () => server.entropy.uuid());
+  try {
+    const known = authenticator.authenticate(request.headers);
+    const principal = known instanceof Promise ? await known : known;
+    const call = new RequestCall(principal, requestId, request);
+    const response = await route.handle({ server, call, request, params, shutdown });
+    response.headers.set("x-request-id", requestId);
+    return response;
+  } catch (error) {
+    return problemOf(faultOf(error, requestId, server.log), requestId);
+  }
+}
+
+/** Path patterns with the methods that they take. */
+type Methods = readonly (readonly [pattern: RegExp, method: string])[];
+
+const methodsByPath = (exposed: readonly { readonly path: string }[]): Methods =>
+  [...ROUTES, ...exposed.map(({ path }) => ({ path, method: "GET" }))].map(({ path, method }) => [
+    new RegExp(`^${path.replace(/:\w+/g, "[^/]+")}/?$`),
+    method,
+  ]);
+
+function routeMissing(
+  methods: Methods,
+  { path, method, requestId }: { readonly path: string; readonly method: string; readonly requestId: string },
+): Response {
+  const allowed = methods.filter(([pattern]) => pattern.test(path)).map(([, allowedMethod]) => allowedMethod);
+  if (allowed.length === 0) return problemOf(fault("ROUTE_NOT_FOUND", `there is no ${path}`), requestId);
+  const of = fault("METHOD_NOT_ALLOWED", `${path} takes ${allowed.join(", ")}, not ${method}`);
+  return problemOf(of, requestId, { allow: allowed.join(", ") });
+}

@@ -1,0 +1,57 @@
+/** The table of all REST routes: each names its row of the access table and the operation behind it. */
+import { fault } from "../../core/domain/errors.ts";
+import { readiness } from "../../engine/server/operations/cluster.ts";
+import type { Server } from "../../engine/server/server.ts";
+import { problemOf } from "../errors.ts";
+import { ALLOCATION_ROUTES, DAG_ROUTES } from "./allocation-routes.ts";
+import { NODE_ROUTES, QUORUM_ROUTES, TENANT_ROUTES, VCLUSTER_ROUTES } from "./cluster-routes.ts";
+import { INACTIVE_ROUTES } from "./inactive-routes.ts";
+import { json, type PublicRoute, type Route } from "./route.ts";
+import { STREAM_ROUTES } from "./stream-routes.ts";
+
+/** Routes for authenticated callers, with the tag that groups them in the API document. */
+export const ROUTES: readonly (Route & { readonly tag: string })[] = [
+  ...tagged("allocations", ALLOCATION_ROUTES),
+  ...tagged("streams", STREAM_ROUTES),
+  ...tagged("workflows", DAG_ROUTES),
+  ...tagged("nodes", NODE_ROUTES),
+  ...tagged("tenants", TENANT_ROUTES),
+  ...tagged("vclusters", VCLUSTER_ROUTES),
+  ...tagged("quorum", QUORUM_ROUTES),
+  ...tagged("inactive", INACTIVE_ROUTES),
+];
+
+/** What clients must know before they can log in; all empty without an identity provider. */
+export interface Discovery {
+  readonly issuer: string;
+  readonly clientId: string;
+}
+
+/** Returns the routes that need no credential. */
+export const publicRoutes = ({ issuer, clientId }: Discovery): readonly PublicRoute[] => [
+  {
+    path: "/healthz",
+    summary: "Says that the server is alive",
+    handle: () => new Response("ok", { headers: { "content-type": "text/plain" } }),
+  },
+  {
+    path: "/readyz",
+    summary: "Says whether the server can serve: it has a leader and has caught up",
+    handle: ready,
+  },
+  {
+    path: "/api/v1/auth/discovery",
+    summary: "Says where to log in",
+    handle: () => json({ idp_url: issuer, client_id: issuer === "" ? "" : clientId, issuer }),
+  },
+];
+
+function ready(server: Server): Response {
+  const { isReady, detail } = readiness(server);
+  if (!isReady) return problemOf(fault("NO_QUORUM", detail), server.entropy.uuid());
+  return new Response("ready", { headers: { "content-type": "text/plain" } });
+}
+
+function tagged(tag: string, routes: readonly Route[]) {
+  return routes.map((route) => ({ ...route, tag }));
+}
