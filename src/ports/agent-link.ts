@@ -15,6 +15,7 @@ export interface AgentHello {
   readonly clock: Millis;
 }
 
+/** What an agent says after its first words. */
 export type AgentMessage =
   | {
       readonly kind: "heartbeat";
@@ -24,6 +25,7 @@ export type AgentMessage =
     }
   | { readonly kind: "reports"; readonly sequence: number; readonly workloads: readonly WorkloadReport[] };
 
+/** Which of a workload's outputs. */
 export type LogStreamName = "stdout" | "stderr";
 
 /** Asks an agent for output. */
@@ -48,6 +50,7 @@ export interface LogPiece {
   readonly at: Millis;
 }
 
+/** What the server says to an agent. */
 export type ServerMessage =
   | {
       readonly kind: "welcome";
@@ -66,4 +69,23 @@ export interface AgentSession {
   send(message: ServerMessage): void;
   /** Ends the stream, telling the agent why. */
   close(reason: string): void;
+}
+
+/** What the agent's end of the stream tells its loop. */
+export interface AgentLinkListener {
+  /** Asked for each time a stream opens. */
+  hello(): AgentHello;
+  onMessage(message: ServerMessage): void;
+  /** The stream is gone; the link dials again by itself. */
+  onLost(reason: string): void;
+}
+
+/** The agent's end: dials the servers until it is closed. */
+export interface AgentLink {
+  start(listener: AgentLinkListener): void;
+  /** Sends to the server of the moment; without one the message is dropped, for whoever says what is true says it again. */
+  send(message: AgentMessage): void;
+  /** Answers a request for output; resolves when all is sent or the server has gone. */
+  sendLogs(request: LogRequest, pieces: AsyncIterable<LogPiece>, signal: AbortSignal): Promise<void>;
+  close(): void;
 }

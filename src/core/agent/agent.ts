@@ -12,7 +12,8 @@ import type { RecoveredWorkload, WorkloadExit, WorkloadKey, WorkloadNote } from 
  * How far a workload has come. `killing` lasts until nothing of it is alive and its exit
  * is known: only then it counts as ended.
  */
-export type Stage = "preparing" | "prepared" | "starting" | "running" | "terminating" | "killing" | "ended";
+export const STAGES = ["preparing", "prepared", "starting", "running", "terminating", "killing", "ended"] as const;
+export type Stage = (typeof STAGES)[number];
 
 /** One run of an allocation on this node. */
 export interface Workload {

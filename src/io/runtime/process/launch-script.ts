@@ -31,7 +31,7 @@ export const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")
 /** Returns the text of the launch script. @throws INVALID_SPEC when the program cannot be run. */
 export function launchScript(launch: Launch): string {
   const lines = [
-    'unset LC_ALL',
+    "unset LC_ALL",
     'fail() { echo "$1" >&3; exit 125; }',
     ...[...launch.environment].map(([name, value]) => `export ${name}=${quote(value)}`),
     enterWorkdir(launch),

@@ -1,0 +1,73 @@
+/** Entry of the node agent: flags in, parts wired, signals out. Workloads outlive this process. */
+import { hostname } from "node:os";
+import { resolve } from "node:path";
+import type { AgentOptions } from "../config/agent-flags.ts";
+import { parseAgentFlags } from "../config/agent-flags.ts";
+import { VERSION, versionLine } from "../config/version.ts";
+import type { Registration } from "../core/domain/assignment.ts";
+import { FAULTS, LatticeError, nextStep } from "../core/domain/errors.ts";
+import { nodeId } from "../core/domain/ids.ts";
+import { AgentDriver } from "../engine/agent/agent-driver.ts";
+import { agentMetrics } from "../engine/agent/agent-metrics.ts";
+import { GrpcAgentLink } from "../io/agent-link/grpc-agent-link.ts";
+import { listenForHealth } from "../io/agent-link/health-listener.ts";
+import { createJsonLogger } from "../io/json-logger.ts";
+import { detectMachine, gibibytes } from "../io/node-facts/capacity.ts";
+import { openStateDir } from "../io/runtime/agent-state-dir.ts";
+import { openRuntime } from "../io/runtime/open-runtime.ts";
+import { systemClock } from "../io/system-clock.ts";
+
+/** The longest that a stop waits for what has begun. */
+const STOP_MS = 5_000;
+
+async function run(options: AgentOptions): Promise<void> {
+  for (const name of Object.keys(process.env)) if (name.startsWith("BUN_")) delete process.env[name];
+  const log = createJsonLogger((line) => process.stderr.write(line), options.logLevel, { node: options.nodeId });
+  for (const flag of options.inactive) log.warn("NOT ACTIVE IN THIS BUILD: the flag is ignored", { flag });
+  const state = await openStateDir(resolve(options.stateDir));
+  process.chdir("/");
+  const policy = { defaultUser: options.defaultUser, allowsRoot: options.allowsRoot };
+  const runtime = await openRuntime({ stateDir: state.path, instanceId: state.instanceId, policy, log });
+  for (const limitation of runtime.limitations) log.warn("limitation of this node", { limitation });
+  const { host, port } = options.listen;
+  const capacity = capacityOf(options);
+  const health = listenForHealth({ host, port, metrics: () => agentMetrics(driver, capacity) });
+  const link = new GrpcAgentLink({ ...options, log });
+  const registration: Registration = {
+    nodeId: nodeId(options.nodeId),
+    instanceId: state.instanceId,
+    agentVersion: VERSION,
+    address: options.advertiseAddress || `${isWildcard(host) ? hostname() : host}:${health.port}`,
+    capacity,
+  };
+  const driver = new AgentDriver({ registration, clock: systemClock, log, runtime, store: state.store, link });
+  const stop = (signal: NodeJS.Signals) => {
+    log.info("the agent stops; workloads go on", { signal });
+    health.stop();
+    setTimeout(() => process.exit(0), STOP_MS).unref();
+    void driver.stop().finally(() => process.exit(0));
+  };
+  process.once("SIGTERM", stop);
+  process.once("SIGINT", stop);
+  await driver.start();
+  log.info("agent started", { version: VERSION, address: registration.address, stateDir: state.path, capacity });
+}
+
+function capacityOf({ cpus, memoryGib, gpuCount, gpuType, features, group }: AgentOptions): Registration["capacity"] {
+  const machine = detectMachine();
+  const memoryBytes = memoryGib === undefined ? machine.memoryBytes : gibibytes(memoryGib);
+  return { cpus: cpus ?? machine.cpus, memoryBytes, gpuMilli: gpuCount * 1000, gpuType, features, group };
+}
+
+const isWildcard = (host: string): boolean => host === "0.0.0.0" || host === "::";
+
+try {
+  const command = parseAgentFlags(process.argv.slice(2), process.env);
+  if (command.kind === "help") process.stdout.write(command.text);
+  else if (command.kind === "version") process.stdout.write(`${versionLine("lattice-agent")}\n`);
+  else await run(command.options);
+} catch (error) {
+  if (!(error instanceof LatticeError)) throw error;
+  process.stderr.write(`lattice-agent: ${error.fault.message}\n  ${nextStep(error.fault)}\n`);
+  process.exit(FAULTS[error.fault.reason].exit);
+}

@@ -1,0 +1,193 @@
+/** The command line of lattice-agent: its flags, the environment variables beside them, its help. */
+import { hostname } from "node:os";
+import { dirname } from "node:path";
+import { LatticeError } from "../core/domain/errors.ts";
+import { type FlagSpecs, parseFlags, renderFlags } from "./flags.ts";
+import type { ListenAddress, LogLevel } from "./server-config.ts";
+
+const FLAGS: FlagSpecs = {
+  "node-id": { value: "NAME", meaning: "name of this node (default: the host name)" },
+  "quorum-endpoint": { value: "URL[,URL…]", meaning: "servers to dial (default: http://localhost:50051)" },
+  "heartbeat-interval": { value: "SECONDS", meaning: "time between heartbeats (default: what the server says)" },
+  "cpu-cores": { value: "COUNT", meaning: "processors of this node (default: as detected)" },
+  "memory-gb": { value: "GIB", meaning: "memory of this node (default: as detected)" },
+  "gpu-count": { value: "COUNT", meaning: "GPUs of this node (default: 0)" },
+  "gpu-type": { value: "TYPE", meaning: "their type, as GH200" },
+  features: { value: "NAME[,NAME…]", meaning: "features that allocations may ask for" },
+  group: { value: "NUMBER", meaning: "dragonfly group of this node (default: 0)" },
+  "grpc-addr": { value: "HOST:PORT", meaning: "where health and metrics listen (default: 0.0.0.0:50052)" },
+  "advertise-addr": { value: "HOST:PORT", meaning: "where others reach it (default: host name and that port)" },
+  "state-dir": { value: "FOLDER", meaning: "where workloads are kept (default: /var/lib/lattice/agent)" },
+  "state-file": { value: "FILE", meaning: "older form of --state-dir: the folder of FILE" },
+  "default-user": { value: "NAME", meaning: "account for work that an open server took from nobody in particular" },
+  "allow-root": { meaning: "let user root run work" },
+  "tsdb-endpoint": { value: "URL", meaning: "not active in this build" },
+  "bootstrap-cert": { value: "FILE", meaning: "not active in this build" },
+  "bootstrap-key": { value: "FILE", meaning: "not active in this build" },
+  "bootstrap-ca": { value: "FILE", meaning: "not active in this build" },
+  "spire-socket": { value: "FILE", meaning: "not active in this build" },
+  "log-level": { value: "LEVEL", meaning: "debug, info, warn or error (default: info)" },
+  version: { short: "V", meaning: "print the version and leave" },
+  help: { short: "h", meaning: "print this help and leave" },
+};
+
+const INACTIVE = ["tsdb-endpoint", "bootstrap-cert", "bootstrap-key", "bootstrap-ca", "spire-socket"];
+
+/** Variables whose names do not follow from a flag's. */
+const ALIASES: Readonly<Record<string, string>> = {
+  LATTICE_TELEMETRY_TSDB_ENDPOINT: "tsdb-endpoint",
+};
+
+const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+
+/** What an agent is started with. */
+export interface AgentOptions {
+  readonly nodeId: string;
+  readonly endpoints: readonly string[];
+  /** 0 takes the server's. */
+  readonly heartbeatIntervalMs: number;
+  /** Undefined for what the machine has. */
+  readonly cpus: number | undefined;
+  readonly memoryGib: number | undefined;
+  readonly gpuCount: number;
+  readonly gpuType: string;
+  readonly features: readonly string[];
+  readonly group: number;
+  readonly listen: ListenAddress;
+  /** Empty for the host name and the port that it listens on. */
+  readonly advertiseAddress: string;
+  readonly stateDir: string;
+  readonly defaultUser: string;
+  readonly allowsRoot: boolean;
+  readonly logLevel: LogLevel;
+  /** Bearer token; empty for an open server. */
+  readonly token: string;
+  /** Flags that were given and do nothing yet. */
+  readonly inactive: readonly string[];
+}
+
+export type AgentCommand =
+  | { readonly kind: "run"; readonly options: AgentOptions }
+  | { readonly kind: "version" }
+  | { readonly kind: "help"; readonly text: string };
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Returns what `argv`, without the program's name, and the environment ask for; flags win.
+ * @throws INVALID_FLAGS with every problem, one a line.
+ */
+export function parseAgentFlags(argv: readonly string[], env: Environment): AgentCommand {
+  const { values, switches } = parseFlags(FLAGS, argv);
+  if (switches.has("help")) return { kind: "help", text: help() };
+  if (switches.has("version")) return { kind: "version" };
+  const reader = new OptionReader(values, switches, env);
+  const options = optionsFrom(reader, env);
+  if (reader.problems.length > 0) refuse(reader.problems.join("\n"));
+  return { kind: "run", options };
+}
+
+function optionsFrom(reader: OptionReader, env: Environment): AgentOptions {
+  const stateFile = reader.text("state-file", "");
+  return {
+    nodeId: reader.matching("node-id", hostname(), /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/),
+    endpoints: reader.list("quorum-endpoint", "http://localhost:50051").map((text) => reader.endpoint(text)),
+    heartbeatIntervalMs: (reader.number("heartbeat-interval", 1) ?? 0) * 1000,
+    cpus: reader.number("cpu-cores", 1),
+    memoryGib: reader.number("memory-gb", 1),
+    gpuCount: reader.number("gpu-count", 0) ?? 0,
+    gpuType: reader.text("gpu-type", ""),
+    features: reader.list("features", ""),
+    group: reader.number("group", 0) ?? 0,
+    listen: reader.address("grpc-addr", "0.0.0.0:50052"),
+    advertiseAddress: reader.text("advertise-addr", ""),
+    stateDir: reader.text("state-dir", stateFile === "" ? defaultStateDir(env) : dirname(stateFile)),
+    defaultUser: reader.text("default-user", ""),
+    allowsRoot: reader.isOn("allow-root"),
+    logLevel: reader.logLevel(),
+    token: env.LATTICE_AGENT_TOKEN ?? "",
+    inactive: INACTIVE.filter((flag) => reader.text(flag, "") !== "").map((flag) => `--${flag}`),
+  };
+}
+
+function defaultStateDir(env: Environment): string {
+  if (process.getuid?.() === 0) return "/var/lib/lattice/agent";
+  return `${env.XDG_STATE_HOME || `${env.HOME ?? ""}/.local/state`}/lattice/agent`;
+}
+
+class OptionReader {
+  readonly problems: string[] = [];
+
+  constructor(
+    readonly values: ReadonlyMap<string, string>,
+    readonly switches: ReadonlySet<string>,
+    readonly env: Environment,
+  ) {}
+
+  text(flag: string, fallback: string): string {
+    const alias = Object.keys(ALIASES).find((name) => ALIASES[name] === flag);
+    return this.values.get(flag) ?? (this.env[variableOf(flag)] || (alias && this.env[alias]) || fallback);
+  }
+
+  matching(flag: string, fallback: string, pattern: RegExp): string {
+    const value = this.text(flag, fallback);
+    if (!pattern.test(value))
+      this.problems.push(`--${flag} must match ${pattern.source}, not ${JSON.stringify(value)}`);
+    return value;
+  }
+
+  list(flag: string, fallback: string): readonly string[] {
+    const words = this.text(flag, fallback).split(",");
+    return words.map((word) => word.trim()).filter((word) => word !== "");
+  }
+
+  number(flag: string, least: number): number | undefined {
+    const text = this.text(flag, "");
+    if (text === "") return undefined;
+    const value = Number(text);
+    if (/^[0-9]{1,9}$/.test(text) && value >= least) return value;
+    this.problems.push(`--${flag} must be a whole number of at least ${least}, not ${JSON.stringify(text)}`);
+    return undefined;
+  }
+
+  isOn(flag: string): boolean {
+    return this.switches.has(flag) || ["1", "true", "yes"].includes(this.env[variableOf(flag)]?.toLowerCase() ?? "");
+  }
+
+  endpoint(text: string): string {
+    const url = URL.canParse(text) && /^https?:/.test(text) ? text : `http://${text}`;
+    if (!URL.canParse(url)) this.problems.push(`--quorum-endpoint must be a URL, not ${JSON.stringify(text)}`);
+    return url;
+  }
+
+  address(flag: string, fallback: string): ListenAddress {
+    const text = this.text(flag, fallback);
+    const [, host, port] = /^(.+):([0-9]{1,5})$/.exec(text) ?? [];
+    if (host !== undefined && Number(port) <= 65_535) return { host: host.replace(/^\[|\]$/g, ""), port: Number(port) };
+    this.problems.push(`--${flag} must be HOST:PORT, not ${JSON.stringify(text)}`);
+    return { host: "", port: 0 };
+  }
+
+  logLevel(): LogLevel {
+    const text = this.text("log-level", "info");
+    const level = LOG_LEVELS.find((known) => known === text);
+    if (level === undefined) this.problems.push(`--log-level must be one of ${LOG_LEVELS.join(", ")}, not ${text}`);
+    return level ?? "info";
+  }
+}
+
+const variableOf = (flag: string): string => `LATTICE_${flag.toUpperCase().replaceAll("-", "_")}`;
+
+const help = (): string => `Usage: lattice-agent [flags]
+
+Runs the work of one compute node.
+
+${renderFlags(FLAGS)}
+
+Each flag can also be set as a variable: --node-id as LATTICE_NODE_ID, and so on.
+LATTICE_AGENT_TOKEN is the token that the agent shows to the servers.
+`;
+
+function refuse(message: string): never {
+  throw new LatticeError({ reason: "INVALID_FLAGS", message });
+}
