@@ -21,7 +21,7 @@ export function submitAllocation(ctx: Applying, command: Submit<"submit-allocati
   const { id, spec, dependencies } = command.allocation;
   const admitted = admit(ctx, spec, [id], 1);
   if (!admitted.ok) return admitted;
-  const waitsFor = resolve(ctx, dependencies, new Set());
+  const waitsFor = resolve(ctx, dependencies, {});
   if (!waitsFor.ok) return waitsFor;
   const shortId = create(ctx, command.allocation, waitsFor.value, undefined);
   return ok({ kind: "submitted", allocations: [{ id, shortId }] });
@@ -37,7 +37,7 @@ export function submitDag(ctx: Applying, command: Submit<"submit-dag">): Outcome
   for (const [n, member] of members.entries()) {
     const admitted = admit(ctx, member.spec, [member.id], n === 0 ? members.length : 0);
     if (!admitted.ok) return admitted;
-    const waitsFor = resolve(ctx, member.dependencies, known);
+    const waitsFor = resolve(ctx, member.dependencies, { siblings: known });
     if (!waitsFor.ok) return waitsFor;
     resolved.push(waitsFor.value);
   }
@@ -61,7 +61,7 @@ export function submitTaskGroup(ctx: Applying, command: Submit<"submit-task-grou
   const { id, spec, ranges, concurrentMax } = command;
   const admitted = admit(ctx, spec, [id], 1);
   if (!admitted.ok) return admitted;
-  const waitsFor = resolve(ctx, command.dependencies, new Set());
+  const waitsFor = resolve(ctx, command.dependencies, { isGroup: true });
   if (!waitsFor.ok) return waitsFor;
   const shortId = takeShortId(ctx);
   const counts = { pending: 0, running: 0, completed: 0, failed: 0, cancelled: 0 };
@@ -134,23 +134,23 @@ function admit(ctx: Applying, spec: AllocationSpec, ids: readonly string[], coun
   return ok(undefined);
 }
 
-/** Drops dependencies that hold already and refuses those that never can. */
+/** Drops dependencies that hold already and refuses those that never can. Tasks that correspond are judged one by one. */
 function resolve(
   ctx: Applying,
   proposed: readonly ProposedDependency[],
-  siblings: ReadonlySet<string>,
+  options: { readonly siblings?: ReadonlySet<string>; readonly isGroup?: boolean },
 ): Result<readonly Dependency[], Fault> {
   const waitsFor: Dependency[] = [];
   for (const { archivedOutcome, ...dependency } of proposed) {
     const { on, condition } = dependency;
-    if (on === undefined || siblings.has(on)) {
+    if (on === undefined || options.siblings?.has(on)) {
       waitsFor.push(dependency);
       continue;
     }
     const outcome = outcomeOf(ctx.state, on) ?? archivedOutcome;
     if (outcome === undefined) return refuse("ALLOCATION_NOT_FOUND", `it depends on ${on}, which does not exist`);
-    const keepsIndexes = condition === "corresponding" && findTaskGroup(ctx.state, on) !== undefined;
-    const verdict = keepsIndexes ? "waiting" : judge(condition, outcome);
+    const isByTask = options.isGroup && condition === "corresponding" && findTaskGroup(ctx.state, on) !== undefined;
+    const verdict = isByTask ? "waiting" : judge(condition, outcome);
     if (verdict === "never") {
       return refuse("DEPENDENCY_UNSATISFIABLE", `it needs ${condition} of ${on}, which ended as ${outcome}`);
     }
