@@ -5,4 +5,5 @@ export interface Policy {
   readonly depth: number;
 }
 
+/** What holds where the configuration says nothing. */
 export const DEFAULT_POLICY: Policy = { depth: 1_000 };

@@ -17,6 +17,7 @@ export interface Pick {
   readonly node: OpenNode;
 }
 
+/** The nodes for one demand. */
 export interface Selection {
   /** As many as are free, at most what is asked for at most. */
   readonly picks: readonly Pick[];
