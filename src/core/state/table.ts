@@ -80,13 +80,13 @@ export class Table<K extends string, R> {
     this.#records.delete(id);
     this.#changes.set(id, { record, isLive: false });
     this.#rehash(id, undefined);
-    return hashText(text);
+    return this.#hashOf(id, text);
   }
 
   /** Puts a row read from the mirror or a snapshot; it does not count as changed. */
   restore(id: K, text: string): R {
     const record: R = JSON.parse(text);
-    const hash = hashText(text);
+    const hash = this.#hashOf(id, text);
     this.#records.set(id, record);
     this.#hashes.set(id, hash);
     this.#hash = addHash(this.#hash, hash);
@@ -118,13 +118,18 @@ export class Table<K extends string, R> {
     }
   }
 
+  /** A record need not hold its own id, so that the hash must. */
+  #hashOf(id: K, text: string): Hash64 {
+    return hashText(`${this.name}/${id} ${text}`);
+  }
+
   #rehash(id: K, text: string | undefined): void {
     const before = this.#hashes.get(id);
     if (before) this.#hash = subtractHash(this.#hash, before);
     if (text === undefined) {
       this.#hashes.delete(id);
     } else {
-      const hash = hashText(text);
+      const hash = this.#hashOf(id, text);
       this.#hashes.set(id, hash);
       this.#hash = addHash(this.#hash, hash);
     }

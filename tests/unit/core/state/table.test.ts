@@ -27,7 +27,7 @@ test("the hash is that of the rows, whatever the way to them", () => {
   expect(hash(filled({ a: { size: 2 }, b: { size: 1 } }))).not.toBe(hash(straight));
 });
 
-test("an empty table has the hash of nothing, also after its rows are gone", () => {
+test("an empty table has the hash of no row, also after its rows are gone", () => {
   const table = filled({ a: { size: 1 } });
   table.delete("a");
   table.delete("a");
