@@ -2,11 +2,10 @@
 import { createConnectRouter } from "@connectrpc/connect";
 import { createFetchHandler } from "@connectrpc/connect/protocol";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
-import { fault } from "../core/domain/errors.ts";
 import type { Server } from "../engine/server/server.ts";
 import { Authenticator, type AuthSettings } from "./auth/authenticate.ts";
 import { rpcOptions, rpcRoutes } from "./connect/rpc-routes.ts";
-import { connectErrorOf } from "./errors.ts";
+import { connectErrorOf, SHUTTING_DOWN } from "./errors.ts";
 import { createApp } from "./rest/elysia-app.ts";
 import type { Discovery } from "./rest/routes.ts";
 
@@ -38,6 +37,6 @@ export function createApi({ server, auth, discovery = { issuer: "", clientId: ""
     /** Answers gRPC, Connect and gRPC-Web; only for the paths that `isRpc` names. */
     rpc: connectNodeAdapter({ ...options, routes }),
     isRpc: (path: string): boolean => rpcPaths.has(path),
-    stop: (): void => shutdown.abort(connectErrorOf(fault("SHUTTING_DOWN", "the server is shutting down"), "")),
+    stop: (): void => shutdown.abort(connectErrorOf(SHUTTING_DOWN, "")),
   };
 }

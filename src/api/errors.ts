@@ -11,6 +11,9 @@ import type { Logger } from "../ports/log.ts";
 /** The media type of REST errors (RFC 9457). */
 export const PROBLEM_JSON = "application/problem+json";
 
+/** How streams end when the server stops. */
+export const SHUTTING_DOWN: Fault = fault("SHUTTING_DOWN", "the server is shutting down");
+
 const CODES: Readonly<Record<RpcCode, Code>> = {
   invalid_argument: Code.InvalidArgument,
   not_found: Code.NotFound,

@@ -10,9 +10,10 @@ import {
   type Interceptor,
 } from "@connectrpc/connect";
 import { present } from "../../base/assert.ts";
+import { LatticeError } from "../../core/domain/errors.ts";
 import type { Call } from "../../engine/server/call.ts";
 import type { Server } from "../../engine/server/server.ts";
-import { connectErrorOf, faultOf } from "../errors.ts";
+import { connectErrorOf, faultOf, SHUTTING_DOWN } from "../errors.ts";
 import type { Authenticator } from "./authenticate.ts";
 import { idempotencyKeyOf, requestIdOf } from "./request-call.ts";
 
@@ -45,19 +46,25 @@ export function createGate(server: Server, authenticator: Authenticator) {
   };
 }
 
-/** Returns the interceptor that gives every error its code and metadata. */
-export function createErrorInterceptor(server: Server): Interceptor {
+/** Returns the interceptor that gives every error its code and metadata. A stream that a shutdown ends says so. */
+export function createErrorInterceptor(server: Server, shutdown: AbortSignal): Interceptor {
   return (next) => async (request) => {
     const requestId = request.contextValues.get(CALL)?.requestId ?? "";
     const convert = (error: unknown): ConnectError =>
       error instanceof ConnectError ? error : connectErrorOf(faultOf(error, requestId, server.log), requestId);
     try {
       const response = await next(request);
-      return response.stream ? { ...response, message: converting(response.message, convert) } : response;
+      if (!response.stream) return response;
+      return { ...response, message: converting(untilShutdown(response.message, shutdown), convert) };
     } catch (error) {
       throw convert(error);
     }
   };
+}
+
+async function* untilShutdown<T>(messages: AsyncIterable<T>, shutdown: AbortSignal) {
+  yield* messages;
+  if (shutdown.aborted) throw new LatticeError(SHUTTING_DOWN);
 }
 
 async function* converting<T>(messages: AsyncIterable<T>, convert: (error: unknown) => ConnectError) {

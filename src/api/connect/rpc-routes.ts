@@ -28,7 +28,7 @@ export const rpcOptions = (
   shutdownSignal: AbortSignal,
 ): ConnectRouterOptions => ({
   requestGate: createGate(server, authenticator),
-  interceptors: [createErrorInterceptor(server)],
+  interceptors: [createErrorInterceptor(server, shutdownSignal)],
   readMaxBytes: LIMITS.requestBytesMax,
   shutdownSignal,
 });

@@ -6,6 +6,7 @@
 import type { Fault } from "../../core/domain/errors.ts";
 import { nextStep } from "../../core/domain/errors.ts";
 import type { CancelTimer, Clock } from "../../ports/clock.ts";
+import { SHUTTING_DOWN } from "../errors.ts";
 
 /** One server-sent event. */
 export interface ServerSentEvent {
@@ -24,6 +25,8 @@ export interface StreamSetting {
   /** Ends the producer. */
   readonly abort: () => void;
   readonly faultOf: (error: unknown) => Fault;
+  /** Aborted when the server stops: a stream that ends then says so. */
+  readonly shutdown: AbortSignal;
 }
 
 /** Answers with the events; an error becomes the last one. */
@@ -48,6 +51,7 @@ export function eventStream(events: AsyncIterable<ServerSentEvent>, setting: Str
         const { done, value } = await iterator.next();
         if (isOver) return;
         if (!done) return controller.enqueue(encode(value));
+        if (setting.shutdown.aborted) controller.enqueue(encode(errorEvent(SHUTTING_DOWN)));
       } catch (error) {
         if (isOver) return;
         controller.enqueue(encode(errorEvent(setting.faultOf(error))));

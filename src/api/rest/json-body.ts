@@ -86,7 +86,7 @@ function withoutNulls(value: unknown): unknown {
 
 /** Compiled at first use, so that a server starts without compiling what nobody calls. */
 function checker<S extends TSchema>(schema: S): (value: unknown) => Static<S> {
-  const compile = () => getSchemaValidator(schema, { normalize: false });
+  const compile = () => getSchemaValidator(schema, { normalize: false, additionalProperties: true });
   let compiled: ReturnType<typeof compile> | undefined;
   return (value) => {
     compiled ??= compile();

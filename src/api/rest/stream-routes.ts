@@ -86,6 +86,7 @@ function streaming({ server, call, request, shutdown }: RouteContext): { call: C
     call: { principal, requestId, signal },
     setting: {
       clock: server.clock,
+      shutdown,
       abort: () => own.abort(),
       faultOf: (error) => faultOf(error, requestId, server.log),
     },

@@ -1,0 +1,24 @@
+/** What a listener puts requests into. It knows nothing else of the application. */
+import type { connectNodeAdapter } from "@connectrpc/connect-node";
+
+export interface HttpHandlers {
+  /** Answers everything but native gRPC. */
+  fetch(request: Request): Response | Promise<Response>;
+  /** Answers RPCs of every protocol, native gRPC among them. */
+  readonly rpc: ReturnType<typeof connectNodeAdapter>;
+  /** Whether a path, without its query, is an RPC's. */
+  isRpc(path: string): boolean;
+}
+
+export interface ListenOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+}
+
+/** A bound port. */
+export interface Listener {
+  readonly port: number;
+  /** Takes nothing new, lets what is in flight end, and cuts what is left after `graceMs`. */
+  close(graceMs: number): Promise<void>;
+}

@@ -1,0 +1,84 @@
+/**
+ * The gRPC port: each connection says by its first bytes whether it speaks HTTP/2 or
+ * HTTP/1.1 and is handed to the server of that version, in this process. RPCs of every
+ * protocol go to the RPC handler, everything else to the fetch handler.
+ */
+import { createServer as createHttp1 } from "node:http";
+import type { ServerHttp2Session } from "node:http2";
+import { createServer as createHttp2 } from "node:http2";
+import type { Socket } from "node:net";
+import { createServer } from "node:net";
+import { addressError } from "./address-error.ts";
+import type { HttpHandlers, Listener, ListenOptions } from "./handlers.ts";
+import { bridge, type NodeRequest, type NodeResponse } from "./node-bridge.ts";
+
+/** How every HTTP/2 connection begins (RFC 9113, section 3.4). */
+const PREFACE = "PRI";
+/** A connection must say something, and an HTTP/1.1 request send its head, within this time. */
+const HEAD_TIMEOUT_MS = 30_000;
+const STREAMS_MAX = 1_000;
+
+/** Binds the gRPC port. @throws INVALID_SPEC naming an address that cannot be bound. */
+export async function listenRpc(options: ListenOptions, handlers: HttpHandlers): Promise<Listener> {
+  const answer = (request: NodeRequest, response: NodeResponse): void => {
+    const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
+    if (handlers.isRpc(path)) handlers.rpc(request, response);
+    else void bridge(handlers.fetch, request, response);
+  };
+  const http1 = createHttp1({ headersTimeout: HEAD_TIMEOUT_MS, requestTimeout: 0 }, answer);
+  const http2 = createHttp2({ settings: { maxConcurrentStreams: STREAMS_MAX } }, answer);
+  const sessions = new Set<ServerHttp2Session>();
+  http2.on("session", (session) => {
+    sessions.add(session);
+    session.once("close", () => sessions.delete(session));
+    session.on("error", () => session.destroy());
+  });
+  const sockets = new Set<Socket>();
+  const door = createServer((socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+    socket.on("error", () => socket.destroy());
+    sniff(socket, (isHttp2) => (isHttp2 ? http2 : http1).emit("connection", socket));
+  });
+  const port = await bind(door, options);
+  return {
+    port,
+    async close(graceMs) {
+      const closed = new Promise<void>((resolve) => door.close(() => resolve()));
+      for (const session of sessions) session.close();
+      http1.closeIdleConnections();
+      const timer = setTimeout(() => {
+        for (const socket of sockets) socket.destroy();
+      }, graceMs);
+      await closed;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** Reads no more than it takes to tell the versions apart, and puts it back. The socket is not paused: that breaks Bun's HTTP/2. */
+function sniff(socket: Socket, decide: (isHttp2: boolean) => void): void {
+  const silence = setTimeout(() => socket.destroy(), HEAD_TIMEOUT_MS);
+  socket.once("close", () => clearTimeout(silence));
+  let head: Buffer = Buffer.alloc(0);
+  const onData = (chunk: Buffer) => {
+    head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
+    const start = head.toString("latin1", 0, PREFACE.length);
+    if (start.length < PREFACE.length && PREFACE.startsWith(start)) return;
+    clearTimeout(silence);
+    socket.off("data", onData);
+    socket.unshift(head);
+    decide(start === PREFACE);
+  };
+  socket.on("data", onData);
+}
+
+function bind(door: ReturnType<typeof createServer>, options: ListenOptions): Promise<number> {
+  return new Promise((resolve, reject) => {
+    door.once("error", (error) => reject(addressError(options, error)));
+    door.listen(options.port, options.host, () => {
+      const address = door.address();
+      resolve(typeof address === "object" && address !== null ? address.port : options.port);
+    });
+  });
+}
