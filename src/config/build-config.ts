@@ -18,8 +18,6 @@ export function buildConfig(values: ConfigValues): ServerConfig {
       nodeId: quorum.node_id,
       dataDir: resolve(quorum.data_dir),
       bootstrap: quorum.bootstrap,
-      electionTimeoutMs: millis(quorum.election_timeout_ms),
-      heartbeatIntervalMs: millis(quorum.heartbeat_interval_ms),
       snapshotThreshold: quorum.snapshot_threshold,
     },
     api: {

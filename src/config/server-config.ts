@@ -37,8 +37,6 @@ export interface ServerConfig {
     readonly dataDir: string;
     /** Start a cluster on an empty data directory. */
     readonly bootstrap: boolean;
-    readonly electionTimeoutMs: Millis;
-    readonly heartbeatIntervalMs: Millis;
     /** Entries of the log between two snapshots. */
     readonly snapshotThreshold: number;
   };
