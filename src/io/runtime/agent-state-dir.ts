@@ -28,15 +28,24 @@ export async function openStateDir(path: string): Promise<AgentStateDir> {
   try {
     // Users' processes pass through to files of their own; they cannot list it.
     await mkdir(path, { recursive: true, mode: 0o711 });
-    const held = lock(path);
+    const database = lock(path);
+    held.add(database);
     const instanceId = await readInstanceId(join(path, "instance-id"));
-    return { path, instanceId, store: storeAt(join(path, "memory.json")), unlock: () => held.close() };
+    return { path, instanceId, store: storeAt(join(path, "memory.json")), unlock: () => unlock(database) };
   } catch (error) {
     if (error instanceof LatticeError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     const advice = "choose a directory that the agent may write with --state-dir";
     throw new LatticeError(fault("INTERNAL", `the state directory ${path} cannot be used: ${reason}`, advice));
   }
+}
+
+/** A database that is collected as garbage is closed, and its lock with it. */
+const held = new Set<Database>();
+
+function unlock(database: Database): void {
+  held.delete(database);
+  database.close();
 }
 
 /** Locks that file systems give up by themselves when a process dies are what SQLite is built on. */

@@ -19,7 +19,8 @@ const LINE_FEED = 10;
 export interface ReadLogsOptions {
   readonly request: LogRequest;
   readonly signal: AbortSignal;
-  readonly folder: WorkloadFolder;
+  /** Where the workload's folder is, and where it goes when the workload is released. */
+  readonly folders: readonly WorkloadFolder[];
   /** Undefined for a workload that was released: its record is in the folder. */
   readonly output: OutputRecord | undefined;
   readonly isEnded: () => boolean;
@@ -28,7 +29,8 @@ export interface ReadLogsOptions {
 /** One stream on its way out. */
 interface Cursor {
   readonly stream: LogStreamName;
-  readonly path: string;
+  /** Tried in order. */
+  readonly paths: readonly string[];
   /** Owner that the file must have; undefined for the agent's own. */
   readonly uid: number | undefined;
   /** Undefined until the file is there and a first position is known. */
@@ -37,28 +39,30 @@ interface Cursor {
 
 /** Yields output. @throws LOGS_NOT_AVAILABLE when there is none of this workload on the node, or it may not be read. */
 export async function* readLogs(options: ReadLogsOptions): AsyncGenerator<LogPiece> {
-  const { request, signal, folder, isEnded } = options;
-  const output = options.output ?? (await folder.readOutput());
+  const { request, signal, folders, isEnded } = options;
+  const output = options.output ?? (await folders.at(-1)?.readOutput());
   if (output === undefined) throw unavailable(`this node has no output of ${request.allocation}`);
-  const cursors = request.streams.flatMap((stream) => cursorOf(stream, output, folder) ?? []);
+  const cursors = request.streams.flatMap((stream) => cursorOf(stream, output, folders) ?? []);
   for (;;) {
     // Asked before reading, so that what was written before the end is not missed.
     const isLast = !request.isFollowing || isEnded();
     for (const cursor of cursors) yield* readOn(cursor, request);
     if (isLast || signal.aborted) return;
     await untilChange(
-      cursors.map((cursor) => cursor.path),
+      cursors.flatMap((cursor) => cursor.paths),
       signal,
     );
     if (signal.aborted) return;
   }
 }
 
-function cursorOf(stream: LogStreamName, output: OutputRecord, folder: WorkloadFolder): Cursor | undefined {
+function cursorOf(stream: LogStreamName, output: OutputRecord, folders: readonly WorkloadFolder[]): Cursor | undefined {
   if (stream === "stderr" && output.isJoined) return undefined;
   const path = stream === "stdout" ? output.stdoutPath : output.stderrPath;
-  if (path === undefined) return { stream, path: folder.file(stream), uid: undefined, position: undefined };
-  return { stream, path, uid: output.uid, position: undefined };
+  if (path === undefined) {
+    return { stream, paths: folders.map((folder) => folder.file(stream)), uid: undefined, position: undefined };
+  }
+  return { stream, paths: [path], uid: output.uid, position: undefined };
 }
 
 async function* readOn(cursor: Cursor, request: LogRequest): AsyncGenerator<LogPiece> {
@@ -81,21 +85,29 @@ async function* readOn(cursor: Cursor, request: LogRequest): AsyncGenerator<LogP
   }
 }
 
-/** Opens without following a final link and without waiting for a FIFO; undefined while the file is not there. */
-async function openSafely({ path, uid }: Cursor): Promise<FileHandle | undefined> {
-  let file: FileHandle;
+/** Opens the first file that is there; undefined when none is. */
+async function openSafely({ paths, uid }: Cursor): Promise<FileHandle | undefined> {
+  for (const path of paths) {
+    const file = await openUnfollowed(path);
+    if (file === undefined) continue;
+    const facts = await file.stat();
+    if (uid === undefined || (facts.isFile() && facts.uid === uid)) return file;
+    await file.close();
+    const what = facts.isFile() ? "does not belong to the user of the allocation" : "is no regular file";
+    throw unavailable(`${path} ${what}, so it is not read`);
+  }
+  return undefined;
+}
+
+/** Opens without following a final link and without waiting for a FIFO. */
+async function openUnfollowed(path: string): Promise<FileHandle | undefined> {
   try {
-    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
     if (hasCode(error, "ENOENT")) return undefined;
     if (hasCode(error, "ELOOP")) throw unavailable(`${path} is a symbolic link, which is not followed`);
     throw unavailable(`${path} cannot be read by the agent`);
   }
-  const facts = await file.stat();
-  if (uid === undefined || (facts.isFile() && facts.uid === uid)) return file;
-  await file.close();
-  const what = facts.isFile() ? "does not belong to the user of the allocation" : "is no regular file";
-  throw unavailable(`${path} ${what}, so it is not read`);
 }
 
 async function firstPosition(file: FileHandle, { offset, tailLines }: LogRequest): Promise<number> {

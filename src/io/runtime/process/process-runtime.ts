@@ -135,20 +135,17 @@ export class ProcessRuntime implements Runtime {
     const name = workloadName(key);
     const tracked = this.#tracked.get(name);
     if (tracked === undefined) return;
-    this.#tracked.delete(name);
     if (tracked.isStarted) await tracked.folder.retire(join(this.#outputDir, name), tracked.output);
     else await tracked.folder.remove();
+    // Last, so that at any moment either the entry or the retired folder leads to the output.
+    this.#tracked.delete(name);
   }
 
   readLogs(request: LogRequest, signal: AbortSignal): AsyncIterable<LogPiece> {
     const name = workloadName(request);
-    const tracked = this.#tracked.get(name);
-    const folder = tracked?.folder ?? new WorkloadFolder(join(this.#outputDir, name));
-    const isEnded = () => {
-      const current = this.#tracked.get(name);
-      return current === undefined || current.isSupervisorGone;
-    };
-    return readLogs({ request, signal, folder, output: tracked?.output, isEnded });
+    const isEnded = () => this.#tracked.get(name)?.isSupervisorGone ?? true;
+    const folders = [this.#activeDir, this.#outputDir].map((parent) => new WorkloadFolder(join(parent, name)));
+    return readLogs({ request, signal, folders, output: this.#tracked.get(name)?.output, isEnded });
   }
 
   get #activeDir(): string {
