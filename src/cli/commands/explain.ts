@@ -1,0 +1,43 @@
+/** `lattice explain`: why an allocation waits, and what would have to change. */
+import type { ExplainResponse } from "../../client/messages.ts";
+import type { Command } from "../command.ts";
+import { EXIT } from "../exit-codes.ts";
+import { type Palette, painterOf, paletteOf } from "../render/colour.ts";
+import { printOne } from "../render/print.ts";
+import { printable } from "../render/table.ts";
+import { pairs, wrap } from "../render/text.ts";
+
+export const explain: Command = {
+  kind: "command",
+  name: "explain",
+  summary: "Say why an allocation waits",
+  positionals: [{ name: "id", description: "The allocation", isRequired: true, completes: "allocation" }],
+  examples: [["lattice explain 12", "every reason why 12 waits, and what would let it start"]],
+  run: async (given, context) => {
+    const id = given.first() ?? "";
+    const answer = await context.client().allocations.explain({ allocationId: id }, { signal: context.signal });
+    const { hasColour, columns } = context.terminal;
+    const shown = answer.shortId > 0n ? String(answer.shortId) : answer.allocationId;
+    await printOne(context, answer, {
+      id: shown,
+      text: () => explanation(answer, shown, { width: columns ?? 80, palette: paletteOf(hasColour) }),
+    });
+    return EXIT.ok;
+  },
+};
+
+function explanation(
+  { state, reasons, position }: ExplainResponse,
+  id: string,
+  { width, palette }: { readonly width: number; readonly palette: Palette },
+): string {
+  const queue = position === 0 ? "" : `, number ${position} in the queue`;
+  const lines = [`Allocation ${id} is ${painterOf(state, palette)(state)}${queue}.`];
+  if (state !== "pending") return `${lines[0]}\n`;
+  if (reasons.length === 0) lines.push("", ...wrap("Nothing holds it back: it starts with the next pass.", width));
+  for (const { code, message, change } of reasons) {
+    lines.push("", ...pairs([[code, printable(message)]], width));
+    if (change !== "") lines.push(...wrap(`To change: ${printable(change)}`, width, "    "));
+  }
+  return `${lines.join("\n")}\n`;
+}

@@ -1,0 +1,226 @@
+/**
+ * The strict parser of command lines: unknown flags, missing and wrong values, and
+ * stray arguments are errors that name the nearest valid one. Flags may stand before or
+ * after the arguments; `--` ends them.
+ */
+import { assert } from "../base/assert.ts";
+import { nearest } from "../base/nearest.ts";
+import type { Command, Flag, Group, LazyCommand, Positional, ValueFlag } from "./command.ts";
+import { UsageError } from "./usage-error.ts";
+
+type Flags = Readonly<Record<string, Flag>>;
+
+/** What a command line says, checked against the definition of its command. */
+export class Given {
+  constructor(
+    private readonly flags: Flags,
+    private readonly values: ReadonlyMap<string, readonly string[]>,
+    /** Arguments in the order of the command's definition. */
+    readonly positionals: readonly string[],
+    /** What follows `--`, if it stands there. */
+    readonly argv: readonly string[] | undefined,
+  ) {}
+
+  /** Returns the value of a flag; the last one when it is repeated. */
+  text(name: string): string | undefined {
+    return this.all(name).at(-1);
+  }
+
+  /** Returns every value of a repeated flag. */
+  all(name: string): readonly string[] {
+    assert(name in this.flags, `no flag --${name} is defined`);
+    return this.values.get(name) ?? [];
+  }
+
+  /** Returns whether a boolean flag is on. */
+  has(name: string): boolean {
+    return this.text(name) === "true";
+  }
+
+  /** Returns a whole number that a flag's check has accepted. */
+  number(name: string): number | undefined {
+    const text = this.text(name);
+    return text === undefined ? undefined : Number(text);
+  }
+
+  /** Returns the only or first argument. */
+  first(): string | undefined {
+    return this.positionals[0];
+  }
+}
+
+/** Accepts whole numbers from `least` up, as the check of a flag. */
+export const wholeNumber =
+  (least = 0) =>
+  (value: string): string | undefined =>
+    /^\d{1,9}$/.test(value) && Number(value) >= least ? undefined : `is not a whole number from ${least} up`;
+
+/** Accepts numbers from 0 up, as the check of a flag. */
+export const amount = (value: string): string | undefined =>
+  /^\d{1,12}(?:\.\d{1,9})?$/.test(value) ? undefined : "is not a number from 0 up";
+
+/** A command line cut at its command: the words before are global flags. */
+export interface Split {
+  readonly path: readonly string[];
+  readonly entry: LazyCommand | Group;
+  readonly rest: readonly string[];
+  readonly wantsHelp: boolean;
+}
+
+/** Finds the command that the words name, skipping over global flags. */
+export function findCommand(root: Group, words: readonly string[], globals: Flags): Split {
+  let entry: LazyCommand | Group = root;
+  const path: string[] = [];
+  const rest: string[] = [];
+  let wantsHelp = false;
+  let at = 0;
+  for (; at < words.length && entry.kind === "group"; at++) {
+    const word: string = words[at] ?? "";
+    if (word === "--help" || word === "-h" || (word === "help" && path.length === 0)) {
+      wantsHelp = true;
+    } else if (word === "--") break;
+    else if (word.startsWith("-") && word !== "-") {
+      rest.push(word);
+      const flag = flagOf(word, globals);
+      if (flag !== undefined && !isInline(word) && flag[1].type === "string" && at + 1 < words.length) {
+        rest.push(words[++at] ?? "");
+      }
+    } else {
+      entry = memberOf(entry, path, word);
+      path.push(word);
+    }
+  }
+  const tail = words.slice(at);
+  const end = tail.indexOf("--");
+  const isHelp = (word: string) => word === "--help" || word === "-h";
+  const flags = end < 0 ? tail : tail.slice(0, end);
+  wantsHelp ||= flags.some(isHelp);
+  return { path, entry, rest: [...rest, ...(wantsHelp ? tail.filter((word) => !isHelp(word)) : tail)], wantsHelp };
+}
+
+/** Reads the words after a command's name. Throws UsageError. */
+export function parseWords(command: Command, line: readonly string[], globals: Flags): Given {
+  const flags: Flags = { ...globals, ...command.flags };
+  const words = [...line];
+  const values = new Map<string, string[]>();
+  const positionals: string[] = [];
+  let argv: readonly string[] | undefined;
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at] ?? "";
+    if (word === "--") {
+      argv = words.slice(at + 1);
+      break;
+    }
+    if (!word.startsWith("-") || word === "-") {
+      positionals.push(word);
+      continue;
+    }
+    const [name, flag] = flagOf(word, flags) ?? unknownFlag(word, flags, command);
+    const inline = inlineValue(word);
+    if (flag.type === "boolean") {
+      const isJoined = inline !== undefined && !word.startsWith("--");
+      if (isJoined) words[at--] = `-${inline}`;
+      add(values, name, booleanValue(word, isJoined ? undefined : inline));
+    } else {
+      const value = inline ?? words[++at];
+      if (value === undefined || (inline === undefined && isFlagLike(value))) throw missingValue(name, flag);
+      checkValue(name, flag, value);
+      if (values.has(name) && !flag.isRepeated) throw new UsageError(`--${name} is given twice`);
+      add(values, name, value);
+    }
+  }
+  checkPositionals(command, positionals);
+  if (argv !== undefined && command.argvName === undefined) {
+    if (argv.length > 0) throw stray(argv[0] ?? "", command);
+    argv = undefined;
+  }
+  return new Given(flags, values, positionals, argv);
+}
+
+const isFlagLike = (value: string): boolean => /^--?[a-z]/i.test(value);
+const isInline = (word: string): boolean => inlineValue(word) !== undefined;
+
+function add(values: Map<string, string[]>, name: string, value: string): void {
+  const list = values.get(name);
+  if (list === undefined) values.set(name, [value]);
+  else list.push(value);
+}
+
+/** `--name=value`, or `-nvalue`; undefined when the value is the next word. */
+function inlineValue(word: string): string | undefined {
+  if (word.startsWith("--")) {
+    const equals = word.indexOf("=");
+    return equals < 0 ? undefined : word.slice(equals + 1);
+  }
+  return word.length > 2 ? word.slice(2).replace(/^=/, "") : undefined;
+}
+
+function flagOf(word: string, flags: Flags): readonly [string, Flag] | undefined {
+  if (!word.startsWith("--")) {
+    return Object.entries(flags).find(([, flag]) => flag.alias === word[1]);
+  }
+  const name = word.slice(2).split("=")[0] ?? "";
+  const flag = Object.hasOwn(flags, name) ? flags[name] : undefined;
+  return flag === undefined ? undefined : [name, flag];
+}
+
+function booleanValue(word: string, inline: string | undefined): string {
+  if (inline === undefined || inline === "true") return "true";
+  if (inline === "false") return "false";
+  throw new UsageError(`${word}: the flag takes no value`);
+}
+
+function checkValue(name: string, flag: ValueFlag, value: string): void {
+  if (flag.choices !== undefined && !flag.choices.includes(value)) {
+    throw new UsageError(
+      `--${name}: "${value}" is none of ${flag.choices.join(", ")}`,
+      did(nearest(value, flag.choices)),
+    );
+  }
+  const wrong = value === "" ? "is empty" : flag.check?.(value);
+  if (wrong !== undefined) throw new UsageError(`--${name}: ${value === "" ? "the value" : `"${value}"`} ${wrong}`);
+}
+
+function checkPositionals(command: Command, given: readonly string[]): void {
+  const defined = command.positionals ?? [];
+  for (const [i, positional] of defined.entries()) {
+    const value = given[i];
+    if (value === undefined) {
+      if (positional.isRequired) throw new UsageError(`<${positional.name}> is missing`, helpOf(command));
+    } else checkChoice(positional, value);
+  }
+  const last = defined.at(-1);
+  const extra = given[defined.length];
+  if (extra !== undefined && !last?.isRepeated) throw stray(extra, command);
+}
+
+function checkChoice({ name, choices }: Positional, value: string): void {
+  if (choices === undefined || choices.includes(value)) return;
+  throw new UsageError(`<${name}>: "${value}" is none of ${choices.join(", ")}`, did(nearest(value, choices)));
+}
+
+function memberOf(entry: Group, path: readonly string[], word: string): LazyCommand | Group {
+  const member = entry.members.find(({ name }) => name === word);
+  if (member !== undefined) return member;
+  const names = entry.members.map(({ name }) => name);
+  const close = nearest(word, names);
+  const where = ["lattice", ...path].join(" ");
+  throw new UsageError(
+    `${where} has no command "${word}"`,
+    close === undefined ? `see: ${where} --help` : `did you mean: ${where} ${close}`,
+  );
+}
+
+function unknownFlag(word: string, flags: Flags, command: Command): never {
+  const shown = word.startsWith("--") ? (word.split("=")[0] ?? word) : word.slice(0, 2);
+  const close = word.startsWith("--") ? nearest(shown.slice(2), Object.keys(flags)) : undefined;
+  throw new UsageError(`unknown flag ${shown}`, close === undefined ? helpOf(command) : did(`--${close}`));
+}
+
+const did = (name: string | undefined): string | undefined =>
+  name === undefined ? undefined : `did you mean ${name}?`;
+const helpOf = (command: Command): string => `see: lattice ${command.name} --help`;
+const stray = (word: string, command: Command): UsageError =>
+  new UsageError(`"${word}" is one argument too many`, helpOf(command));
+const missingValue = (name: string, flag: ValueFlag): UsageError =>
+  new UsageError(`--${name}: the value is missing, write --${name} ${flag.valueHint}`);

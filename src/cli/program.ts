@@ -1,0 +1,70 @@
+/** The tree of commands. Each is loaded only when it runs, so that start-up stays short. */
+import { type Group, group, lazy } from "./command.ts";
+import type { NodeChange } from "./commands/node-state.ts";
+
+const nodeChange = (parent: "node" | "admin", name: NodeChange, summary: string) =>
+  lazy(name, summary, async () => (await import("./commands/node-state.ts")).nodeStateCommand(parent, name));
+
+const nodeChanges = (parent: "node" | "admin") => [
+  nodeChange(parent, "drain", "Let a node run empty"),
+  nodeChange(parent, "undrain", "Put a drained node back into service"),
+  nodeChange(parent, "disable", "Take a node out until it is enabled"),
+  nodeChange(parent, "enable", "Let a disabled node come back"),
+];
+
+const dag = group("dag", "Workflows: allocations that depend on each other", [
+  lazy(
+    "submit",
+    "Submit a workflow from a YAML file",
+    async () => (await import("./commands/dag-submit.ts")).dagSubmit,
+  ),
+  lazy("status", "Show a workflow with its members", async () => (await import("./commands/dag.ts")).dagStatus),
+  lazy("list", "List workflows", async () => (await import("./commands/dag.ts")).dagList),
+  lazy("cancel", "Cancel what has not ended of a workflow", async () => (await import("./commands/dag.ts")).dagCancel),
+]);
+
+const tenant = group("tenant", "Tenants and their quotas", [
+  lazy("create", "Create a tenant", async () => (await import("./commands/tenant.ts")).tenantCreate),
+  lazy("update", "Change a quota or the isolation", async () => (await import("./commands/tenant.ts")).tenantUpdate),
+  lazy("list", "List tenants", async () => (await import("./commands/tenant.ts")).tenantList),
+  lazy("get", "Show a tenant", async () => (await import("./commands/tenant.ts")).tenantGet),
+]);
+
+const vcluster = group("vcluster", "vClusters: policies under which work is placed", [
+  lazy("create", "Create a vCluster", async () => (await import("./commands/vcluster.ts")).vclusterCreate),
+  lazy("update", "Change a vCluster", async () => (await import("./commands/vcluster.ts")).vclusterUpdate),
+  lazy("list", "List vClusters", async () => (await import("./commands/vcluster.ts")).vclusterList),
+  lazy("get", "Show a vCluster with its queue", async () => (await import("./commands/vcluster.ts")).vclusterGet),
+]);
+
+const raftStatus = (name: "raft-status" | "admin raft-status") =>
+  lazy("raft-status", "Show the quorum of the servers", async () =>
+    (await import("./commands/raft-status.ts")).raftStatusCommand(name),
+  );
+
+/** Every command of `lattice`. */
+export const PROGRAM: Group = group("lattice", "Lattice schedules and runs work on HPC and AI clusters.", [
+  lazy("submit", "Submit a batch script or a command", async () => (await import("./commands/submit.ts")).submit),
+  lazy(
+    "status",
+    "Show what waits or runs, or one allocation",
+    async () => (await import("./commands/status.ts")).status,
+  ),
+  lazy("explain", "Say why an allocation waits", async () => (await import("./commands/explain.ts")).explain),
+  lazy("logs", "Show the output of an allocation", async () => (await import("./commands/logs.ts")).logs),
+  lazy("cancel", "End allocations and arrays", async () => (await import("./commands/cancel.ts")).cancel),
+  lazy("watch", "Show changes as they happen", async () => (await import("./commands/watch.ts")).watch),
+  lazy("nodes", "Show the nodes, or one of them", async () => (await import("./commands/nodes.ts")).nodes),
+  group("node", "Take nodes out of service and back", nodeChanges("node")),
+  dag,
+  group("admin", "Tenants, vClusters, nodes and the quorum", [
+    tenant,
+    vcluster,
+    ...nodeChanges("admin"),
+    raftStatus("admin raft-status"),
+  ]),
+  raftStatus("raft-status"),
+  lazy("completions", "Print the completions of a shell", async () =>
+    (await import("./commands/completions.ts")).completionsCommand(PROGRAM),
+  ),
+]);

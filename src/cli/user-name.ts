@@ -1,0 +1,31 @@
+/** Who the servers take the caller for: the subject of the token, else the login name. */
+import { userInfo } from "node:os";
+import type { Context } from "./context.ts";
+
+/** Returns the name under which this caller's allocations are listed. */
+export function userName({ settings }: Context): string {
+  return settings.token === undefined ? loginName() : (subjectOf(settings.token) ?? loginName());
+}
+
+/** Returns the login name, which an open server is told. */
+export function loginName(): string {
+  const name = process.env.USER ?? process.env.LOGNAME ?? "";
+  if (name !== "") return name;
+  try {
+    return userInfo().username;
+  } catch {
+    return "";
+  }
+}
+
+/** Reads the name from the token without checking it: the server checks, this only fills in a filter. */
+function subjectOf(token: string): string | undefined {
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString("utf8"));
+    if (claims === null || typeof claims !== "object") return undefined;
+    const { sub } = { sub: undefined, ...claims };
+    return typeof sub === "string" ? sub : undefined;
+  } catch {
+    return undefined;
+  }
+}
