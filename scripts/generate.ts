@@ -6,23 +6,28 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { cliReference } from "../src/cli/reference.ts";
 import { renderAccessReference, renderErrorReference, renderReasonReference } from "./reference/catalogues.ts";
 import { renderConfigReference, renderProductionYaml } from "./reference/config.ts";
+import { renderOpenApi } from "./reference/openapi.ts";
 import { ROOT, runTool } from "./workspace.ts";
 
 /** Every generated file besides src/gen: its path and what makes it. */
-export const GENERATED: Readonly<Record<string, () => string>> = {
+export const GENERATED: Readonly<Record<string, () => string | Promise<string>>> = {
   "config/production.yaml": renderProductionYaml,
   "docs/reference/access.md": renderAccessReference,
+  "docs/reference/cli.md": cliReference,
   "docs/reference/config.md": renderConfigReference,
   "docs/reference/errors.md": renderErrorReference,
+  "docs/reference/openapi.json": renderOpenApi,
   "docs/reference/reasons.md": renderReasonReference,
 };
 
 /** Returns the paths of generated files that differ from a fresh generation. */
-export function staleFiles(): string[] {
-  const references = Object.entries(GENERATED).flatMap(([path, make]) => (textOf(path) === make() ? [] : [path]));
-  return [...references, ...staleContract()];
+export async function staleFiles(): Promise<readonly string[]> {
+  const stale: string[] = [];
+  for (const [path, make] of Object.entries(GENERATED)) if (textOf(path) !== (await make())) stale.push(path);
+  return [...stale, ...staleContract()];
 }
 
 /** Generates src/gen below `out`; throws with buf's words. */
@@ -53,10 +58,10 @@ function textOf(path: string, root = ROOT): string | undefined {
 
 if (import.meta.main) {
   if (process.argv.includes("--check")) {
-    const stale = staleFiles();
+    const stale = await staleFiles();
     for (const path of stale) console.error(`${path} is stale: bun run generate`);
     process.exit(stale.length === 0 ? 0 : 1);
   }
   generateContract(ROOT);
-  for (const [path, make] of Object.entries(GENERATED)) writeFileSync(join(ROOT, path), make());
+  for (const [path, make] of Object.entries(GENERATED)) writeFileSync(join(ROOT, path), await make());
 }

@@ -9,6 +9,7 @@ import { connectErrorOf, SHUTTING_DOWN } from "./errors.ts";
 import { createApp } from "./rest/elysia-app.ts";
 import type { Discovery } from "./rest/routes.ts";
 
+/** What the faces are made from. */
 export interface ApiOptions {
   readonly server: Server;
   readonly auth: AuthSettings;

@@ -14,6 +14,7 @@ export interface HeaderReader {
   get(name: string): string | null;
 }
 
+/** How callers prove who they are. */
 export interface AuthSettings {
   /** Absent on an open server. */
   readonly verifier?: TokenVerifier;
@@ -35,6 +36,7 @@ interface CachedToken {
   readonly validUntil: number;
 }
 
+/** Turns credentials into principals, and remembers verified tokens until they expire. */
 export class Authenticator {
   readonly #verified = new Map<string, CachedToken>();
   readonly #tenantClaim: string;

@@ -2,15 +2,14 @@
  * The one web application: the REST table, the RPC handlers and the API document. A request
  * is authenticated before its body is read; every error leaves as problem+json.
  */
-import { openapi } from "@elysiajs/openapi";
 import { Elysia } from "elysia";
 import { fault } from "../../core/domain/errors.ts";
 import type { Server } from "../../engine/server/server.ts";
 import type { Authenticator } from "../auth/authenticate.ts";
 import { RequestCall, requestIdOf } from "../auth/request-call.ts";
 import { faultOf, problemOf } from "../errors.ts";
-import { documentation, operationDetail } from "./openapi.ts";
-import type { Route } from "./route.ts";
+import { apiDocument } from "./openapi.ts";
+import { json, type Route } from "./route.ts";
 import { type Discovery, publicRoutes, ROUTES } from "./routes.ts";
 
 /** An RPC as a fetch handler. */
@@ -19,6 +18,7 @@ export interface RpcHandler {
   readonly handle: (request: Request) => Promise<Response>;
 }
 
+/** What the application is made from. */
 export interface AppParts {
   readonly server: Server;
   readonly authenticator: Authenticator;
@@ -35,23 +35,20 @@ export function createApp(parts: AppParts) {
   const methods = methodsByPath(exposed);
   // Elysia takes a host of up to three characters for part of the path unless told that hosts may be short.
   const app = new Elysia({ handler: { standardHostname: false } });
-  app.use(openapi({ provider: null, specPath: "/openapi", documentation: documentation(server.version) }));
   app.onError(({ error, request, code, path }) => {
     const requestId = requestIdOf(request.headers, () => server.entropy.uuid());
     if (code === "NOT_FOUND") return routeMissing(methods, { path, method: request.method, requestId });
     return problemOf(faultOf(error, requestId, server.log), requestId);
   });
-  for (const route of exposed) {
-    app.get(route.path, () => route.handle(server), { detail: operationDetail({ ...route, tag: "public" }) });
-  }
+  app.get("/openapi", () => json(apiDocument()));
+  for (const route of exposed) app.get(route.path, () => route.handle(server));
   for (const route of ROUTES) {
     app.route(route.method, route.path, ({ request, params }) => answer(parts, route, { request, params }), {
       parse: "none",
-      detail: operationDetail(route),
     });
   }
   for (const { requestPath, handle } of parts.rpcHandlers) {
-    app.all(requestPath, ({ request }) => handle(request), { parse: "none", detail: { hide: true } });
+    app.all(requestPath, ({ request }) => handle(request), { parse: "none" });
   }
   return app;
 }

@@ -1,25 +1,40 @@
-/** What the API document says of each route. docs/reference/openapi.json is its committed copy. */
+/** The API document, made from the table of routes. docs/reference/openapi.json is its committed copy. */
 import { PROBLEM_JSON } from "../errors.ts";
 import type { Route } from "./route.ts";
+import { publicRoutes, ROUTES } from "./routes.ts";
 
-/** The head of the document. */
-export const documentation = (version: string) => ({
-  info: {
-    title: "Lattice REST API",
-    version,
-    description:
-      "Errors are application/problem+json with code, error, next and request_id. Lists are arrays; the cursor of the next page is in the header x-next-cursor. A mutating call may carry an Idempotency-Key.",
-  },
-  components: { securitySchemes: { bearer: { type: "http" as const, scheme: "bearer", bearerFormat: "JWT" } } },
-});
+const INFO = {
+  title: "Lattice REST API",
+  version: "v1",
+  description:
+    "Errors are application/problem+json with code, error, next and request_id. Lists are arrays; the cursor of the next page is in the header x-next-cursor. A mutating call may carry an Idempotency-Key.",
+};
+
+/** Returns the OpenAPI document of all routes. */
+export function apiDocument() {
+  const exposed = publicRoutes({ issuer: "", clientId: "" });
+  const paths: Record<string, Record<string, unknown>> = {};
+  for (const route of [...exposed.map((r) => ({ ...r, method: "GET" as const, tag: "public" })), ...ROUTES]) {
+    const path = route.path.replace(/:(\w+)/g, "{$1}");
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(route) };
+  }
+  return {
+    openapi: "3.1.0",
+    info: INFO,
+    paths,
+    components: {
+      securitySchemes: { bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" } },
+      schemas: { Problem: PROBLEM_SCHEMA },
+    },
+  };
+}
 
 type Described = Pick<Route, "summary" | "path" | "body" | "query" | "isStream"> & {
   readonly tag: string;
   readonly operation?: string;
 };
 
-/** Returns the OpenAPI operation of a route. */
-export function operationDetail(route: Described) {
+function operation(route: Described) {
   const isPublic = route.operation === undefined;
   return {
     summary: route.summary,
@@ -27,38 +42,38 @@ export function operationDetail(route: Described) {
     ...(!isPublic && { security: [{ bearer: [] }], description: `Access: ${route.operation}` }),
     parameters: [...pathParameters(route.path), ...queryParameters(route.query ?? {})],
     ...(route.body && {
-      requestBody: { required: true, content: { "application/json": { schema: plain(route.body.schema) } } },
+      requestBody: { required: true, content: { "application/json": { schema: route.body.schema } } },
     }),
     responses: {
       "2XX": { description: route.isStream ? "server-sent events" : "done" },
-      default: { description: "what went wrong", content: { [PROBLEM_JSON]: { schema: PROBLEM_SCHEMA } } },
+      default: {
+        description: "what went wrong",
+        content: { [PROBLEM_JSON]: { schema: { $ref: "#/components/schemas/Problem" } } },
+      },
     },
   };
 }
 
 const PROBLEM_SCHEMA = {
-  type: "object" as const,
+  type: "object",
   required: ["type", "title", "status", "error", "code", "next", "request_id"],
   properties: {
-    type: { type: "string" as const },
-    title: { type: "string" as const },
-    status: { type: "integer" as const },
-    error: { type: "string" as const, description: "what happened" },
-    code: { type: "string" as const, description: "the reason; programs branch on it" },
-    next: { type: "string" as const, description: "what to do" },
-    request_id: { type: "string" as const },
+    type: { type: "string" },
+    title: { type: "string" },
+    status: { type: "integer" },
+    error: { type: "string", description: "what happened" },
+    code: { type: "string", description: "the reason; programs branch on it" },
+    next: { type: "string", description: "what to do" },
+    request_id: { type: "string" },
   },
 };
-
-/** Drops the schema library's own marks. */
-const plain = (schema: object): Record<string, unknown> => JSON.parse(JSON.stringify(schema));
 
 const pathParameters = (path: string) =>
   [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({
     name: name ?? "",
     in: "path",
     required: true,
-    schema: { type: "string" as const },
+    schema: { type: "string" },
   }));
 
 const queryParameters = (query: Readonly<Record<string, string>>) =>
@@ -66,5 +81,5 @@ const queryParameters = (query: Readonly<Record<string, string>>) =>
     name,
     in: "query",
     description,
-    schema: { type: "string" as const },
+    schema: { type: "string" },
   }));

@@ -10,7 +10,9 @@ export type Reach = "all" | "tenant" | "own" | "none";
 
 type Row = Readonly<Record<Exclude<Role, "SystemAdmin" | "agent" | "server">, Reach>>;
 
-const row = (User: Reach, ReadOnly: Reach, Operator: Reach, TenantAdmin: Reach, ClaimingUser: Reach): Row => ({
+type Reaches = readonly [User: Reach, ReadOnly: Reach, Operator: Reach, TenantAdmin: Reach, ClaimingUser: Reach];
+
+const row = (...[User, ReadOnly, Operator, TenantAdmin, ClaimingUser]: Reaches): Row => ({
   User,
   ReadOnly,
   Operator,
@@ -55,6 +57,7 @@ export const ACCESS = {
   "agent.connect": row("none", "none", "all", "none", "none"),
 } as const satisfies Record<string, Row>;
 
+/** What a caller may want to do: a row of the table. */
 export type Operation = keyof typeof ACCESS;
 
 /** What a node's own credential is good for. */

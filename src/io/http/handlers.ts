@@ -1,6 +1,7 @@
 /** What a listener puts requests into. It knows nothing else of the application. */
 import type { connectNodeAdapter } from "@connectrpc/connect-node";
 
+/** Where requests go. */
 export interface HttpHandlers {
   /** Answers everything but native gRPC. */
   fetch(request: Request): Response | Promise<Response>;
@@ -10,6 +11,7 @@ export interface HttpHandlers {
   isRpc(path: string): boolean;
 }
 
+/** Where a listener binds. */
 export interface ListenOptions {
   readonly host: string;
   /** 0 takes a free one. */
