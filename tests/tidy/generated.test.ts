@@ -2,6 +2,6 @@
 import { expect, test } from "bun:test";
 import { staleFiles } from "../../scripts/generate.ts";
 
-test("generated files are fresh: bun run generate", () => {
-  expect(staleFiles()).toEqual([]);
+test("generated files are fresh: bun run generate", async () => {
+  expect(await staleFiles()).toEqual([]);
 });
