@@ -1,4 +1,4 @@
-/** docs/reference/openapi.json: what a server answers at /openapi. */
+/** docs/reference/openapi.json: what a server of this version answers at /openapi. */
 import { apiDocument } from "../../src/api/rest/openapi.ts";
 
 /** Returns docs/reference/openapi.json. */

@@ -1,0 +1,63 @@
+/** Shows which role, tenant and node the claims of a verified token give: each row of the table, and the order of rows. */
+import { expect, test } from "bun:test";
+import { derivePrincipal, deriveRole } from "../../../../src/core/access/derive-role.ts";
+import { nodeId, tenantId, userId } from "../../../../src/core/domain/ids.ts";
+
+test.each([
+  ["admin", "SystemAdmin"],
+  ["system:admin", "SystemAdmin"],
+  ["tenant:admin", "TenantAdmin"],
+  ["operator", "Operator"],
+  ["sensitive:claim", "ClaimingUser"],
+  ["readonly", "ReadOnly"],
+  ["openid profile", "User"],
+  ["administrator", "User"],
+])("scope %s gives %s", (scope, role) => {
+  expect(deriveRole({ scope })).toBe(role as never);
+  expect(deriveRole({ scopes: scope.split(" ") })).toBe(role as never);
+});
+
+test.each([
+  ["pact-platform-admin", "SystemAdmin"],
+  ["system-admin", "SystemAdmin"],
+  ["tenant-admin", "TenantAdmin"],
+  ["operator", "Operator"],
+])("pact_role and lattice_role %s give %s", (claim, role) => {
+  expect(deriveRole({ pact_role: claim })).toBe(role as never);
+  expect(deriveRole({ lattice_role: claim })).toBe(role as never);
+});
+
+test("scopes win over pact_role, which wins over lattice_role", () => {
+  expect(deriveRole({ scope: "readonly", pact_role: "system-admin" })).toBe("ReadOnly");
+  expect(deriveRole({ pact_role: "operator", lattice_role: "system-admin" })).toBe("Operator");
+  expect(deriveRole({ scope: "openid", pact_role: "nothing", lattice_role: "tenant-admin" })).toBe("TenantAdmin");
+});
+
+test("of several scopes the highest role wins", () => {
+  expect(deriveRole({ scope: "readonly operator tenant:admin" })).toBe("TenantAdmin");
+});
+
+test("only lattice_role makes an agent", () => {
+  expect(deriveRole({ lattice_role: "agent" })).toBe("agent");
+  expect(deriveRole({ pact_role: "agent" })).toBe("User");
+  expect(deriveRole({ scope: "agent" })).toBe("User");
+});
+
+test("no claim makes a server, and claims of the wrong type count for nothing", () => {
+  expect(deriveRole({ lattice_role: "server" })).toBe("User");
+  expect(deriveRole({ scope: { admin: true }, scopes: [1, null], pact_role: 7 })).toBe("User");
+});
+
+test("the tenant comes from the configured claim", () => {
+  const claims = { tenant: "a", org: "b" };
+  expect(derivePrincipal("ann", claims, "tenant").tenant).toBe(tenantId("a"));
+  expect(derivePrincipal("ann", claims, "org").tenant).toBe(tenantId("b"));
+  expect(derivePrincipal("ann", { tenant: 5 }, "tenant")).toEqual({ user: userId("ann"), role: "User" });
+});
+
+test("a node claim or the subject of a deployed agent binds the credential to its node", () => {
+  expect(derivePrincipal("ann", { node: "n7" }, "tenant").node).toBe(nodeId("n7"));
+  const deployed = derivePrincipal("agent-n8", { scope: "operator" }, "tenant");
+  expect(deployed).toEqual({ user: userId("agent-n8"), role: "Operator", node: nodeId("n8") });
+  expect(derivePrincipal("agent-", {}, "tenant").node).toBeUndefined();
+});
