@@ -7,13 +7,13 @@ import { compactLog, EMPTY_LOG, extendLog, lastTerm, termAt, truncateLog } from 
 const LOG = extendLog(extendLog(extendLog(EMPTY_LOG, term(1), 3), term(3), 2), term(4), 1);
 const terms = (log: typeof LOG) => Array.from({ length: 8 }, (_, i) => termAt(log, logIndex(i)));
 
-describe("INV-R2: the shape of a log", () => {
+describe("the shape of a log", () => {
   test("an empty log has term 0 and no entries", () => {
     expect(lastTerm(EMPTY_LOG)).toBe(term(0));
     expect(termAt(EMPTY_LOG, logIndex(1))).toBeUndefined();
   });
 
-  test("each index has the term it was appended with", () => {
+  test("INV-R2: each index has the term it was appended with", () => {
     expect(terms(LOG).map(Number)).toEqual([0, 1, 1, 1, 3, 3, 4, Number.NaN]);
     expect(LOG.runs).toHaveLength(3);
     expect(LOG.lastIndex).toBe(logIndex(6));
