@@ -1,0 +1,16 @@
+/** From the configuration to the numbers that the loops run by. */
+import type { ServerConfig } from "../config/server-config.ts";
+import type { ServerSettings } from "../engine/server/settings.ts";
+
+/** Ended allocations that stay in memory; what is older is read from disk. */
+const ENDED_IN_MEMORY_MAX = 10_000;
+
+/** Returns the settings of the server's loops. */
+export const settingsOf = ({ nodeAgent, scheduling, quorum, compat }: ServerConfig): ServerSettings => ({
+  ...nodeAgent,
+  cycleIntervalMs: scheduling.cycleIntervalMs,
+  snapshotThreshold: quorum.snapshotThreshold,
+  endedInMemoryMax: ENDED_IN_MEMORY_MAX,
+  setsSlurmEnv: compat.isSlurmEnvSet,
+  policy: { depth: scheduling.backfillDepth },
+});
