@@ -54,7 +54,7 @@ export function completeSpec(request: AllocationRequest): Result<AllocationSpec,
   if (!request.tenant) return refuse("INVALID_BODY", "tenant is missing", "name the tenant that the work belongs to");
   const checked = checkFields(request);
   if (!checked.ok) return checked;
-  const dependsOn = completeDependencies(request);
+  const dependsOn = completeDependencies(request, request.name || defaultName(program.value));
   if (!dependsOn.ok) return dependsOn;
   return ok(assemble(request, { program: program.value, resources: resources.value, dependsOn: dependsOn.value }));
 }
@@ -133,7 +133,8 @@ function checkFields(request: AllocationRequest): Result<void, Fault> {
   const ranges: readonly [string, number | undefined, number, number][] = [
     ["preemption_class", preemptionClass, 0, LIMITS.preemptionClassMax],
     ["max_requeue", requeueMax, 0, LIMITS.requeueMax],
-    ["walltime", walltimeMs, 1, Number.MAX_SAFE_INTEGER],
+    // 0 is without limit, which only `--time=UNLIMITED` and its like ask for.
+    ["walltime", walltimeMs, 0, Number.MAX_SAFE_INTEGER],
     ["grace_period", gracePeriodMs, 0, 24 * HOUR_MS],
   ];
   for (const [field, value, least, most] of ranges) {
@@ -171,7 +172,8 @@ function checkTexts(request: AllocationRequest): Result<void, Fault> {
   return ok(undefined);
 }
 
-function completeDependencies(request: AllocationRequest): Result<readonly DependencySpec[], Fault> {
+/** A mutex that names nothing is the allocation's own name (Slurm's singleton). */
+function completeDependencies(request: AllocationRequest, ownName: string): Result<readonly DependencySpec[], Fault> {
   const given = request.dependsOn ?? [];
   if (given.length > LIMITS.dependenciesMax) return refuse("TOO_LARGE", `it has ${given.length} dependencies`);
   const dependsOn: DependencySpec[] = [];
@@ -181,8 +183,9 @@ function completeDependencies(request: AllocationRequest): Result<readonly Depen
       const next = "give one of: success, failure, any, corresponding, mutex";
       return refuse("INVALID_SPEC", `the dependency condition is ${JSON.stringify(condition)}`, next);
     }
-    if (ref === "") return refuse("INVALID_SPEC", "a dependency names nothing");
-    dependsOn.push({ ref, condition: known });
+    const named = ref === "" && known === "mutex" ? ownName : ref;
+    if (named === "") return refuse("INVALID_SPEC", "a dependency names nothing");
+    dependsOn.push({ ref: named, condition: known });
   }
   return ok(dependsOn);
 }

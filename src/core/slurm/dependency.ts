@@ -30,8 +30,8 @@ const CONDITIONS: ReadonlyMap<string, DependencyCondition> = new Map([
 
 const REF = /^[\w.-]+$/;
 
-/** Returns the dependencies that `text` lists; `singleton` holds the mutex named `ownName`. */
-export function parseDependency(text: string, ownName = ""): Result<DependencyList, Fault> {
+/** Returns the dependencies that `text` lists; `singleton` is a mutex without a name: that of the allocation itself. */
+export function parseDependency(text: string): Result<DependencyList, Fault> {
   const dependsOn: DependencySpec[] = [];
   const warnings: string[] = [];
   if (text.includes("?")) warnings.push("alternatives joined by ? are all required");
@@ -39,7 +39,7 @@ export function parseDependency(text: string, ownName = ""): Result<DependencyLi
     const words = item.trim().split(":");
     const [first = "", ...rest] = words;
     if (first === "singleton" && rest.length === 0) {
-      dependsOn.push({ ref: ownName, condition: "mutex" });
+      dependsOn.push({ ref: "", condition: "mutex" });
       continue;
     }
     const named = orderOf(words);

@@ -73,7 +73,7 @@ export const addDependency = keeping((draft, text) => {
 export function complete(draft: Draft): Directives {
   completeGpus(draft);
   if (draft.dependency !== undefined) {
-    const list = parseDependency(draft.dependency, draft.request.name ?? "");
+    const list = parseDependency(draft.dependency);
     if (list.ok) {
       draft.request.dependsOn = list.value.dependsOn;
       draft.warnings.push(...list.value.warnings.map((warning) => `dependency: ${warning}`));

@@ -26,8 +26,8 @@ const EVALUATE: Readonly<Record<string, (golden: GoldenCase) => string>> = {
   time: ({ args }) => shown(parseDuration(args.join(" ")), (ms) => `${ms / 1000} s, ${formatWalltime(ms)}`),
   array: ({ args }) =>
     shown(parseArraySpec(args.join(" ")), (a) => `${formatRanges(a.ranges)} at most ${a.concurrentMax}`),
-  dependency: ({ args: [text = "", ownName = ""] }) =>
-    shown(parseDependency(text, ownName), ({ dependsOn, warnings }) =>
+  dependency: ({ args: [text = ""] }) =>
+    shown(parseDependency(text), ({ dependsOn, warnings }) =>
       [...dependsOn.map((d) => `${d.condition} ${d.ref}`), ...warnings.map((w) => `warning: ${w}`)].join("\n"),
     ),
   script: ({ input }) => shown(parseDirectives(input), listed),
