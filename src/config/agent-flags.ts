@@ -66,6 +66,7 @@ export interface AgentOptions {
   readonly inactive: readonly string[];
 }
 
+/** What the command line asks for. */
 export type AgentCommand =
   | { readonly kind: "run"; readonly options: AgentOptions }
   | { readonly kind: "version" }

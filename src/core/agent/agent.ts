@@ -13,6 +13,7 @@ import type { RecoveredWorkload, WorkloadExit, WorkloadKey, WorkloadNote } from 
  * is known: only then it counts as ended.
  */
 export const STAGES = ["preparing", "prepared", "starting", "running", "terminating", "killing", "ended"] as const;
+/** One of the stages. */
 export type Stage = (typeof STAGES)[number];
 
 /** One run of an allocation on this node. */
@@ -65,6 +66,7 @@ export interface Agent {
 /** A timer of one workload, or of the agent when `key` is absent. Setting it again replaces it. */
 export type TimerName = "walltime" | "grace" | "kill" | "isolation" | "report";
 
+/** What happened, and when. */
 export type AgentInput = { readonly at: Millis } & (
   | {
       readonly kind: "recovered";
@@ -88,6 +90,7 @@ export type AgentInput = { readonly at: Millis } & (
   | { readonly kind: "timer-fired"; readonly timer: TimerName; readonly key?: WorkloadKey }
 );
 
+/** What the shell is to do. */
 export type AgentEffect =
   | { readonly kind: "prepare"; readonly key: WorkloadKey; readonly work: Work; readonly fence: Fence }
   | { readonly kind: "start"; readonly key: WorkloadKey }

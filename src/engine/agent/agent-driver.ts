@@ -15,6 +15,7 @@ import type { Logger } from "../../ports/log.ts";
 import type { Runtime } from "../../ports/runtime.ts";
 import { EffectRunner } from "./effect-runner.ts";
 
+/** What an agent is made of. */
 export interface AgentDriverOptions {
   readonly registration: Registration;
   readonly clock: Clock;

@@ -19,6 +19,7 @@ type TimerEffect = Extract<Effect, { kind: "set-timer" }>;
 type WorkloadEffect = Exclude<Effect, { kind: "set-timer" | "remember" }>;
 type Happening = AgentInput extends infer Input ? (Input extends unknown ? Omit<Input, "at"> : never) : never;
 
+/** Where effects go. */
 export interface EffectPorts {
   readonly runtime: Runtime;
   readonly store: AgentStore;

@@ -15,6 +15,7 @@ import { logErrorToProto, logPieceToProto } from "../../wire/log-piece.ts";
 import { BackOff } from "./back-off.ts";
 import { Outbox } from "./outbox.ts";
 
+/** Whom to dial, and how. */
 export interface GrpcAgentLinkOptions {
   /** Base addresses of the servers, such as http://server-1:50051. */
   readonly endpoints: readonly string[];

@@ -1,6 +1,7 @@
 /** The agent's own listener: health for whoever restarts it, metrics for whoever watches it. */
-import { fault, LatticeError } from "../../core/domain/errors.ts";
+import { FAULTS, fault, LatticeError } from "../../core/domain/errors.ts";
 
+/** Where it listens and what it tells. */
 export interface HealthListenerOptions {
   readonly host: string;
   /** 0 takes a free one. */
@@ -27,7 +28,7 @@ export function listenForHealth({ host, port, metrics }: HealthListenerOptions):
         const { pathname } = new URL(request.url);
         if (pathname === "/healthz") return new Response("ok\n");
         if (pathname === "/metrics") return new Response(metrics(), { headers: { "content-type": OPEN_METRICS } });
-        return new Response("not found; there are /healthz and /metrics\n", { status: 404 });
+        return new Response("not found; there are /healthz and /metrics\n", { status: FAULTS.ROUTE_NOT_FOUND.http });
       },
     });
     return { port: server.port ?? port, stop: () => void server.stop(true) };

@@ -11,6 +11,7 @@ const CANDIDATES = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 /** What the limits of a workload need. */
 const WANTED = ["memory", "pids", "cpu"] as const;
 
+/** A controller of the kernel that limits a resource. */
 export type Controller = (typeof WANTED)[number];
 
 /** A folder whose children are workloads' scopes. */

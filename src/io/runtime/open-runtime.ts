@@ -8,6 +8,7 @@ import type { Containment } from "./process/containment.ts";
 import { LineageContainment, ScopeContainment } from "./process/containment.ts";
 import { ProcessRuntime } from "./process/process-runtime.ts";
 
+/** What the runtime depends on besides the machine. */
 export interface OpenRuntimeOptions {
   readonly stateDir: string;
   /** Keeps the groups of several agents on one machine apart. */

@@ -14,6 +14,14 @@ export interface WorkloadEnvironment {
   readonly skipped: readonly string[];
 }
 
+/** Whose environment it is. */
+export interface EnvironmentRequest {
+  readonly key: WorkloadKey;
+  readonly work: Work;
+  readonly account: Account;
+  readonly workdir: string;
+}
+
 /** Marks every process of a workload; see `findLineage`. */
 export const MARKER = "LATTICE_WORKLOAD";
 
@@ -22,7 +30,7 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const RESERVED = new Set(["PPID", "UID", "EUID", "BASHOPTS", "SHELLOPTS", "BASH_VERSINFO", "OPTIND", "LINENO", "IFS"]);
 
 /** Returns the environment that a workload starts with. */
-export function environmentOf(key: WorkloadKey, work: Work, account: Account, workdir: string): WorkloadEnvironment {
+export function environmentOf({ key, work, account, workdir }: EnvironmentRequest): WorkloadEnvironment {
   const variables = new Map<string, string>([
     ["HOME", account.home],
     ["USER", account.name],

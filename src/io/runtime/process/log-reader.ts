@@ -16,6 +16,7 @@ const PIECE_BYTES = 64 * 1024;
 const POLL_MS = 500;
 const LINE_FEED = 10;
 
+/** Which output to read, and where it may be. */
 export interface ReadLogsOptions {
   readonly request: LogRequest;
   readonly signal: AbortSignal;

@@ -24,6 +24,7 @@ import { findSupervisor, followSupervisor, freeClaim } from "./supervisor-claim.
 import type { OutputRecord } from "./workload-folder.ts";
 import { WorkloadFolder } from "./workload-folder.ts";
 
+/** What the runtime works with. */
 export interface ProcessRuntimeOptions {
   readonly stateDir: string;
   readonly containment: Containment;

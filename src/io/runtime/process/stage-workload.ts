@@ -9,6 +9,7 @@ import { launchScript } from "./launch-script.ts";
 import { expandOutputPattern } from "./output-pattern.ts";
 import type { OutputRecord, WorkloadFolder, WorkRecord } from "./workload-folder.ts";
 
+/** What to stage, and where. */
 export interface StageRequest {
   readonly key: WorkloadKey;
   readonly work: Work;
@@ -47,7 +48,7 @@ async function stageProgram({ key, work, fence, folder, accounts }: StageRequest
   const owner = { uid: account.uid, gid: account.gid };
   const workdir = resolve(account.home, work.spec.workdir);
   const output = outputOf(work, account, workdir);
-  const { variables, skipped } = environmentOf(key, work, account, workdir);
+  const { variables, skipped } = environmentOf({ key, work, account, workdir });
   const launch = launchScript({
     environment: variables,
     workdir,
