@@ -152,7 +152,7 @@ class SqliteStateMirror implements StateMirror {
       this.#db.run("PRAGMA synchronous = NORMAL");
     }
     // Keeps the WAL short; it is a matter of speed, and a reader may hold it up.
-    this.#db.run("PRAGMA wal_checkpoint(PASSIVE)");
+    this.#read(() => this.#db.run("PRAGMA wal_checkpoint(PASSIVE)"));
   }
 
   find(table: string, id: string): string | undefined {
