@@ -345,7 +345,7 @@ describe.each(containments)("a runtime over %s", (_name, containment) => {
         "ls $d 2>&1 >/dev/null | grep -c denied",
         "(echo x >$d/exit) 2>&1 | grep -c enied",
         "cat $d/work.json 2>&1 | grep -c enied",
-        "cat $d/launch.sh | grep -c HOME",
+        "cat $d/launch.sh | grep -c '^export HOME'",
         "echo more >>/dev/stdout",
       ].join("\n");
       expect((await bench.sh(probe, {}, user)).stdout).toBe("1\n1\n1\n1\nmore\n");
