@@ -42,9 +42,6 @@ async function serve(config: ServerConfig, log: Logger): Promise<void> {
       process.exit(FAULTS[cause.reason].exit);
     },
   });
-  if (api.auth.kind === "open") {
-    log.warn("NO AUTHENTICATION: everyone who reaches this server is SystemAdmin; set api.oidc_hmac_secret");
-  }
   const { auth } = api;
   const verifier = auth.kind === "hmac" && hmacVerifier(auth.secret.reveal(), auth.audience);
   const faces = createApi({ server, auth: verifier ? { verifier } : {}, discovery: api.discovery });

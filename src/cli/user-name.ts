@@ -1,5 +1,4 @@
 /** Who the servers take the caller for: the subject of the token, else the login name. */
-import { userInfo } from "node:os";
 import type { Context } from "./context.ts";
 
 /** Returns the name under which this caller's allocations are listed. */
@@ -11,11 +10,9 @@ export function userName({ settings }: Context): string {
 export function loginName(): string {
   const name = process.env.USER ?? process.env.LOGNAME ?? "";
   if (name !== "") return name;
-  try {
-    return userInfo().username;
-  } catch {
-    return "";
-  }
+  // Bun's userInfo() reads the same variables; only the system knows when they are missing.
+  const asked = Bun.spawnSync(["/usr/bin/id", "-un"], { stderr: "ignore" });
+  return asked.exitCode === 0 ? asked.stdout.toString().trim() : "";
 }
 
 /** Reads the name from the token without checking it: the server checks, this only fills in a filter. */

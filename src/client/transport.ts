@@ -53,7 +53,7 @@ export function createResilientTransport(
     const budget = { timeoutMs: call.timeoutMs, unreachableMs: options.unreachableMs };
     for (let made = 1; ; made++) {
       const server = serverAt(servers, current);
-      const leftMs = Math.max(1, call.timeoutMs - (host.now() - began));
+      const leftMs = Math.max(1, Math.ceil(call.timeoutMs - (host.now() - began)));
       try {
         return await run(server, header, leftMs);
       } catch (thrown) {

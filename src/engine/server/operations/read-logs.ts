@@ -38,7 +38,8 @@ export async function* readLogs(server: Server, call: Call, query: LogQuery): As
   }
 }
 
-const hasStarted = (a: Allocation): boolean => a.parts.length > 0;
+/** Output files are there from the moment that a process runs. */
+const hasStarted = (a: Allocation): boolean => a.parts.some((p) => p.phase === "running" || p.phase === "ended");
 
 async function* readAttempt(
   server: Server,
