@@ -5,7 +5,7 @@
  */
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { connect, createServer } from "node:net";
-import { hostname } from "node:os";
+import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
 import { ROOT } from "./workspace.ts";
@@ -88,6 +88,8 @@ export class LocalCluster {
     const agent = this.#spawn("agent", "src/bin/lattice-agent.ts", [
       ...["--node-id", node, "--quorum-endpoint", `http://${HOST}:${this.ports.grpc}`],
       ...["--grpc-addr", `${HOST}:${this.ports.agent}`, "--state-dir", join(this.folder, "agent")],
+      // The work is that of whoever gave the command, root included: nobody else reaches this cluster.
+      ...["--default-user", userInfo().username, "--allow-root"],
     ]);
     await this.#waitFor(agent, "agent", () => isNodeReady(this.url, node));
     return node;

@@ -78,7 +78,7 @@ async function story(cluster: LocalCluster, ends: boolean, interrupted: Promise<
 function introduce(ports: Ports): void {
   console.log("Lattice quickstart: one server and one agent on this machine, state in .lattice\n");
   const taken = takenPorts(ports);
-  if (taken.length > 0) console.log(`Another program has port ${taken.join(" and ")}: free ports are used.\n`);
+  if (taken.length > 0) console.log(`Taken by other programs, so replaced by free ones: port ${taken.join(", ")}\n`);
 }
 
 function goOn(): void {
@@ -110,7 +110,7 @@ function jobEnd(cli: string, id: string): JobEnd {
   const code = fields.get("exit_code");
   return {
     state: String(fields.get("state")),
-    exitCode: typeof code === "number" ? code : undefined,
+    exitCode: typeof code === "number" && code >= 0 ? code : undefined,
     message: String(fields.get("message") ?? ""),
   };
 }
