@@ -21,7 +21,7 @@ import {
 } from "../../engine/server/operations/vclusters.ts";
 import { listedAllocationJson } from "./allocation-json.ts";
 import { nodeJson, raftJson, tenantJson, vclusterJson } from "./cluster-json.ts";
-import { jsonBody, optionalJsonBody } from "./json-body.ts";
+import { integer, jsonBody, optionalJsonBody } from "./json-body.ts";
 import { created, json, PAGE_QUERY, page, param, queryOf, type Route } from "./route.ts";
 
 const REASON_BODY = optionalJsonBody(t.Object({ reason: t.Optional(t.String()) }));
@@ -100,11 +100,11 @@ export const NODE_ROUTES: readonly Route[] = [
 ];
 
 const QUOTA = {
-  max_nodes: t.Optional(t.Integer()),
+  max_nodes: t.Optional(integer()),
   fair_share_target: t.Optional(t.Number()),
   gpu_hours_budget: t.Optional(t.Number()),
   node_hours_budget: t.Optional(t.Number()),
-  max_concurrent_allocations: t.Optional(t.Integer()),
+  max_concurrent_allocations: t.Optional(integer()),
   burst_allowance: t.Optional(t.Number()),
   isolation_level: t.Optional(t.String({ description: "standard or strict" })),
 };

@@ -3,7 +3,7 @@
  * once. Only types and presence are checked here (422); whether the values make sense is
  * for the operation (400). A field that is null counts as absent.
  */
-import { getSchemaValidator, type Static, type TSchema } from "elysia";
+import { getSchemaValidator, type Static, type TSchema, t } from "elysia";
 import { fault, LatticeError } from "../../core/domain/errors.ts";
 import { LIMITS } from "../../core/domain/limits.ts";
 
@@ -13,6 +13,10 @@ export interface JsonBody<T> {
   /** @throws UNSUPPORTED_MEDIA_TYPE, TOO_LARGE, MALFORMED or INVALID_BODY, naming the field. */
   read(request: Request): Promise<T>;
 }
+
+/** A whole number. Elysia's own integer also takes text such as "5", which JSON does not need. */
+export const integer = (description?: string) =>
+  t.Number({ multipleOf: 1, ...(description !== undefined && { description }) });
 
 /** Describes a body that must be there. */
 export function jsonBody<S extends TSchema>(schema: S): JsonBody<Static<S>> {
@@ -101,5 +105,6 @@ function explain(error: { readonly path?: string; readonly message?: string; rea
   const field = (error.path ?? "").slice(1).replaceAll("/", ".");
   if (field === "") return "the body must be a JSON object";
   if (error.value === undefined) return `the field ${field} is missing`;
-  return `the field ${field} has the wrong type: ${(error.message ?? "").toLowerCase()}`;
+  const expected = (error.message ?? "").toLowerCase().replace(/number to be a? ?multiple of 1/, "integer");
+  return `the field ${field} has the wrong type: ${expected}`;
 }

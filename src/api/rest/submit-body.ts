@@ -5,7 +5,7 @@ import { fault, LatticeError } from "../../core/domain/errors.ts";
 import type { Amount } from "../../core/domain/resources.ts";
 import type { TaskRange } from "../../core/domain/task-group.ts";
 import { parseArraySpec } from "../../core/slurm/array-spec.ts";
-import { jsonBody } from "./json-body.ts";
+import { integer, jsonBody } from "./json-body.ts";
 
 const Dependency = t.Union([
   t.String({ description: "an id; the same as condition success" }),
@@ -17,12 +17,12 @@ const Dependency = t.Union([
 
 const Ranges = t.Union([
   t.String({ description: 'index list such as "0-99%20"' }),
-  t.Array(t.Object({ start: t.Integer(), end: t.Integer(), step: t.Optional(t.Integer()) })),
+  t.Array(t.Object({ start: integer(), end: integer(), step: t.Optional(integer()) })),
 ]);
 
 const TaskArray = t.Union([
   t.String({ description: 'index list such as "0-99%20"' }),
-  t.Object({ ranges: Ranges, max_concurrent: t.Optional(t.Integer()) }),
+  t.Object({ ranges: Ranges, max_concurrent: t.Optional(integer()) }),
 ]);
 
 /** What describes the work itself: common to single submissions and members of workflows. */
@@ -33,25 +33,25 @@ const WORK = {
   name: t.Optional(t.String()),
   project: t.Optional(t.String()),
   vcluster: t.Optional(t.String()),
-  nodes: t.Optional(t.Integer({ description: "how many nodes, 1 when absent" })),
-  min_nodes: t.Optional(t.Integer()),
-  max_nodes: t.Optional(t.Integer()),
-  cpus_per_node: t.Optional(t.Integer()),
-  memory_bytes_per_node: t.Optional(t.Integer()),
+  nodes: t.Optional(integer("how many nodes, 1 when absent")),
+  min_nodes: t.Optional(integer()),
+  max_nodes: t.Optional(integer()),
+  cpus_per_node: t.Optional(integer()),
+  memory_bytes_per_node: t.Optional(integer()),
   gpus_per_node: t.Optional(t.Number()),
   gpu_type: t.Optional(t.String()),
   features: t.Optional(t.Array(t.String())),
   exclusive: t.Optional(t.Boolean()),
-  tasks: t.Optional(t.Integer()),
-  tasks_per_node: t.Optional(t.Integer()),
-  cpus_per_task: t.Optional(t.Integer()),
+  tasks: t.Optional(integer()),
+  tasks_per_node: t.Optional(integer()),
+  cpus_per_task: t.Optional(integer()),
   walltime_hours: t.Optional(t.Number()),
   walltime_seconds: t.Optional(t.Number({ description: "wins over walltime_hours" })),
   lifecycle: t.Optional(t.String({ description: "bounded, unbounded or reactive" })),
-  priority: t.Optional(t.Integer({ description: "preemption class, 0 to 10" })),
-  preemption_class: t.Optional(t.Integer({ description: "the same as priority" })),
+  priority: t.Optional(integer("preemption class, 0 to 10")),
+  preemption_class: t.Optional(integer("the same as priority")),
   requeue_policy: t.Optional(t.String({ description: "never, on_node_failure or always" })),
-  max_requeue: t.Optional(t.Integer()),
+  max_requeue: t.Optional(integer()),
   isolation: t.Optional(t.String({ description: "rerun or stop" })),
   grace_period_seconds: t.Optional(t.Number()),
   run_on: t.Optional(t.String({ description: "first or every" })),
