@@ -2,8 +2,8 @@
  * The runtime port over plain processes: each workload has a folder in the state directory
  * and a supervising shell, so it goes on and is found again when the agent dies.
  */
-import { mkdir, readdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readdir, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import type { Millis } from "../../../base/brand.ts";
 import { millis } from "../../../base/brand.ts";
 import type { Fence, Work } from "../../../core/domain/assignment.ts";
@@ -53,6 +53,7 @@ export class ProcessRuntime implements Runtime {
   readonly #tracked = new Map<string, Tracked>();
   readonly #setsid: string;
   readonly #setpriv: string;
+  #closedFolder: string | undefined;
 
   /** @throws NOT_SUPPORTED when a program that it needs is missing. */
   constructor(options: ProcessRuntimeOptions) {
@@ -68,6 +69,7 @@ export class ProcessRuntime implements Runtime {
     await mkdir(this.#activeDir, { recursive: true, mode: 0o711 });
     await mkdir(this.#outputDir, { recursive: true, mode: 0o711 });
     await writeFile(join(stateDir, "supervisor.sh"), SUPERVISOR_SCRIPT, { mode: 0o555 });
+    this.#closedFolder = await findClosedFolder(stateDir);
     const names = await readdir(this.#activeDir);
     const found = await Promise.all(names.map((name) => this.#recoverOne(name, listener)));
     const known = new Set(this.#tracked.keys());
@@ -83,7 +85,8 @@ export class ProcessRuntime implements Runtime {
   async prepare(key: WorkloadKey, work: Work, fence: Fence): Promise<void> {
     const name = workloadName(key);
     const folder = new WorkloadFolder(join(this.#activeDir, name));
-    const staged = await stage({ key, work, fence, folder, accounts: this.#options.accounts });
+    const { accounts } = this.#options;
+    const staged = await stage({ key, work, fence, folder, accounts, closedFolder: this.#closedFolder });
     if (staged.skipped.length > 0) {
       this.#options.log.warn("environment variables cannot be passed on", { name, variables: staged.skipped });
     }
@@ -231,4 +234,10 @@ function tool(name: string): string {
   const path = Bun.which(name, { PATH: TOOLS });
   if (path === null) throw new LatticeError(fault("NOT_SUPPORTED", `${name} is not installed`, "install util-linux"));
   return path;
+}
+
+/** Returns the first folder on the way to `path` that users other than its owner cannot enter. */
+async function findClosedFolder(path: string): Promise<string | undefined> {
+  const above = dirname(path) === path ? undefined : await findClosedFolder(dirname(path));
+  return above ?? (((await stat(path)).mode & 0o001) === 0 ? path : undefined);
 }

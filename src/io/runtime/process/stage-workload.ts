@@ -1,6 +1,7 @@
 /** Puts into a workload's folder everything that it starts from, and checks what can be checked. */
 import { resolve } from "node:path";
 import type { Fence, Work } from "../../../core/domain/assignment.ts";
+import { fault, LatticeError } from "../../../core/domain/errors.ts";
 import type { WorkloadKey } from "../../../core/domain/workload.ts";
 import type { Account, Accounts } from "./account.ts";
 import { ownAccount } from "./account.ts";
@@ -16,6 +17,8 @@ export interface StageRequest {
   readonly fence: Fence;
   readonly folder: WorkloadFolder;
   readonly accounts: Accounts | undefined;
+  /** A folder on the way to the workload's that only its owner can enter. */
+  readonly closedFolder: string | undefined;
 }
 
 /** What was staged, and the environment variables that could not be passed on. */
@@ -43,8 +46,12 @@ async function stageHold({ key, work, fence, folder }: StageRequest): Promise<St
   return { record, skipped: [] };
 }
 
-async function stageProgram({ key, work, fence, folder, accounts }: StageRequest): Promise<Staged> {
+async function stageProgram({ key, work, fence, folder, accounts, closedFolder }: StageRequest): Promise<Staged> {
   const account = accounts ? await accounts.resolve(work.user) : await ownAccount();
+  if (accounts && account.uid !== 0 && closedFolder !== undefined) {
+    const message = `the agent's state directory lies in ${closedFolder}, which the account ${account.name} cannot enter`;
+    throw new LatticeError(fault("INVALID_SPEC", message, "start the agent with another --state-dir"));
+  }
   const owner = { uid: account.uid, gid: account.gid };
   const workdir = resolve(account.home, work.spec.workdir);
   const output = outputOf(work, account, workdir);
