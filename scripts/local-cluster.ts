@@ -5,7 +5,7 @@
  */
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { connect, createServer } from "node:net";
-import { hostname, userInfo } from "node:os";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
 import { ROOT } from "./workspace.ts";
@@ -89,7 +89,7 @@ export class LocalCluster {
       ...["--node-id", node, "--quorum-endpoint", `http://${HOST}:${this.ports.grpc}`],
       ...["--grpc-addr", `${HOST}:${this.ports.agent}`, "--state-dir", join(this.folder, "agent")],
       // The work is that of whoever gave the command, root included: nobody else reaches this cluster.
-      ...["--default-user", userInfo().username, "--allow-root"],
+      ...["--default-user", accountName(), "--allow-root"],
     ]);
     await this.#waitFor(agent, "agent", () => isNodeReady(this.url, node));
     return node;
@@ -197,6 +197,11 @@ function startTimeOf(pid: number): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The account of this process. Bun's userInfo() reads variables, which a service or a container may lack. */
+function accountName(): string {
+  return Bun.spawnSync(["id", "-un"]).stdout.toString().trim();
 }
 
 /** Settings of the caller's shell must not change a cluster that has its own. */
