@@ -3,8 +3,6 @@ import { Cluster, until } from "../e2e/cluster.ts";
 
 /** As many processors as a node of the Slurm that figures are compared with. */
 const NODE_CPUS = 16;
-/** Work of an open server is nobody's in particular; as root, the agent must be told whose. */
-const USER_FLAGS = process.getuid?.() === 0 ? ["--default-user", "root"] : [];
 
 /** What every job of the bench says, beside its program. */
 export const SMALL_JOB = { tenant: "default", vcluster: "default/bench", cpus_per_node: 1 };
@@ -14,15 +12,23 @@ export async function startWorkCluster(
   agents: number,
 ): Promise<{ readonly cluster: Cluster; readonly agentPids: readonly number[] }> {
   const cluster = await Cluster.start();
-  const agentPids: number[] = [];
-  for (let i = 1; i <= agents; i++) {
-    const flags = ["--cpu-cores", String(NODE_CPUS), "--memory-gb", "4", ...USER_FLAGS];
-    const agent = cluster.launchAgent(`n${i}`, { flags });
-    await cluster.nodeIs(`n${i}`, "ready");
-    agentPids.push(agent.pid);
+  try {
+    return { cluster, agentPids: await prepare(cluster, agents) };
+  } catch (error) {
+    await cluster.stop();
+    throw error;
   }
-  await cluster.post("/api/v1/vclusters", { tenant: "default", name: "bench", shares_nodes: true });
-  return { cluster, agentPids };
+}
+
+async function prepare(cluster: Cluster, agents: number): Promise<readonly number[]> {
+  const pids: number[] = [];
+  for (let i = 1; i <= agents; i++) {
+    const flags = ["--cpu-cores", String(NODE_CPUS), "--memory-gb", "4"];
+    pids.push(cluster.launchAgent(`n${i}`, { flags }).pid);
+    await cluster.nodeIs(`n${i}`, "ready");
+  }
+  await cluster.post("/api/v1/vclusters", { tenant_id: "default", name: "bench", node_sharing: true });
+  return pids;
 }
 
 /** Waits until no allocation waits or runs. */
