@@ -27,6 +27,7 @@ export type ValueFlag = StringArgDef & {
   readonly completes?: ValueKind;
 };
 
+/** Any flag. */
 export type Flag = SwitchFlag | ValueFlag;
 
 /** An argument that is not a flag. */

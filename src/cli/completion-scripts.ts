@@ -6,7 +6,9 @@
 import type { Flag, Positional, ValueKind } from "./command.ts";
 import type { Place } from "./walk.ts";
 
+/** The shells that completions can be made for. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;
+/** One of those shells. */
 export type Shell = (typeof SHELLS)[number];
 
 type Flags = Readonly<Record<string, Flag>>;

@@ -2,6 +2,7 @@
 import type { Fault } from "../core/domain/errors.ts";
 import { FAULTS } from "../core/domain/errors.ts";
 
+/** The exit codes that no fault gives. */
 export const EXIT = {
   ok: 0,
   /** The command line makes no sense. */

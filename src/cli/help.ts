@@ -9,10 +9,18 @@ type Flags = Readonly<Record<string, Flag>>;
 export interface HelpStyle {
   readonly width: number;
   readonly hasColour: boolean;
+  /** Flags of every command. */
+  readonly globals: Flags;
 }
 
+/** Understood before any command is found. */
+const ALWAYS: Flags = {
+  help: { type: "boolean", alias: "h", description: "Say what a command does" },
+  version: { type: "boolean", alias: "V", description: "Print the version" },
+};
+
 /** Returns the help of a group of commands. */
-export function groupHelp(group: Group, path: readonly string[], globals: Flags, style: HelpStyle): string {
+export function groupHelp(group: Group, path: readonly string[], style: HelpStyle): string {
   const where = ["lattice", ...path].join(" ");
   const isRoot = path.length === 0;
   return [
@@ -27,14 +35,14 @@ export function groupHelp(group: Group, path: readonly string[], globals: Flags,
       ),
       style,
     ),
-    ...(isRoot ? [section("Flags of every command", flagLines(globals, style), style)] : []),
+    ...(isRoot ? [section("Flags of every command", flagLines({ ...style.globals, ...ALWAYS }, style), style)] : []),
     ...wrap(`For one command: ${where} <command> --help`, style.width),
     "",
   ].join("\n");
 }
 
 /** Returns the help of one command. */
-export function commandHelp(command: Command, globals: Flags, style: HelpStyle): string {
+export function commandHelp(command: Command, style: HelpStyle): string {
   const { positionals = [], flags = {}, details = [], examples = [] } = command;
   const parts = [...wrap(command.summary, style.width), ""];
   for (const paragraph of details) parts.push(...wrap(paragraph, style.width), "");
@@ -56,7 +64,9 @@ export function commandHelp(command: Command, globals: Flags, style: HelpStyle):
     const lines = examples.flatMap(([line, meaning]) => [`  ${line}`, ...wrap(meaning, style.width, "      ")]);
     parts.push(section("Examples", lines, style));
   }
-  const names = Object.entries(globals).map(([name, flag]) => (flag.alias ? `-${flag.alias}/--${name}` : `--${name}`));
+  const names = Object.entries(style.globals).map(([name, flag]) =>
+    flag.alias ? `-${flag.alias}/--${name}` : `--${name}`,
+  );
   parts.push(...wrap(`Flags of every command: ${names.join(", ")} (see: lattice --help)`, style.width), "");
   return parts.join("\n");
 }

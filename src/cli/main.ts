@@ -62,14 +62,18 @@ interface Surroundings {
 }
 
 async function dispatch(program: Group, words: readonly string[], { host, terminal }: Surroundings): Promise<number> {
-  const style = { width: Math.min(HELP_WIDTH_MAX, terminal.columns ?? 80), hasColour: terminal.hasColour };
+  const style = {
+    width: Math.min(HELP_WIDTH_MAX, terminal.columns ?? 80),
+    hasColour: terminal.hasColour,
+    globals: GLOBAL_FLAGS,
+  };
   if (words[0] === "--version" || words[0] === "-V") {
     terminal.out(`lattice ${host.version}\n`);
     return EXIT.ok;
   }
   const { entry, path, rest, wantsHelp } = findCommand(program, words, GLOBAL_FLAGS);
   if (entry.kind === "group") {
-    const help = groupHelp(entry, path, GLOBAL_FLAGS, style);
+    const help = groupHelp(entry, path, style);
     if (wantsHelp || (words.length === 0 && terminal.columns !== undefined)) {
       terminal.out(help);
       return EXIT.ok;
@@ -78,7 +82,7 @@ async function dispatch(program: Group, words: readonly string[], { host, termin
   }
   const command = await entry.load();
   if (wantsHelp) {
-    terminal.out(commandHelp(command, GLOBAL_FLAGS, style));
+    terminal.out(commandHelp(command, style));
     return EXIT.ok;
   }
   const given = parseWords(command, rest, GLOBAL_FLAGS);

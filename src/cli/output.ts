@@ -4,38 +4,45 @@ import { type LogSelection, readLogs } from "./follow.ts";
 import { isData, printEvent } from "./render/print.ts";
 
 const STDERR = 1;
+const NEWLINE = 10;
 
-/** Shows output until it ends. With more than one node, lines are not told apart unless `isLabelled`. */
+/** Shows output until it ends. `isLabelled` puts the node before every line. */
 export async function followOutput(context: Context, selection: LogSelection, isLabelled = false): Promise<void> {
-  const labeller = isLabelled ? labelling() : undefined;
+  const { out, err } = context.terminal;
+  const lines = new LabelledLines();
   const events: Promise<void>[] = [];
   await readLogs(context, selection, (entry) => {
-    if (isData(context)) {
-      events.push(printEvent(context, entry));
-      return;
-    }
-    const write = entry.stream === STDERR ? context.terminal.err : context.terminal.out;
-    write(labeller === undefined ? entry.data : labeller(`${entry.nodeId}/${entry.stream}`, entry.nodeId, entry.data));
+    const write = entry.stream === STDERR ? err : out;
+    if (isData(context)) events.push(printEvent(context, entry));
+    else if (isLabelled) lines.add(`${entry.nodeId}: `, { data: entry.data, write });
+    else write(entry.data);
   });
+  lines.end();
   await Promise.all(events);
 }
 
-/** Puts the node before every line; a line that comes in pieces gets it once. */
-function labelling(): (key: string, node: string, data: Uint8Array) => Uint8Array {
-  const isMidLine = new Map<string, boolean>();
-  const encoder = new TextEncoder();
-  return (key, node, data) => {
-    const label = encoder.encode(`${node}: `);
-    const out: Uint8Array[] = [];
-    let at = 0;
-    while (at < data.length) {
-      const end = data.indexOf(10, at);
-      const next = end < 0 ? data.length : end + 1;
-      if (!isMidLine.get(key)) out.push(label);
-      out.push(data.subarray(at, next));
-      isMidLine.set(key, end < 0);
-      at = next;
+type Write = (data: Uint8Array) => void;
+
+/** Puts a label before every line. A line that comes in pieces is held back until it is whole. */
+class LabelledLines {
+  readonly #pending = new Map<Write, Map<string, Uint8Array>>();
+
+  /** Writes the lines that `data` completes. */
+  add(label: string, { data, write }: { readonly data: Uint8Array; readonly write: Write }): void {
+    const pending = this.#pending.get(write) ?? new Map<string, Uint8Array>();
+    this.#pending.set(write, pending);
+    let rest: Uint8Array = Buffer.concat([pending.get(label) ?? new Uint8Array(), data]);
+    for (let end = rest.indexOf(NEWLINE); end >= 0; end = rest.indexOf(NEWLINE)) {
+      write(Buffer.concat([Buffer.from(label), rest.subarray(0, end + 1)]));
+      rest = rest.subarray(end + 1);
     }
-    return Buffer.concat(out);
-  };
+    pending.set(label, rest);
+  }
+
+  /** Writes what was held back. */
+  end(): void {
+    for (const [write, pending] of this.#pending) {
+      for (const [label, rest] of pending) if (rest.length > 0) write(Buffer.from(`${label}${Buffer.from(rest)}\n`));
+    }
+  }
 }

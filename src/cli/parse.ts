@@ -10,16 +10,32 @@ import { UsageError } from "./usage-error.ts";
 
 type Flags = Readonly<Record<string, Flag>>;
 
+/** What people who come from Slurm type. */
+const SLURM_NAMES: Readonly<Record<string, string>> = {
+  sbatch: "submit",
+  squeue: "status",
+  scancel: "cancel",
+  sinfo: "nodes",
+  sacct: "status --all",
+  scontrol: "status",
+  srun: "submit --follow",
+};
+
 /** What a command line says, checked against the definition of its command. */
 export class Given {
+  /** Arguments in the order of the command's definition. */
+  readonly positionals: readonly string[];
+  /** What follows `--`, if it stands there. */
+  readonly argv: readonly string[] | undefined;
+
   constructor(
     private readonly flags: Flags,
     private readonly values: ReadonlyMap<string, readonly string[]>,
-    /** Arguments in the order of the command's definition. */
-    readonly positionals: readonly string[],
-    /** What follows `--`, if it stands there. */
-    readonly argv: readonly string[] | undefined,
-  ) {}
+    words: Pick<Given, "positionals" | "argv">,
+  ) {
+    this.positionals = words.positionals;
+    this.argv = words.argv;
+  }
 
   /** Returns the value of a flag; the last one when it is repeated. */
   text(name: string): string | undefined {
@@ -101,40 +117,46 @@ export function findCommand(root: Group, words: readonly string[], globals: Flag
 /** Reads the words after a command's name. Throws UsageError. */
 export function parseWords(command: Command, line: readonly string[], globals: Flags): Given {
   const flags: Flags = { ...globals, ...command.flags };
-  const words = [...line];
   const values = new Map<string, string[]>();
   const positionals: string[] = [];
+  const words = [...line];
   let argv: readonly string[] | undefined;
-  for (let at = 0; at < words.length; at++) {
-    const word = words[at] ?? "";
+  for (let word = words.shift(); word !== undefined; word = words.shift()) {
     if (word === "--") {
-      argv = words.slice(at + 1);
+      argv = words;
       break;
     }
-    if (!word.startsWith("-") || word === "-") {
-      positionals.push(word);
-      continue;
-    }
-    const [name, flag] = flagOf(word, flags) ?? unknownFlag(word, flags, command);
-    const inline = inlineValue(word);
-    if (flag.type === "boolean") {
-      const isJoined = inline !== undefined && !word.startsWith("--");
-      if (isJoined) words[at--] = `-${inline}`;
-      add(values, name, booleanValue(word, isJoined ? undefined : inline));
-    } else {
-      const value = inline ?? words[++at];
-      if (value === undefined || (inline === undefined && isFlagLike(value))) throw missingValue(name, flag);
-      checkValue(name, flag, value);
-      if (values.has(name) && !flag.isRepeated) throw new UsageError(`--${name} is given twice`);
-      add(values, name, value);
-    }
+    if (!word.startsWith("-") || word === "-") positionals.push(word);
+    else readFlag(flagOf(word, flags) ?? unknownFlag(word, flags, command), { word, words, values });
   }
   checkPositionals(command, positionals);
   if (argv !== undefined && command.argvName === undefined) {
-    if (argv.length > 0) throw stray(argv[0] ?? "", command);
+    if (argv[0] !== undefined) throw stray(argv[0], command);
     argv = undefined;
   }
-  return new Given(flags, values, positionals, argv);
+  return new Given(flags, values, { positionals, argv });
+}
+
+interface Reading {
+  readonly word: string;
+  /** The words after it, from which a value is taken. */
+  readonly words: string[];
+  readonly values: Map<string, string[]>;
+}
+
+function readFlag([name, flag]: readonly [string, Flag], { word, words, values }: Reading): void {
+  const inline = inlineValue(word);
+  if (flag.type === "boolean") {
+    const isJoined = inline !== undefined && !word.startsWith("--");
+    if (isJoined) words.unshift(`-${inline}`);
+    add(values, name, booleanValue(word, isJoined ? undefined : inline));
+    return;
+  }
+  const value = inline ?? words.shift();
+  if (value === undefined || (inline === undefined && isFlagLike(value))) throw missingValue(name, flag);
+  checkValue(name, flag, value);
+  if (values.has(name) && !flag.isRepeated) throw new UsageError(`--${name} is given twice`);
+  add(values, name, value);
 }
 
 const isFlagLike = (value: string): boolean => /^--?[a-z]/i.test(value);
@@ -203,7 +225,7 @@ function memberOf(entry: Group, path: readonly string[], word: string): LazyComm
   const member = entry.members.find(({ name }) => name === word);
   if (member !== undefined) return member;
   const names = entry.members.map(({ name }) => name);
-  const close = nearest(word, names);
+  const close = path.length === 0 && Object.hasOwn(SLURM_NAMES, word) ? SLURM_NAMES[word] : nearest(word, names);
   const where = ["lattice", ...path].join(" ");
   throw new UsageError(
     `${where} has no command "${word}"`,

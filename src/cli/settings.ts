@@ -12,7 +12,9 @@ import type { Flag } from "./command.ts";
 import type { Given } from "./parse.ts";
 import { UsageError } from "./usage-error.ts";
 
+/** The formats of output. */
 export const FORMATS = ["table", "wide", "json", "yaml"] as const;
+/** One of those formats. */
 export type Format = (typeof FORMATS)[number];
 
 /** The settings of one command. */
@@ -33,6 +35,7 @@ export interface Settings {
 const checkTimeout = (value: string): string | undefined =>
   parseDuration(value, "seconds").ok ? undefined : "is not a time: write seconds or 90s, 5m";
 
+/** The flags that every command takes. */
 export const GLOBAL_FLAGS = {
   server: {
     type: "string",

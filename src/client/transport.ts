@@ -4,8 +4,8 @@
  * every error into a LatticeError. Streams fail over until their first message; after
  * that, whoever reads decides how to go on.
  */
-import type { DescMessage, DescMethodStreaming, DescMethodUnary, MessageInitShape } from "@bufbuild/protobuf";
-import type { StreamResponse, Transport, UnaryResponse } from "@connectrpc/connect";
+import type { Transport } from "@connectrpc/connect";
+import { assert, present } from "../base/assert.ts";
 import { LatticeError } from "../core/domain/errors.ts";
 import { errorFromCall } from "./faults.ts";
 import type { RetryBudget } from "./retry.ts";
@@ -35,67 +35,36 @@ const IDEMPOTENCY_KEY = "idempotency-key";
 /** Everything else is a write. */
 const READS = /^(Get|List|Query|Lookup|Explain|Health|Watch|Stream|Compare|BackupVerify)/;
 
+/** One call, over all of its attempts. */
+interface Call {
+  readonly method: string;
+  readonly signal: AbortSignal | undefined;
+  readonly timeoutMs: number;
+}
+
+type Attempt<T> = (server: Server, header: Headers, leftMs: number) => Promise<T>;
+
 /** Returns one transport over `servers`, which has at least one. */
 export function createResilientTransport(
   servers: readonly Server[],
   options: TransportOptions,
   host: TransportHost,
 ): Transport {
-  let current = 0;
-
-  async function attempts<T>(
-    call: { readonly method: string; readonly signal: AbortSignal | undefined; readonly timeoutMs: number },
-    run: (server: Server, header: Headers, leftMs: number) => Promise<T>,
-  ): Promise<T> {
-    const began = host.now();
-    const header = new Headers(options.headers);
-    if (!READS.test(call.method) && !header.has(IDEMPOTENCY_KEY)) header.set(IDEMPOTENCY_KEY, host.uuid());
-    const budget = { timeoutMs: call.timeoutMs, unreachableMs: options.unreachableMs };
-    for (let made = 1; ; made++) {
-      const server = serverAt(servers, current);
-      const leftMs = Math.max(1, Math.ceil(call.timeoutMs - (host.now() - began)));
-      try {
-        return await run(server, header, leftMs);
-      } catch (thrown) {
-        const error = errorFromCall(thrown, server.endpoint);
-        if (call.signal?.aborted) throw canceled(error);
-        const elapsedMs = host.now() - began;
-        const attempt = { made, elapsedMs, endpoints: servers.length, random: host.random() };
-        const delay = retryDelay(error.fault, attempt, budget);
-        if (isAboutServer(error.fault)) current++;
-        if (delay === undefined) throw error;
-        if (delay > 0) await host.sleep(delay, call.signal);
-        if (call.signal?.aborted) throw canceled(error);
-      }
-    }
-  }
-
+  const caller = new Caller(servers, options, host);
   return {
-    unary<I extends DescMessage, O extends DescMessage>(
-      method: DescMethodUnary<I, O>,
-      signal: AbortSignal | undefined,
-      timeoutMs: number | undefined,
-      _header: HeadersInit | undefined,
-      input: MessageInitShape<I>,
-    ): Promise<UnaryResponse<I, O>> {
+    unary(...[method, signal, timeoutMs, , input]) {
       const call = { method: method.name, signal, timeoutMs: timeoutMs ?? options.timeoutMs };
       // With several servers, one that hangs must leave time for the others.
-      const share = (leftMs: number) => (servers.length === 1 ? leftMs : Math.min(leftMs, call.timeoutMs / 2));
-      return attempts(call, (server, header, leftMs) =>
-        server.transport.unary(method, signal, share(leftMs), header, input),
+      const share = servers.length === 1 ? call.timeoutMs : Math.ceil(call.timeoutMs / 2);
+      return caller.attempts(call, (server, header, leftMs) =>
+        server.transport.unary(method, signal, Math.min(leftMs, share), header, input),
       );
     },
-    async stream<I extends DescMessage, O extends DescMessage>(
-      method: DescMethodStreaming<I, O>,
-      signal: AbortSignal | undefined,
-      _timeoutMs: number | undefined,
-      _header: HeadersInit | undefined,
-      input: AsyncIterable<MessageInitShape<I>>,
-    ): Promise<StreamResponse<I, O>> {
+    async stream(...[method, signal, , , input]) {
       // Each attempt sends the request anew; what a caller streams cannot be sent twice.
       const requests = method.methodKind === "server_streaming" ? await Array.fromAsync(input) : undefined;
       const call = { method: method.name, signal, timeoutMs: requests ? options.timeoutMs : 0 };
-      return attempts(call, async (server, header) => {
+      return caller.attempts(call, async (server, header) => {
         const sent = requests === undefined ? input : replay(requests);
         const opened = await server.transport.stream(method, signal, 0, header, sent);
         return { ...opened, message: await started(opened.message, server.endpoint) };
@@ -104,11 +73,53 @@ export function createResilientTransport(
   };
 }
 
-function serverAt(servers: readonly Server[], index: number): Server {
-  const server = servers[index % servers.length];
-  if (server === undefined)
-    throw new LatticeError({ reason: "SERVER_UNREACHABLE", message: "no server is configured" });
-  return server;
+class Caller {
+  /** Index of the server that is asked next; it stays with one that answers. */
+  #current = 0;
+
+  constructor(
+    private readonly servers: readonly Server[],
+    private readonly options: TransportOptions,
+    private readonly host: TransportHost,
+  ) {
+    assert(servers.length > 0, "a client needs the address of a server");
+  }
+
+  async attempts<T>(call: Call, run: Attempt<T>): Promise<T> {
+    const began = this.host.now();
+    const header = this.#headers(call);
+    for (let made = 1; ; made++) {
+      const server = present(this.servers[this.#current % this.servers.length], "the index is within the servers");
+      const leftMs = Math.max(1, Math.ceil(call.timeoutMs - (this.host.now() - began)));
+      try {
+        return await run(server, header, leftMs);
+      } catch (thrown) {
+        const error = errorFromCall(thrown, server.endpoint);
+        if (call.signal?.aborted) throw canceled(error);
+        await this.#pauseBeforeRetry(error, { call, made, began });
+      }
+    }
+  }
+
+  #headers(call: Call): Headers {
+    const header = new Headers(this.options.headers);
+    if (!READS.test(call.method)) header.set(IDEMPOTENCY_KEY, this.host.uuid());
+    return header;
+  }
+
+  /** Returns when the next attempt may be made. @throws `error` when there is to be none. */
+  async #pauseBeforeRetry(
+    error: LatticeError,
+    { call, made, began }: { readonly call: Call; readonly made: number; readonly began: number },
+  ): Promise<void> {
+    const { host, servers } = this;
+    const attempt = { made, elapsedMs: host.now() - began, endpoints: servers.length, random: host.random() };
+    const delay = retryDelay(error.fault, attempt, { ...this.options, timeoutMs: call.timeoutMs });
+    if (isAboutServer(error.fault)) this.#current++;
+    if (delay === undefined) throw error;
+    if (delay > 0) await host.sleep(delay, call.signal);
+    if (call.signal?.aborted) throw canceled(error);
+  }
 }
 
 const canceled = (cause: LatticeError): LatticeError =>

@@ -50,7 +50,7 @@ export function allocationRequestFromProto(proto: ProtoSpec): AllocationRequest 
     ...(proto.resources && resourcesAsked(proto.resources)),
     ...(proto.lifecycle && lifecycleAsked(proto.lifecycle)),
     ...text("requeuePolicy", proto.requeuePolicy),
-    ...count("requeueMax", proto.maxRequeue),
+    ...(proto.maxRequeue !== undefined && { requeueMax: proto.maxRequeue }),
     ...text("isolation", proto.isolation),
     ...(proto.gracePeriod && { gracePeriodMs: durationFromProto(proto.gracePeriod) }),
     ...flag("isSensitive", proto.sensitive),
@@ -82,7 +82,7 @@ export function allocationRequestToProto(request: AllocationRequest): ProtoSpec 
     resources: resourcesOfRequest(request),
     lifecycle: lifecycleOfRequest(request),
     requeuePolicy: request.requeuePolicy ?? "",
-    maxRequeue: request.requeueMax ?? 0,
+    ...(request.requeueMax !== undefined && { maxRequeue: request.requeueMax }),
     isolation: request.isolation ?? "",
     sensitive: request.isSensitive ?? false,
     dependsOn: (request.dependsOn ?? []).map((d) => ({ refId: d.ref, condition: d.condition })),
@@ -142,7 +142,7 @@ export function allocationSpecFromProto(proto: ProtoSpec): AllocationSpec {
     walltimeMs: durationFromProto(lifecycle?.walltime),
     preemptionClass: lifecycle?.preemptionClass ?? 0,
     requeuePolicy: proto.requeuePolicy as RequeuePolicy,
-    requeueMax: proto.maxRequeue,
+    requeueMax: proto.maxRequeue ?? 0,
     isolation: proto.isolation as Isolation,
     gracePeriodMs: durationFromProto(proto.gracePeriod),
     isSensitive: proto.sensitive,
@@ -169,7 +169,7 @@ function lifecycleAsked(proto: ProtoLifecycle): AllocationRequest {
   return {
     ...(proto.type !== LifecycleSpec_Type.BOUNDED && { lifecycle: LIFECYCLES[proto.type] ?? "bounded" }),
     ...(proto.walltime && { walltimeMs: durationFromProto(proto.walltime) }),
-    ...count("preemptionClass", proto.preemptionClass),
+    ...(proto.preemptionClass !== undefined && { preemptionClass: proto.preemptionClass }),
     ...(Object.keys(reactive).length > 0 && { reactive }),
   };
 }
@@ -198,7 +198,7 @@ const reactiveToProto = (reactive: Partial<ReactiveSpec> | undefined) => ({
 function lifecycleOfRequest(request: AllocationRequest): ProtoLifecycle {
   const proto = create(LifecycleSpecSchema, {
     type: LIFECYCLE_TYPES[request.lifecycle ?? "bounded"] ?? LifecycleSpec_Type.BOUNDED,
-    preemptionClass: request.preemptionClass ?? 0,
+    ...(request.preemptionClass !== undefined && { preemptionClass: request.preemptionClass }),
     ...reactiveToProto(request.reactive),
   });
   if (request.walltimeMs !== undefined) proto.walltime = durationToProto(request.walltimeMs);

@@ -15,6 +15,7 @@ import { userName } from "../user-name.ts";
 
 const LIVE = ALLOCATION_STATES.filter((state) => !hasEnded(state));
 
+/** `lattice cancel`. */
 export const cancel: Command = {
   kind: "command",
   name: "cancel",

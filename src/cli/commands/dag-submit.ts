@@ -8,6 +8,7 @@ import { counted } from "../render/text.ts";
 import { UsageError } from "../usage-error.ts";
 import { readWorkflow } from "../workflow-file.ts";
 
+/** `lattice dag submit`. */
 export const dagSubmit: Command = {
   kind: "command",
   name: "dag submit",

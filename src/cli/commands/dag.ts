@@ -14,6 +14,7 @@ import { counted, moment } from "../render/text.ts";
 const DAG_STATES = ["pending", "running", "completed", "failed", "cancelled"];
 const ID = { name: "id", description: "The workflow", isRequired: true } as const;
 
+/** `lattice dag status`. */
 export const dagStatus: Command = {
   kind: "command",
   name: "dag status",
@@ -31,6 +32,7 @@ export const dagStatus: Command = {
   },
 };
 
+/** `lattice dag list`. */
 export const dagList: Command = {
   kind: "command",
   name: "dag list",
@@ -67,6 +69,7 @@ export const dagList: Command = {
   },
 };
 
+/** `lattice dag cancel`. */
 export const dagCancel: Command = {
   kind: "command",
   name: "dag cancel",

@@ -7,6 +7,7 @@ import { printOne } from "../render/print.ts";
 import { printable } from "../render/table.ts";
 import { pairs, wrap } from "../render/text.ts";
 
+/** `lattice explain`. */
 export const explain: Command = {
   kind: "command",
   name: "explain",

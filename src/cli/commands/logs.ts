@@ -5,6 +5,7 @@ import { followOutput } from "../output.ts";
 import { wholeNumber } from "../parse.ts";
 import { UsageError } from "../usage-error.ts";
 
+/** `lattice logs`. */
 export const logs: Command = {
   kind: "command",
   name: "logs",

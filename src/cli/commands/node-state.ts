@@ -68,6 +68,7 @@ const CHANGES = {
   },
 } as const satisfies Record<string, Change>;
 
+/** What can be done to a node. */
 export type NodeChange = keyof typeof CHANGES;
 
 /** Returns the command that changes nodes this way, under `parent`. */

@@ -9,6 +9,7 @@ import { paletteOf } from "../render/colour.ts";
 import { nodeColumns, nodeDetail, nodeWideColumns } from "../render/node-views.ts";
 import { printList, printOne } from "../render/print.ts";
 
+/** `lattice nodes`. */
 export const nodes: Command = {
   kind: "command",
   name: "nodes",

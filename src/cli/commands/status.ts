@@ -19,6 +19,7 @@ const LIVE = ALLOCATION_STATES.filter((state) => !hasEnded(state));
 const HISTORY_LENGTH = 100;
 const REDRAW_MS = 2_000;
 
+/** `lattice status`. */
 export const status: Command = {
   kind: "command",
   name: "status",

@@ -59,6 +59,7 @@ const FLAGS: Readonly<Record<string, Flag>> = {
   wait: { type: "boolean", alias: "W", description: "Wait for the end; end with the exit code of the work" },
 };
 
+/** `lattice submit`. */
 export const submit: Command = {
   kind: "command",
   name: "submit",
@@ -71,7 +72,6 @@ export const submit: Command = {
       name: "script",
       description: "A batch script; - reads it from standard input",
       completes: "file",
-      isRepeated: true,
     },
   ],
   argvName: "COMMAND",

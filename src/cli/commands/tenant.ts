@@ -25,6 +25,7 @@ const QUOTA_FLAGS: Readonly<Record<string, Flag>> = {
   isolation: { type: "string", valueHint: "LEVEL", choices: ISOLATION_LEVELS, description: "Isolation" },
 };
 
+/** `lattice admin tenant create`. */
 export const tenantCreate: Command = {
   kind: "command",
   name: "admin tenant create",
@@ -41,6 +42,7 @@ export const tenantCreate: Command = {
   },
 };
 
+/** `lattice admin tenant update`. */
 export const tenantUpdate: Command = {
   kind: "command",
   name: "admin tenant update",
@@ -67,6 +69,7 @@ export const tenantUpdate: Command = {
   },
 };
 
+/** `lattice admin tenant list`. */
 export const tenantList: Command = {
   kind: "command",
   name: "admin tenant list",
@@ -81,6 +84,7 @@ export const tenantList: Command = {
   },
 };
 
+/** `lattice admin tenant get`. */
 export const tenantGet: Command = {
   kind: "command",
   name: "admin tenant get",

@@ -35,6 +35,7 @@ const FLAGS: Readonly<Record<string, Flag>> = {
   lend: { type: "string", valueHint: "yes|no", choices: YES_NO, description: "Lets others use its idle nodes" },
 };
 
+/** `lattice admin vcluster create`. */
 export const vclusterCreate: Command = {
   kind: "command",
   name: "admin vcluster create",
@@ -63,6 +64,7 @@ export const vclusterCreate: Command = {
   },
 };
 
+/** `lattice admin vcluster update`. */
 export const vclusterUpdate: Command = {
   kind: "command",
   name: "admin vcluster update",
@@ -100,6 +102,7 @@ export const vclusterUpdate: Command = {
   },
 };
 
+/** `lattice admin vcluster list`. */
 export const vclusterList: Command = {
   kind: "command",
   name: "admin vcluster list",
@@ -115,6 +118,7 @@ export const vclusterList: Command = {
   },
 };
 
+/** `lattice admin vcluster get`. */
 export const vclusterGet: Command = {
   kind: "command",
   name: "admin vcluster get",

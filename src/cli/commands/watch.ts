@@ -14,6 +14,7 @@ import { printable } from "../render/table.ts";
 import { moment } from "../render/text.ts";
 import { UsageError } from "../usage-error.ts";
 
+/** `lattice watch`. */
 export const watch: Command = {
   kind: "command",
   name: "watch",

@@ -71,6 +71,7 @@ export function shareText(status: AllocationStatus): string {
   const parts: string[] = [];
   if (cpusPerNode > 0) parts.push(counted(cpusPerNode, "CPU"));
   if (memoryBytesPerNode > 0n) parts.push(`${Number(memoryBytesPerNode) / 1024 ** 3} GiB`);
-  if (gpuMilliPerNode > 0) parts.push(`${gpuMilliPerNode / 1000} GPU${gpuType === "" ? "" : ` ${gpuType}`}`);
+  if (gpuMilliPerNode > 0)
+    parts.push(`${counted(gpuMilliPerNode / 1000, "GPU")}${gpuType === "" ? "" : ` ${gpuType}`}`);
   return exclusive || parts.length === 0 ? ["whole node", ...parts].join(", ") : parts.join(", ");
 }

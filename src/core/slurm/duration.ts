@@ -11,7 +11,10 @@ const DAYS = /^(\d{1,6})-(\d{1,6})(?::(\d{1,6}))?(?::(\d{1,6}))?$/;
 const UNITS = /^(?=\d)(?:(\d{1,6})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?$/i;
 const UNLIMITED = /^(?:unlimited|infinite|infinity)$/i;
 
-const inSeconds = (days: number, hours: number, minutes: number, seconds: number): Millis =>
+/** Days, hours, minutes, seconds. */
+type Span = readonly [number, number, number, number];
+
+const spanMs = ([days, hours, minutes, seconds]: Span): Millis =>
   millis((((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000);
 
 /** Returns the span in milliseconds; UNLIMITED and 0 give 0. A bare number counts `bare`. */
@@ -20,14 +23,14 @@ export function parseDuration(text: string, bare: "minutes" | "seconds" = "minut
   const clock = CLOCK.exec(text);
   if (clock) {
     const [a = 0, b, c] = clock.slice(1).map((part) => (part === undefined ? undefined : Number(part)));
-    if (c !== undefined) return ok(inSeconds(0, a, b ?? 0, c));
-    if (b !== undefined) return ok(inSeconds(0, 0, a, b));
-    return ok(bare === "minutes" ? inSeconds(0, 0, a, 0) : inSeconds(0, 0, 0, a));
+    if (c !== undefined) return ok(spanMs([0, a, b ?? 0, c]));
+    if (b !== undefined) return ok(spanMs([0, 0, a, b]));
+    return ok(spanMs(bare === "minutes" ? [0, 0, a, 0] : [0, 0, 0, a]));
   }
   const match = DAYS.exec(text) ?? UNITS.exec(text);
   if (match) {
     const [days = 0, hours = 0, minutes = 0, seconds = 0] = match.slice(1).map((part) => Number(part ?? 0));
-    return ok(inSeconds(days, hours, minutes, seconds));
+    return ok(spanMs([days, hours, minutes, seconds]));
   }
   return refuse("INVALID_SPEC", `"${text}" is not a time: write minutes, M:S, H:M:S, D-H:M:S, 2h30m or UNLIMITED`);
 }
