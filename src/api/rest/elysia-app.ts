@@ -43,7 +43,7 @@ export function createApp(parts: AppParts) {
   app.get("/openapi", () => json(apiDocument()));
   for (const route of exposed) app.get(route.path, () => route.handle(server));
   for (const route of ROUTES) {
-    app.route(route.method, route.path, ({ request, params }) => answer(parts, route, { request, params }), {
+    app.route(route.method, route.path, ({ request, params }) => answer(parts, route, { request, params: params ?? {} }), {
       parse: "none",
     });
   }
