@@ -17,6 +17,9 @@ runs ${SCRIPT} on them. The cluster stays up until Ctrl-C; with --exit it
 ends with the script and its exit code is the script's.
 `;
 
+/** Whether the story has come to its end: a Ctrl-C is then how the cluster is stopped. */
+let isUp = false;
+
 /** What the status of a job says, as far as it is told here. */
 interface JobEnd {
   readonly state: string;
@@ -38,7 +41,8 @@ async function main(argv: readonly string[]): Promise<number> {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => resolve("interrupted"));
   });
   try {
-    return await Promise.race([story(cluster, argv.includes("--exit"), interrupted), interrupted.then(() => 130)]);
+    const told = story(cluster, argv.includes("--exit"), interrupted);
+    return await Promise.race([told, interrupted.then(() => (isUp ? told : 130))]);
   } finally {
     await cluster.stop();
   }
@@ -60,6 +64,7 @@ async function story(cluster: LocalCluster, ends: boolean, interrupted: Promise<
     env: cleanEnvironment(),
     stdio: ["ignore", "inherit", "inherit"],
   });
+  void interrupted.then(() => follow.kill());
   await follow.exited;
   const end = jobEnd(cli, id);
   console.log(ruler(""));
@@ -68,6 +73,7 @@ async function story(cluster: LocalCluster, ends: boolean, interrupted: Promise<
   console.log(`\nJob ${id} ${end.state}${how === "" ? "" : ` (${how})`}, ${seconds} s after the command was given.`);
   if (ends) return end.state === "completed" ? 0 : (end.exitCode ?? 1);
 
+  isUp = true;
   goOn();
   const dead = await Promise.race([cluster.firstDeath(), interrupted.then(() => undefined)]);
   if (dead !== undefined) throw new ClusterError(`The ${dead} has ended; see .lattice/${dead}.log.`);
@@ -86,7 +92,7 @@ function goOn(): void {
 The cluster is up. In another terminal, from this folder:
 
   .lattice/lattice submit ${SCRIPT}
-  .lattice/lattice submit --task-group 0-9%2 -- sh -c 'echo $LATTICE_TASK_INDEX'
+  .lattice/lattice submit --array 0-9%2 -- sh -c 'echo $LATTICE_TASK_INDEX'
   .lattice/lattice status
   .lattice/lattice logs --follow ID
   .lattice/lattice nodes
