@@ -9,6 +9,8 @@ import { ClusterError, cleanEnvironment, findPorts, LocalCluster, takenPorts } f
 import { ensureInstalled, ROOT } from "./workspace.ts";
 
 const STARTED = performance.now();
+/** How long a job may wait before the reasons are shown. */
+const PATIENCE_MS = 3_000;
 const SCRIPT = "examples/hello.sh";
 const USAGE = `Usage: bun run quickstart [--exit]
 
@@ -59,13 +61,7 @@ async function story(cluster: LocalCluster, ends: boolean, interrupted: Promise<
   line("job", `${id}, from ${SCRIPT}`);
 
   console.log(`\n${ruler(`output of job ${id}`)}`);
-  const follow = Bun.spawn([cli, "logs", "--follow", id], {
-    cwd: ROOT,
-    env: cleanEnvironment(),
-    stdio: ["ignore", "inherit", "inherit"],
-  });
-  void interrupted.then(() => follow.kill());
-  await follow.exited;
+  await follow(cluster, { cli, id, interrupted });
   const end = jobEnd(cli, id);
   console.log(ruler(""));
   const seconds = ((performance.now() - STARTED) / 1_000).toFixed(1);
@@ -79,6 +75,24 @@ async function story(cluster: LocalCluster, ends: boolean, interrupted: Promise<
   if (dead !== undefined) throw new ClusterError(`The ${dead} has ended; see .lattice/${dead}.log.`);
   console.log("\nStopping. The state stays in .lattice: the next quickstart goes on from there.");
   return 0;
+}
+
+/** Shows the output until the job has ended; what keeps it waiting is said after a while. */
+async function follow(
+  cluster: LocalCluster,
+  { cli, id, interrupted }: { readonly cli: string; readonly id: string; readonly interrupted: Promise<unknown> },
+): Promise<void> {
+  const reader = Bun.spawn([process.execPath, "--no-orphans", "src/bin/lattice.ts", "logs", "--follow", id], {
+    cwd: ROOT,
+    env: { ...cleanEnvironment(), LATTICE_SERVER: cluster.url },
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  void interrupted.then(() => reader.kill());
+  const explain = setTimeout(() => {
+    if (jobEnd(cli, id).state === "pending") console.log(lattice(cli, "explain", id).trimEnd());
+  }, PATIENCE_MS);
+  await reader.exited;
+  clearTimeout(explain);
 }
 
 function introduce(ports: Ports): void {
