@@ -3,7 +3,7 @@
  * folder. Knows its own processes by id and start time, ends those and no others, and
  * refuses to start twice on one folder.
  */
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -34,40 +34,36 @@ const HOST = "127.0.0.1";
 /** The cluster of one folder. */
 export class LocalCluster {
   readonly #children: { readonly name: string; readonly process: Subprocess }[] = [];
-  #owner: ProcessMark = markOf(process.pid);
 
-  constructor(
+  private constructor(
     readonly folder: string,
     readonly ports: Ports,
   ) {}
 
-  get url(): string {
-    return `http://${HOST}:${this.ports.rest}`;
+  /** Makes the folder this process's own and finds ports. @throws ClusterError when a live quickstart has the folder. */
+  static async claim(folder: string): Promise<LocalCluster> {
+    mkdirSync(folder, { recursive: true });
+    const file = join(folder, "quickstart.json");
+    const claim = JSON.stringify({ owner: markOf(process.pid), children: [], url: "not up yet" } satisfies Claim);
+    try {
+      writeFileSync(file, claim, { flag: "wx" });
+    } catch {
+      const found = readClaim(file);
+      if (found !== undefined && isAlive(found.owner)) {
+        throw new ClusterError(
+          `A quickstart cluster runs from this folder already (process ${found.owner.pid}, ${found.url}).\n` +
+            "Use it, or stop it with Ctrl-C in its terminal.",
+        );
+      }
+      await killAll(found?.children ?? []);
+      rmSync(file, { force: true });
+      writeFileSync(file, claim, { flag: "wx" });
+    }
+    return new LocalCluster(folder, await findPorts());
   }
 
-  /** Makes the folder this process's own. @throws ClusterError when a live quickstart has it. */
-  claim(): void {
-    mkdirSync(this.folder, { recursive: true });
-    const file = join(this.folder, "quickstart.json");
-    for (const attempt of [1, 2]) {
-      try {
-        const descriptor = openSync(file, "wx");
-        writeSync(descriptor, JSON.stringify({ owner: this.#owner, children: [], url: this.url }));
-        closeSync(descriptor);
-        return;
-      } catch (error) {
-        const found = readClaim(file);
-        if (attempt === 2) throw error;
-        if (found !== undefined && isAlive(found.owner)) {
-          throw new ClusterError(
-            `A quickstart cluster runs from this folder already (process ${found.owner.pid}, ${found.url}).\n` +
-              "Use it, or stop it with Ctrl-C in its terminal.",
-          );
-        }
-        for (const child of found?.children ?? []) if (isAlive(child)) process.kill(child.pid, "SIGKILL");
-        rmSync(file, { force: true });
-      }
-    }
+  get url(): string {
+    return `http://${HOST}:${this.ports.rest}`;
   }
 
   /** Starts the server; returns when it answers. */
@@ -135,7 +131,7 @@ export class LocalCluster {
     const children = this.#children.map(({ process: p }) => markOf(p.pid));
     writeFileSync(
       join(this.folder, "quickstart.json"),
-      JSON.stringify({ owner: this.#owner, children, url: this.url } satisfies Claim),
+      JSON.stringify({ owner: markOf(process.pid), children, url: this.url } satisfies Claim),
     );
     return child;
   }
@@ -156,8 +152,14 @@ export class LocalCluster {
   }
 }
 
+/** What a quickstart that was killed left behind: its own server and agent, and nothing else. */
+async function killAll(left: readonly ProcessMark[]): Promise<void> {
+  for (const child of left) if (isAlive(child)) process.kill(child.pid, "SIGKILL");
+  while (left.some(isAlive)) await Bun.sleep(10);
+}
+
 /** Returns the usual ports, each replaced by a free one when it is taken. */
-export async function findPorts(): Promise<Ports> {
+async function findPorts(): Promise<Ports> {
   const [rest, grpc, agent] = await Promise.all([
     freePort(DEFAULT_PORTS.rest),
     freePort(DEFAULT_PORTS.grpc),

@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import type { Ports } from "./local-cluster.ts";
-import { ClusterError, cleanEnvironment, findPorts, LocalCluster, takenPorts } from "./local-cluster.ts";
+import { ClusterError, cleanEnvironment, LocalCluster, takenPorts } from "./local-cluster.ts";
 import { ensureInstalled, ROOT } from "./workspace.ts";
 
 const STARTED = performance.now();
@@ -36,9 +36,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return unknown === undefined ? 0 : 2;
   }
   ensureInstalled("product");
-  const ports = await findPorts();
-  const cluster = new LocalCluster(join(ROOT, ".lattice"), ports);
-  cluster.claim();
+  const cluster = await LocalCluster.claim(join(ROOT, ".lattice"));
   const interrupted = new Promise<"interrupted">((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => resolve("interrupted"));
   });
