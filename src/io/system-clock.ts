@@ -15,4 +15,5 @@ export const systemClock: Clock = {
   },
 };
 
+/** Random choices from the system. */
 export const systemEntropy: Entropy = { uuid: () => randomUUID() };

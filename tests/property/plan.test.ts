@@ -98,7 +98,7 @@ const cluster: fc.Arbitrary<ViewParts> = fc
 function runningOn({ id, capacity }: NodeFields, how: string | undefined): readonly RunningView[] {
   if (how === undefined || how === "free") return [];
   const request = aRequest({ perNode: { cpus: 1, memoryBytes: 0, gpuMilli: 0 } });
-  const claim = claimOn(request, id, capacity, how === "share");
+  const claim = claimOn(request, { id, capacity }, how === "share");
   return [aRunning(`r-${id}`, [claim], { tenant: tenantId("red") })];
 }
 
@@ -174,7 +174,7 @@ describe("a plan", () => {
       const isShared = !isSensitive && aView(parts).vcluster(pending.vcluster)?.sharesNodes === true;
       for (const claim of claims) {
         const { id, capacity } = nodeOf(parts, claim);
-        expect(claim).toEqual(claimOn(request, id, capacity, isShared));
+        expect(claim).toEqual(claimOn(request, { id, capacity }, isShared));
         expect(fits(request.perNode, capacity)).toBe(true);
         expect(request.gpuType === "" || capacity.gpuType === request.gpuType).toBe(true);
         expect(capacity.features).toEqual(expect.arrayContaining([...request.features]));

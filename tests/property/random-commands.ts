@@ -206,7 +206,7 @@ function strayPlacement(world: StateWorld, draw: Draw): CommandBody | undefined 
   const isShared = draw([true, false]);
   const claims = nodes.map((node) => {
     const capacity = world.state.tables.nodes.get(node)?.capacity ?? aCapacity();
-    return claimOn(a.spec.resources, node, capacity, isShared);
+    return claimOn(a.spec.resources, { id: node, capacity }, isShared);
   });
   const version = draw([a.version, a.version, logIndex(1)]);
   return { kind: "assign-nodes", placements: [{ allocation: a.id, version, claims }] };

@@ -26,8 +26,10 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   web: ["base", "gen"],
   cli: ["base", "core", "wire", "client", "config"],
   "cli/replay": ["base", "core", "config", "replay", "cli"],
+  "bin/server-settings.ts": ["config", "engine"],
   "bin/workers": ["base", "core", "ports", "engine", "io", "config"],
   "bin/lattice-server.ts": [
+    "bin/server-settings.ts",
     "base",
     "core",
     "ports",

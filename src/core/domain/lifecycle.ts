@@ -66,7 +66,7 @@ export const isSchedulable = (state: NodeState): boolean => state === "ready";
 
 /** Returns whether `text` names an allocation state. */
 export const isAllocationState = (text: string): text is AllocationState =>
-  (ALLOCATION_STATES as readonly string[]).includes(text);
+  ALLOCATION_STATES.some((state) => state === text);
 
 /** Returns whether `text` names a node state. */
-export const isNodeState = (text: string): text is NodeState => (NODE_STATES as readonly string[]).includes(text);
+export const isNodeState = (text: string): text is NodeState => NODE_STATES.some((state) => state === text);

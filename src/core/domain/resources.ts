@@ -78,7 +78,12 @@ export const asksForWholeNode = (request: ResourceRequest): boolean =>
  * where the vCluster shares nodes. Memory that was not asked for comes in proportion to
  * the processors, so that shares cannot starve each other.
  */
-export function claimOn(request: ResourceRequest, nodeId: NodeId, capacity: NodeCapacity, isShared: boolean): Claim {
+export function claimOn(
+  request: ResourceRequest,
+  node: { readonly id: NodeId; readonly capacity: NodeCapacity },
+  isShared: boolean,
+): Claim {
+  const { id: nodeId, capacity } = node;
   if (!isShared || asksForWholeNode(request)) {
     const { cpus, memoryBytes, gpuMilli } = capacity;
     return { nodeId, cpus, memoryBytes, gpuMilli, isExclusive: true };

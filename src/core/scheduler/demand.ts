@@ -100,6 +100,6 @@ const suits = (request: ResourceRequest, members: NodeClass, isShared: boolean):
 /** The amounts of a claim are the same on each node of a class, so any id serves. */
 /** Returns what the request would hold of an empty node of the class. */
 export const needOn = (request: ResourceRequest, members: NodeClass, isShared: boolean): Amount =>
-  claimOn(request, ANY_NODE, members.capacity, isShared);
+  claimOn(request, { id: ANY_NODE, capacity: members.capacity }, isShared);
 
 const ANY_NODE: NodeId = nodeId("");

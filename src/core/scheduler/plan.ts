@@ -165,7 +165,7 @@ function quotaReason(pass: Pass, pending: PendingView, needed: number): Reason {
 function place(pass: Pass, pending: PendingView, picks: readonly Pick[]): Decision {
   const isShared = mayShare(pass.view, pending);
   const taken = picks.map(({ offer, node }) => {
-    const claim = claimOn(pending.request, node.view.id, offer.of.capacity, isShared);
+    const claim = claimOn(pending.request, { id: node.view.id, capacity: offer.of.capacity }, isShared);
     takeNode(pass.index, offer.of, { node, claim });
     return { order: node.order, claim };
   });

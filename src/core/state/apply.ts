@@ -10,25 +10,27 @@ import { refuse } from "../domain/errors.ts";
 import { DEFAULT_TENANT, DEFAULT_VCLUSTER, DEFAULT_WEIGHTS } from "../domain/tenant.ts";
 import type { Applying } from "./applying.ts";
 import { writeMeta } from "./applying.ts";
-import { archive, forgetIdempotency } from "./archive.ts";
-import { cancel, cancelDag, enforceStop, updateWalltime } from "./cancel.ts";
 import type { Command, CommandBody, CommandKind, Outcome } from "./commands.ts";
 import type { StateEvent } from "./events.ts";
-import { disableNode, drainNode, enableNode, registerNode, setNodeHealth, undrainNode } from "./nodes.ts";
-import { assignNodes } from "./placement.ts";
-import { recordReports } from "./reports.ts";
+import { archive, forgetIdempotency } from "./handlers/archive.ts";
+import { cancel, cancelDag, enforceStop, updateWalltime } from "./handlers/cancel.ts";
+import { disableNode, drainNode, enableNode, registerNode, setNodeHealth, undrainNode } from "./handlers/nodes.ts";
+import { assignNodes } from "./handlers/placement.ts";
+import { recordReports } from "./handlers/reports.ts";
+import { submitAllocation, submitDag, submitTaskGroup } from "./handlers/submit.ts";
+import { createTenant, createVCluster, updateTenant, updateVCluster } from "./handlers/tenants.ts";
 import { settle } from "./settle.ts";
 import type { State } from "./state.ts";
 import { metaOf } from "./state.ts";
-import { submitAllocation, submitDag, submitTaskGroup } from "./submit.ts";
-import { createTenant, createVCluster, updateTenant, updateVCluster } from "./tenants.ts";
 
+/** What a command did. */
 export interface Applied {
   readonly outcome: Outcome;
   readonly events: readonly StateEvent[];
 }
 
-type Handlers = { readonly [K in CommandKind]: (ctx: Applying, command: Extract<CommandBody, { kind: K }>) => Outcome };
+type Bodies = { readonly [K in CommandKind]: Extract<CommandBody, { kind: K }> };
+type Handlers = { readonly [K in CommandKind]: (ctx: Applying, command: Bodies[K]) => Outcome };
 
 const HANDLERS: Handlers = {
   "initialize-cluster": initializeCluster,
@@ -61,7 +63,7 @@ export function apply(state: State, index: LogIndex, command: Command): Applied 
   const remembered = recall(state, command);
   if (remembered) return { outcome: remembered, events: [] };
   const ctx: Applying = { state, index, at, by: command.by, events: [], agenda: [] };
-  const outcome = dispatch(ctx, command);
+  const outcome = dispatch(ctx, command.kind, command);
   settle(ctx);
   if (at > metaOf(state).time) writeMeta(ctx, { time: at });
   if (command.idempotency) {
@@ -71,9 +73,8 @@ export function apply(state: State, index: LogIndex, command: Command): Applied 
   return { outcome, events: ctx.events };
 }
 
-function dispatch<K extends CommandKind>(ctx: Applying, command: Extract<CommandBody, { kind: K }>): Outcome {
-  const handler = HANDLERS[command.kind as K];
-  return handler(ctx, command);
+function dispatch<K extends CommandKind>(ctx: Applying, kind: K, command: Bodies[K]): Outcome {
+  return HANDLERS[kind](ctx, command);
 }
 
 /** Returns the first outcome under the command's key, or a conflict when the request differs. */

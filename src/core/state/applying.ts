@@ -6,6 +6,7 @@
 
 import { assert } from "../../base/assert.ts";
 import type { LogIndex, Millis } from "../../base/brand.ts";
+import { dropUndefined } from "../../base/drop-undefined.ts";
 import type { Allocation } from "../domain/allocation.ts";
 import { nodesOf } from "../domain/allocation.ts";
 import type { AllocationId, NodeId, ShortId, TaskGroupId, UserId } from "../domain/ids.ts";
@@ -172,10 +173,4 @@ function settleNode(ctx: Applying, id: NodeId): void {
 /** Writes fields of the meta row. */
 export function writeMeta(ctx: Applying, change: Partial<Meta>): void {
   ctx.state.tables.meta.put(META_ID, { ...metaOf(ctx.state), ...change });
-}
-
-/** An absent field and one that is undefined must not differ: records are compared by their text. */
-function dropUndefined<T extends object>(record: { readonly [K in keyof T]: T[K] | undefined }): T {
-  const entries = Object.entries(record).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as T;
 }

@@ -31,6 +31,7 @@ export interface Placement {
   readonly claims: readonly Claim[];
 }
 
+/** What a command asks for. */
 export type CommandBody =
   /** First entry of a cluster: fixes its id and creates the default tenant and vCluster. */
   | { readonly kind: "initialize-cluster"; readonly clusterId: string }
@@ -115,6 +116,7 @@ export type CommandBody =
   | { readonly kind: "archive"; readonly ids: readonly (AllocationId | TaskGroupId | DagId)[] }
   | { readonly kind: "forget-idempotency"; readonly before: Millis };
 
+/** The name of a command. */
 export type CommandKind = CommandBody["kind"];
 
 /** A retry-safe name for a command. The fingerprint tells a repeat from another request under the same key. */
@@ -124,6 +126,7 @@ export interface IdempotencyKey {
   readonly fingerprint: string;
 }
 
+/** A command with who proposed it, and when. */
 export type Command = CommandBody & {
   /** When it was proposed, by the proposer's clock. */
   readonly at: Millis;
@@ -147,4 +150,5 @@ export type Output =
       readonly refused: readonly { readonly allocation: AllocationId; readonly fault: Fault }[];
     };
 
+/** What a command gave, or why it was refused. */
 export type Outcome = Result<Output, Fault>;

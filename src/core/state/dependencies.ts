@@ -14,6 +14,7 @@ import { isGroupOver } from "../domain/task-group.ts";
 import { mutexKeysOf } from "./index-allocation.ts";
 import type { State } from "./state.ts";
 
+/** Whether a dependency holds, may still hold, or never can. */
 export type Verdict = "satisfied" | "waiting" | "never";
 
 /** Returns what an upstream that ended like this means for a condition. */

@@ -7,7 +7,7 @@ import { millis } from "../../base/brand.ts";
 import type { Allocation, Part, StopReason } from "../domain/allocation.ts";
 import { nodesOf } from "../domain/allocation.ts";
 import type { NodeId } from "../domain/ids.ts";
-import type { Applying } from "./applying.ts";
+import type { AllocationChange, Applying } from "./applying.ts";
 import { changeAllocation } from "./applying.ts";
 
 /** Ends of a part that are the node's fault, not the work's. */
@@ -49,7 +49,11 @@ export function changeParts(ctx: Applying, before: Allocation, parts: readonly P
 }
 
 /** Counts the parts on a node as over: the servers gave it up. */
-export function loseNode(ctx: Applying, a: Allocation, node: NodeId, isolatedUntil: Millis): void {
+export function loseNode(
+  ctx: Applying,
+  a: Allocation,
+  { node, isolatedUntil }: { readonly node: NodeId; readonly isolatedUntil: Millis },
+): void {
   const surely = millis(isolatedUntil + a.spec.gracePeriodMs);
   const isolation = a.spec.isolation === "stop" ? { isolatedUntil: surely } : {};
   const parts = a.parts.map(
@@ -76,20 +80,29 @@ function conclude(ctx: Applying, a: Allocation): void {
       changeAllocation(ctx, a, { ...end, state: "failed", message: `walltime of ${a.walltimeMs / 1000} s exceeded` });
       return;
     default:
-      judgeEnd(ctx, a, ran, culprit);
+      judgeEnd(ctx, a, { ran, culprit, status });
   }
 }
 
-function judgeEnd(ctx: Applying, a: Allocation, ran: readonly Part[], culprit: Part | undefined): void {
+interface Ending {
+  /** The parts that ran something. */
+  readonly ran: readonly Part[];
+  /** The part that decides how the allocation ended. */
+  readonly culprit: Part | undefined;
+  readonly status: Pick<AllocationChange, "exitCode" | "signal">;
+}
+
+function judgeEnd(ctx: Applying, a: Allocation, { ran, culprit, status }: Ending): void {
   const { requeuePolicy } = a.spec;
-  const status = { exitCode: culprit?.exitCode, signal: culprit?.signal || undefined };
   if (ran.every(isSuccess) && !(a.spec.lifecycle !== "bounded" && requeuePolicy === "always")) {
     changeAllocation(ctx, a, { state: "completed", endedAt: ctx.at, exitCode: 0, message: "" });
   } else if (isNodeFault(a)) {
     const lost = a.parts.find(isLost);
-    requeue(ctx, a, requeuePolicy !== "never", lost ? explainEnd(lost) : "its node was taken out", status);
+    const why = lost ? explainEnd(lost) : "its node was taken out";
+    requeue(ctx, a, { isAllowed: requeuePolicy !== "never", why, status });
   } else {
-    requeue(ctx, a, requeuePolicy === "always", culprit ? explainEnd(culprit) : "it ended", status);
+    const why = culprit ? explainEnd(culprit) : "it ended";
+    requeue(ctx, a, { isAllowed: requeuePolicy === "always", why, status });
   }
 }
 
@@ -119,10 +132,9 @@ const restartDelayMs = (requeueCount: number): number => Math.min(60_000, 1000 <
 function requeue(
   ctx: Applying,
   a: Allocation,
-  isAllowed: boolean,
-  why: string,
-  status: { readonly exitCode: number | undefined; readonly signal: number | undefined },
+  options: { readonly isAllowed: boolean; readonly why: string; readonly status: Ending["status"] },
 ): void {
+  const { isAllowed, why, status } = options;
   if (!isAllowed || a.requeueCount >= a.spec.requeueMax) {
     const cap = isAllowed ? `; requeued ${a.requeueCount} times, the limit` : "";
     changeAllocation(ctx, a, { state: "failed", endedAt: ctx.at, ...status, message: `${why}${cap}` });

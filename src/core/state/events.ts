@@ -3,6 +3,7 @@ import type { LogIndex, Millis } from "../../base/brand.ts";
 import type { AllocationId, DagId, NodeId, ShortId, TaskGroupId, TenantId, UserId, VClusterId } from "../domain/ids.ts";
 import type { AllocationState, NodeState } from "../domain/lifecycle.ts";
 
+/** An allocation is in another state. */
 export interface AllocationChanged {
   readonly kind: "allocation-changed";
   readonly index: LogIndex;
@@ -20,6 +21,7 @@ export interface AllocationChanged {
   readonly message: string;
 }
 
+/** A node is in another state. */
 export interface NodeChanged {
   readonly kind: "node-changed";
   readonly index: LogIndex;
@@ -41,4 +43,5 @@ export interface PolicyChanged {
   readonly kind: "policy-changed";
 }
 
+/** Any past fact. */
 export type StateEvent = AllocationChanged | NodeChanged | AssignmentsChanged | PolicyChanged;

@@ -13,12 +13,14 @@ export interface AgentSigns {
   readonly staleCount: number;
 }
 
+/** How long silence and how far apart clocks may be. */
 export interface HealthLimits {
   readonly timeoutMs: number;
   readonly graceMs: number;
   readonly clockSkewMs: number;
 }
 
+/** The health that follows, and why. */
 export interface HealthVerdict {
   readonly health: NodeHealth;
   readonly reason: string;

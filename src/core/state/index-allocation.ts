@@ -3,7 +3,7 @@
  * out and putting it in are mirror images, and a restart rebuilds them from the tables.
  */
 import { OrderedMap } from "../../base/ordered-map.ts";
-import type { Allocation } from "../domain/allocation.ts";
+import type { Allocation, TaskOf } from "../domain/allocation.ts";
 import type { AllocationId, NodeId, TaskGroupId, TenantId } from "../domain/ids.ts";
 import { holdsNodes, isTerminal } from "../domain/lifecycle.ts";
 import type { Claim } from "../domain/resources.ts";
@@ -29,16 +29,16 @@ const holdsMutex = (waitsFor: Allocation["waitsFor"], isOver: boolean): boolean 
 export function indexAllocation(state: State, a: Allocation): void {
   const { indexes } = state;
   indexes.byShortId.set(a.shortId, a.id);
-  if (a.task) indexTask(state, a.task.group, a.task.index, a.id);
+  if (a.task) indexTask(state, a.task, a.id);
   if (a.state === "pending" && a.waitsFor.length === 0) queueOf(state, a)?.set(a.shortId, a.id);
   if (holdsNodes(a.state)) {
     indexes.active.add(a.id);
-    for (const part of a.parts) changeNodeLoad(state, a.id, part.claim, "add");
+    for (const part of a.parts) changeNodeLoad(state, a.id, { claim: part.claim, how: "add" });
     changeTenantLoad(state, a.spec.tenant, { open: 0, nodesHeld: a.parts.length });
   }
   if (isTerminal(a.state)) indexes.ended.set(a.id, a.version);
   else if (!a.task) changeTenantLoad(state, a.spec.tenant, { open: 1, nodesHeld: 0 });
-  indexWaiting(state, a.id, a.waitsFor, isTerminal(a.state));
+  if (!isTerminal(a.state)) indexWaiting(state, a.id, a.waitsFor);
   indexMutex(state, a, isTerminal(a.state));
 }
 
@@ -48,7 +48,7 @@ export function unindexAllocation(state: State, a: Allocation): void {
   if (a.state === "pending") queueOf(state, a)?.delete(a.shortId);
   if (holdsNodes(a.state)) {
     indexes.active.delete(a.id);
-    for (const part of a.parts) changeNodeLoad(state, a.id, part.claim, "remove");
+    for (const part of a.parts) changeNodeLoad(state, a.id, { claim: part.claim, how: "remove" });
     changeTenantLoad(state, a.spec.tenant, { open: 0, nodesHeld: -a.parts.length });
   }
   if (isTerminal(a.state)) indexes.ended.delete(a.id);
@@ -69,7 +69,7 @@ export function indexTaskGroup(state: State, group: TaskGroup): void {
   state.indexes.byShortId.set(group.shortId, group.id);
   const isOver = isGroupOver(group);
   if (!isOver) changeTenantLoad(state, group.spec.tenant, { open: 1, nodesHeld: 0 });
-  indexWaiting(state, group.id, group.waitsFor, isOver);
+  if (!isOver) indexWaiting(state, group.id, group.waitsFor);
   indexMutex(state, group, isOver);
 }
 
@@ -91,7 +91,7 @@ export const tenantLoadOf = (state: State, tenant: TenantId): TenantLoad =>
 
 const queueOf = (state: State, a: Allocation) => state.indexes.queue[a.spec.preemptionClass];
 
-function indexTask(state: State, group: TaskGroupId, index: number, id: AllocationId): void {
+function indexTask(state: State, { group, index }: TaskOf, id: AllocationId): void {
   const tasks = state.indexes.tasks.get(group);
   if (tasks) tasks.set(index, id);
   else state.indexes.tasks.set(group, new Map([[index, id]]));
@@ -105,7 +105,11 @@ function changeTenantLoad(state: State, tenant: TenantId, change: TenantLoad): v
   });
 }
 
-function changeNodeLoad(state: State, id: AllocationId, claim: Claim, how: "add" | "remove"): void {
+function changeNodeLoad(
+  state: State,
+  id: AllocationId,
+  { claim, how }: { readonly claim: Claim; readonly how: "add" | "remove" },
+): void {
   let load = state.indexes.nodeLoad.get(claim.nodeId);
   if (!load) {
     load = { claims: new Map(), used: NOTHING, exclusiveCount: 0 };
@@ -117,13 +121,7 @@ function changeNodeLoad(state: State, id: AllocationId, claim: Claim, how: "add"
   if (claim.isExclusive) load.exclusiveCount += how === "add" ? 1 : -1;
 }
 
-function indexWaiting(
-  state: State,
-  id: AllocationId | TaskGroupId,
-  waitsFor: Allocation["waitsFor"],
-  isOver: boolean,
-): void {
-  if (isOver) return;
+function indexWaiting(state: State, id: AllocationId | TaskGroupId, waitsFor: Allocation["waitsFor"]): void {
   for (const { on } of waitsFor) {
     if (on === undefined) continue;
     const set = state.indexes.dependents.get(on);

@@ -28,7 +28,7 @@ import { bearTasks, moveTask } from "./task-groups.ts";
 export function settle(ctx: Applying): void {
   for (let i = 0; i < ctx.agenda.length; i++) {
     const item = ctx.agenda[i];
-    if (item?.kind === "task-moved") moveTask(ctx, item.group, item.from, item.to);
+    if (item?.kind === "task-moved") moveTask(ctx, item);
     else if (item?.kind === "ended") onEnded(ctx, item.id);
   }
 }

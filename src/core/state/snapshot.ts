@@ -6,11 +6,11 @@ import { compareNumber } from "../../base/compare.ts";
 import type { Result } from "../../base/result.ts";
 import { err, ok } from "../../base/result.ts";
 import { isTerminal } from "../domain/lifecycle.ts";
+import { indexVCluster } from "./handlers/tenants.ts";
 import { indexAllocation, indexTaskGroup } from "./index-allocation.ts";
 import type { State, Tables } from "./state.ts";
 import { emptyState } from "./state.ts";
 import type { Row } from "./table.ts";
-import { indexVCluster } from "./tenants.ts";
 
 /** Walks every live record of the state as a row. */
 export function* encodeSnapshot(state: State): IterableIterator<Row> {

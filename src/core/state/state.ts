@@ -42,8 +42,10 @@ export interface RememberedOutcome {
   readonly at: Millis;
 }
 
+/** Key of the meta row. */
 export const META_ID = "meta";
 
+/** The tables, by noun. */
 export interface Tables {
   readonly meta: Table<typeof META_ID, Meta>;
   readonly allocations: Table<AllocationId, Allocation>;
@@ -70,6 +72,7 @@ export interface TenantLoad {
   readonly nodesHeld: number;
 }
 
+/** What is derived from the tables. */
 export interface Indexes {
   readonly byShortId: Map<number, AllocationId | TaskGroupId>;
   /** Pending, all dependencies satisfied: by class, then by short id. */

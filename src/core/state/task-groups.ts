@@ -21,7 +21,11 @@ export function countOf(state: AllocationState): keyof TaskCounts {
 }
 
 /** Moves one task from one count to another and lets others be born. */
-export function moveTask(ctx: Applying, id: TaskGroupId, from: AllocationState, to: AllocationState): void {
+export function moveTask(
+  ctx: Applying,
+  move: { readonly group: TaskGroupId; readonly from: AllocationState; readonly to: AllocationState },
+): void {
+  const { group: id, from, to } = move;
   const group = ctx.state.tables.taskGroups.get(id);
   if (!group) return;
   const source = countOf(from);

@@ -53,7 +53,7 @@ function assignmentOf(state: State, a: Allocation, node: NodeId): Assignment | u
     attempt: a.attempt,
     action: actionOf(a),
     walltimeMs: a.walltimeMs,
-    work: workOf(state, a, part, rank),
+    work: workOf(state, a, { part, rank }),
   };
 }
 
@@ -64,7 +64,7 @@ function actionOf(a: Allocation): AssignmentAction {
   return { kind: isReady ? "run" : "prepare" };
 }
 
-function workOf(state: State, a: Allocation, part: Part, rank: number): Work {
+function workOf(state: State, a: Allocation, { part, rank }: { readonly part: Part; readonly rank: number }): Work {
   const group = a.task && state.tables.taskGroups.get(a.task.group);
   const first = group?.ranges[0];
   const last = group?.ranges.at(-1);

@@ -33,6 +33,7 @@ const CLOCK_SKEW_MAX_MS = 60_000;
 /** After the agent has surely ended isolated work, a little more for clocks that run apart. */
 const ISOLATION_MARGIN_MS = 10_000;
 
+/** What the hub works with. */
 export interface AgentHubParts {
   readonly version: string;
   readonly replica: Replica;

@@ -13,6 +13,7 @@ import type { Server } from "./server.ts";
 import type { ServerSettings } from "./settings.ts";
 import { WatchHub } from "./watch-hub.ts";
 
+/** What a server is made from. */
 export interface ServerParts {
   readonly version: string;
   readonly clusterId: string;
@@ -26,6 +27,7 @@ export interface ServerParts {
   readonly onFailed: (cause: Fault) => void;
 }
 
+/** A server whose loops run. */
 export interface RunningServer {
   readonly server: Server;
   /** Ends the loops and writes what is missing on disk. */

@@ -11,6 +11,7 @@ export interface TaggedCommand {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
+/** Writes a command as the bytes of an entry. */
 export const encodeEntry = (entry: TaggedCommand): Uint8Array => encoder.encode(JSON.stringify(entry));
 
 /** Reads what `encodeEntry` wrote; the log's checksums vouch for the bytes. */

@@ -3,7 +3,7 @@ import { millis } from "../../base/brand.ts";
 import type { AllocationId, DagId, TaskGroupId } from "../../core/domain/ids.ts";
 import { LIMITS } from "../../core/domain/limits.ts";
 import { isGroupOver } from "../../core/domain/task-group.ts";
-import { isArchivable } from "../../core/state/archive.ts";
+import { isArchivable } from "../../core/state/handlers/archive.ts";
 import type { State } from "../../core/state/state.ts";
 import type { CancelTimer, Clock } from "../../ports/clock.ts";
 import type { Logger } from "../../ports/log.ts";
@@ -17,6 +17,7 @@ const FORGET_PERIOD_MS = 600_000;
 const WALLTIME_MARGIN_MS = 15_000;
 const ARCHIVE_BATCH = 1_000;
 
+/** What the chores work with. */
 export interface HousekeepingParts {
   readonly replica: Replica;
   readonly clock: Clock;

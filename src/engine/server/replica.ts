@@ -26,6 +26,7 @@ const IN_FLIGHT_MAX = 20_000;
 /** Acts for the servers themselves. */
 export const SYSTEM: UserId = userId("system");
 
+/** What a replica is made from. */
 export interface ReplicaParts {
   /** Names this process in the tags of its proposals. */
   readonly proposer: string;
@@ -43,6 +44,7 @@ interface InFlight {
   readonly reject: (error: LatticeError) => void;
 }
 
+/** Takes the events of one applied batch. */
 export type EventListener = (events: readonly StateEvent[]) => void;
 
 export class Replica {
@@ -109,6 +111,7 @@ export class Replica {
 
   /**
    * Proposes a command and returns what it gave once it is committed and applied here.
+   * Invariant INV-O1: nothing is acknowledged before that.
    * @throws LatticeError with the refusal, or NO_QUORUM, OVERLOADED, SHUTTING_DOWN.
    */
   propose(body: CommandBody, by: UserId, idempotency?: IdempotencyKey): Promise<Output> {

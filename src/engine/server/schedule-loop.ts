@@ -19,6 +19,7 @@ const DEBOUNCE_MS = 2;
 /** Of the time, at most half is spent planning. */
 const REST_RATIO = 1;
 
+/** What the loop works with. */
 export interface ScheduleLoopParts {
   readonly replica: Replica;
   readonly clock: Clock;

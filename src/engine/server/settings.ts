@@ -1,6 +1,7 @@
 /** The numbers that the loops of a server run by, from its configuration. */
 import type { Policy } from "../../core/scheduler/policy.ts";
 
+/** Times in milliseconds, counts in items. */
 export interface ServerSettings {
   /** How often agents send heartbeats. */
   readonly heartbeatIntervalMs: number;

@@ -211,7 +211,7 @@ export function fakeCluster(): FakeCluster {
         yield { nodeId: "nid001", stream: 1, data: text("oh\n"), offset: 0n, attempt: 1 };
         yield { nodeId: "nid001", stream: 0, data: text("ld\n"), offset: 9n, attempt: 1 };
       },
-      async *watch(request) {
+      async *watch(request, { signal }) {
         note(request);
         yield {
           allocationId: ALLOCATIONS[0]?.allocationId ?? "",
@@ -221,6 +221,7 @@ export function fakeCluster(): FakeCluster {
           state: "running",
           timestamp: at(65),
         };
+        await new Promise((resolve) => signal.addEventListener("abort", resolve));
       },
       getDag: (request) => ({ dagId: note(request).dagId, state: "running", allocations: ALLOCATIONS.slice(0, 2) }),
       listDags: (request) => {

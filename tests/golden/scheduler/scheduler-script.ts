@@ -147,7 +147,7 @@ function runOn(cluster: Cluster, line: Line): readonly string[] {
   const claims = expand(line.options.get("on") ?? "").map((node) => {
     const capacity = cluster.nodes.get(node)?.capacity;
     if (!capacity) throw new Error(`no node ${node}`);
-    return claimOn(pending.request, nodeId(node), capacity, isShared);
+    return claimOn(pending.request, { id: nodeId(node), capacity }, isShared);
   });
   cluster.running.push(aRunning(name, claims, { tenant: pending.tenant, vcluster: pending.vcluster }));
   return [];

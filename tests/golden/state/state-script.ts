@@ -251,7 +251,7 @@ function assign(world: StateWorld, { words: [name = "", ...nodes], options }: Li
   const isShared = options.get("share") === "yes";
   const claims = nodes.map((node) => {
     const capacity = world.state.tables.nodes.get(nodeId(node))?.capacity;
-    return claimOn(request, nodeId(node), capacity ?? aRegistration(node).capacity, isShared);
+    return claimOn(request, { id: nodeId(node), capacity: capacity ?? aRegistration(node).capacity }, isShared);
   });
   const version = a?.version ?? world.state.tables.allocations.values().next().value?.version;
   if (version === undefined) throw new Error("nothing was submitted");

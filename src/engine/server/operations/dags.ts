@@ -17,6 +17,7 @@ import { pageByText } from "./paging.ts";
 import { propose } from "./propose.ts";
 import type { DagDetail, Page, PageRequest } from "./results.ts";
 
+/** Which workflows to list; absent fields match all. */
 export interface DagFilter {
   readonly tenant?: string;
   readonly user?: string;

@@ -12,6 +12,7 @@ import { pageByText } from "./paging.ts";
 import { propose } from "./propose.ts";
 import type { NodeDetail, Page, PageRequest } from "./results.ts";
 
+/** Which nodes to list; absent fields match all. */
 export interface NodeFilter {
   readonly state?: string;
   readonly group?: string;

@@ -14,6 +14,7 @@ export type {
   Submitted,
 } from "../../../core/domain/detail.ts";
 
+/** Which page of a listing. */
 export interface PageRequest {
   /** 0 takes the default. */
   readonly limit: number;
@@ -21,6 +22,7 @@ export interface PageRequest {
   readonly cursor: string;
 }
 
+/** Which allocations to list; absent fields match all. */
 export interface AllocationFilter {
   readonly tenant?: string;
   readonly user?: string;
@@ -33,6 +35,7 @@ export interface AllocationFilter {
   readonly group?: string;
 }
 
+/** Which output to read. */
 export interface LogQuery {
   readonly ref: string;
   readonly streams: readonly ("stdout" | "stderr")[];
@@ -48,6 +51,7 @@ export interface LogQuery {
   readonly tailLines: number;
 }
 
+/** What waits and runs in a vCluster. */
 export interface QueueDetail {
   readonly vcluster: string;
   readonly pending: number;
@@ -55,6 +59,7 @@ export interface QueueDetail {
   readonly allocations: readonly AllocationDetail[];
 }
 
+/** Whether a server can serve, and why not. */
 export interface Readiness {
   readonly isReady: boolean;
   readonly detail: string;

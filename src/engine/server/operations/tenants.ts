@@ -14,6 +14,7 @@ import type { Page, PageRequest } from "./results.ts";
 
 const DEFAULT_QUOTA: TenantQuota = { nodesMax: 100, fairShareTarget: 0 };
 
+/** What to set of a tenant; absent fields stay. */
 export interface TenantChange {
   readonly quota?: Partial<TenantQuota>;
   readonly isolation?: string;

@@ -14,6 +14,7 @@ import { pageByText } from "./paging.ts";
 import { propose } from "./propose.ts";
 import type { Page, PageRequest, QueueDetail } from "./results.ts";
 
+/** What to set of a vCluster; absent fields stay. */
 export interface VClusterSettings {
   readonly schedulerType?: string;
   readonly weights?: Partial<CostWeights>;

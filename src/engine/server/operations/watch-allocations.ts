@@ -6,6 +6,7 @@ import { demand, may, resourceOf } from "./access.ts";
 import { find } from "./lookup.ts";
 import type { AllocationEvent } from "./results.ts";
 
+/** What to watch; absent fields match all. */
 export interface WatchFilter {
   readonly ref?: string;
   readonly tenant?: string;

@@ -10,19 +10,19 @@ const ALL = { nodeId: N0, cpus: 8, memoryBytes: 32 * GIBIBYTE, gpuMilli: 2_000, 
 
 test("without sharing the claim is the whole node, whatever the amounts", () => {
   const request = aRequest({ perNode: { cpus: 2, memoryBytes: 0, gpuMilli: 0 } });
-  expect(claimOn(request, N0, CAPACITY, false)).toEqual(ALL);
+  expect(claimOn(request, { id: N0, capacity: CAPACITY }, false)).toEqual(ALL);
 });
 
 test("a request without amounts, and an exclusive one, ask for whole nodes also where nodes are shared", () => {
   const exclusive = aRequest({ perNode: { cpus: 1, memoryBytes: 0, gpuMilli: 0 }, isExclusive: true });
-  expect(claimOn(aRequest(), N0, CAPACITY, true)).toEqual(ALL);
-  expect(claimOn(exclusive, N0, CAPACITY, true)).toEqual(ALL);
+  expect(claimOn(aRequest(), { id: N0, capacity: CAPACITY }, true)).toEqual(ALL);
+  expect(claimOn(exclusive, { id: N0, capacity: CAPACITY }, true)).toEqual(ALL);
   expect(asksForWholeNode(exclusive)).toBe(true);
 });
 
 test("memory that was not asked for comes in proportion to the processors", () => {
   const request = aRequest({ perNode: { cpus: 2, memoryBytes: 0, gpuMilli: 500 } });
-  expect(claimOn(request, N0, CAPACITY, true)).toEqual({
+  expect(claimOn(request, { id: N0, capacity: CAPACITY }, true)).toEqual({
     nodeId: N0,
     cpus: 2,
     memoryBytes: 8 * GIBIBYTE,
@@ -33,7 +33,11 @@ test("memory that was not asked for comes in proportion to the processors", () =
 
 test("a share has at least one processor", () => {
   const request = aRequest({ perNode: { cpus: 0, memoryBytes: GIBIBYTE, gpuMilli: 0 } });
-  expect(claimOn(request, N0, CAPACITY, true)).toMatchObject({ cpus: 1, memoryBytes: GIBIBYTE, isExclusive: false });
+  expect(claimOn(request, { id: N0, capacity: CAPACITY }, true)).toMatchObject({
+    cpus: 1,
+    memoryBytes: GIBIBYTE,
+    isExclusive: false,
+  });
 });
 
 test("a need fits when every component does", () => {

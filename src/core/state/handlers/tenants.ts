@@ -1,14 +1,14 @@
 /** Tenants and vClusters. */
 
-import type { Result } from "../../base/result.ts";
-import { ok } from "../../base/result.ts";
-import type { Fault } from "../domain/errors.ts";
-import { refuse } from "../domain/errors.ts";
-import type { NodeId, VClusterId } from "../domain/ids.ts";
-import type { Tenant, TenantQuota, VCluster } from "../domain/tenant.ts";
-import type { Applying } from "./applying.ts";
-import type { CommandBody, Outcome } from "./commands.ts";
-import type { State } from "./state.ts";
+import type { Result } from "../../../base/result.ts";
+import { ok } from "../../../base/result.ts";
+import type { Fault } from "../../domain/errors.ts";
+import { refuse } from "../../domain/errors.ts";
+import type { NodeId, VClusterId } from "../../domain/ids.ts";
+import type { Tenant, TenantQuota, VCluster } from "../../domain/tenant.ts";
+import type { Applying } from "../applying.ts";
+import type { CommandBody, Outcome } from "../commands.ts";
+import type { State } from "../state.ts";
 
 type Of<K extends CommandBody["kind"]> = Extract<CommandBody, { kind: K }>;
 

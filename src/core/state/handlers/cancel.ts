@@ -1,19 +1,19 @@
 /** Cancelling, by people and by the servers' own enforcement; changing the walltime of what has not ended. */
 
-import { compareNumber } from "../../base/compare.ts";
-import { ok } from "../../base/result.ts";
-import type { Allocation } from "../domain/allocation.ts";
-import { displayId } from "../domain/allocation.ts";
-import { refuse } from "../domain/errors.ts";
-import { holdsNodes, isTerminal } from "../domain/lifecycle.ts";
-import type { TaskGroup } from "../domain/task-group.ts";
-import { isGroupOver } from "../domain/task-group.ts";
-import type { Applying } from "./applying.ts";
-import { changeAllocation } from "./applying.ts";
-import type { CommandBody, Outcome } from "./commands.ts";
-import { findAllocation, findTaskGroup } from "./dependencies.ts";
-import { stopAllocation } from "./ending.ts";
-import { cancelWaiting } from "./settle.ts";
+import { compareNumber } from "../../../base/compare.ts";
+import { ok } from "../../../base/result.ts";
+import type { Allocation } from "../../domain/allocation.ts";
+import { displayId } from "../../domain/allocation.ts";
+import { refuse } from "../../domain/errors.ts";
+import { holdsNodes, isTerminal } from "../../domain/lifecycle.ts";
+import type { TaskGroup } from "../../domain/task-group.ts";
+import { isGroupOver } from "../../domain/task-group.ts";
+import type { Applying } from "../applying.ts";
+import { changeAllocation } from "../applying.ts";
+import type { CommandBody, Outcome } from "../commands.ts";
+import { findAllocation, findTaskGroup } from "../dependencies.ts";
+import { stopAllocation } from "../ending.ts";
+import { cancelWaiting } from "../settle.ts";
 
 type Of<K extends CommandBody["kind"]> = Extract<CommandBody, { kind: K }>;
 

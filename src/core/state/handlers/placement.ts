@@ -1,18 +1,18 @@
 /** Applying a plan: each placement is checked again and refused alone when it no longer holds. */
-import type { Result } from "../../base/result.ts";
-import { ok } from "../../base/result.ts";
-import type { Allocation } from "../domain/allocation.ts";
-import type { Fault } from "../domain/errors.ts";
-import { refuse } from "../domain/errors.ts";
-import type { AllocationId } from "../domain/ids.ts";
-import { isSchedulable } from "../domain/lifecycle.ts";
-import type { Claim } from "../domain/resources.ts";
-import { addAmounts, fits, NOTHING } from "../domain/resources.ts";
-import type { Applying } from "./applying.ts";
-import { changeAllocation } from "./applying.ts";
-import type { CommandBody, Outcome, Placement } from "./commands.ts";
-import { tenantLoadOf } from "./index-allocation.ts";
-import type { State } from "./state.ts";
+import type { Result } from "../../../base/result.ts";
+import { ok } from "../../../base/result.ts";
+import type { Allocation } from "../../domain/allocation.ts";
+import type { Fault } from "../../domain/errors.ts";
+import { refuse } from "../../domain/errors.ts";
+import type { AllocationId } from "../../domain/ids.ts";
+import { isSchedulable } from "../../domain/lifecycle.ts";
+import type { Claim } from "../../domain/resources.ts";
+import { addAmounts, fits, NOTHING } from "../../domain/resources.ts";
+import type { Applying } from "../applying.ts";
+import { changeAllocation } from "../applying.ts";
+import type { CommandBody, Outcome, Placement } from "../commands.ts";
+import { tenantLoadOf } from "../index-allocation.ts";
+import type { State } from "../state.ts";
 
 /** Gives nodes to allocations. */
 export function assignNodes(ctx: Applying, command: Extract<CommandBody, { kind: "assign-nodes" }>): Outcome {

@@ -1,29 +1,29 @@
 /** Submissions: quota, dependencies, and the records they create. */
-import type { Result } from "../../base/result.ts";
-import { ok } from "../../base/result.ts";
-import type { Allocation, AllocationSpec, Dependency } from "../domain/allocation.ts";
-import type { Fault } from "../domain/errors.ts";
-import { refuse } from "../domain/errors.ts";
-import type { DagId, ShortId } from "../domain/ids.ts";
-import { rangeSize } from "../domain/task-group.ts";
-import type { Applying } from "./applying.ts";
-import { createAllocation, takeShortId, writeTaskGroup } from "./applying.ts";
-import type { CommandBody, NewAllocation, Outcome, ProposedDependency } from "./commands.ts";
-import { findTaskGroup, judge, outcomeOf } from "./dependencies.ts";
-import { tenantLoadOf } from "./index-allocation.ts";
-import { takeMutexes } from "./settle.ts";
-import { bearTasks } from "./task-groups.ts";
+import type { Result } from "../../../base/result.ts";
+import { ok } from "../../../base/result.ts";
+import type { Allocation, AllocationSpec, Dependency } from "../../domain/allocation.ts";
+import type { Fault } from "../../domain/errors.ts";
+import { refuse } from "../../domain/errors.ts";
+import type { DagId, ShortId } from "../../domain/ids.ts";
+import { rangeSize } from "../../domain/task-group.ts";
+import type { Applying } from "../applying.ts";
+import { createAllocation, takeShortId, writeTaskGroup } from "../applying.ts";
+import type { CommandBody, NewAllocation, Outcome, ProposedDependency } from "../commands.ts";
+import { findTaskGroup, judge, outcomeOf } from "../dependencies.ts";
+import { tenantLoadOf } from "../index-allocation.ts";
+import { takeMutexes } from "../settle.ts";
+import { bearTasks } from "../task-groups.ts";
 
 type Submit<K extends CommandBody["kind"]> = Extract<CommandBody, { kind: K }>;
 
 /** Creates one allocation. */
 export function submitAllocation(ctx: Applying, command: Submit<"submit-allocation">): Outcome {
   const { id, spec, dependencies } = command.allocation;
-  const admitted = admit(ctx, spec, [id], 1);
+  const admitted = admit(ctx, spec, { id, count: 1 });
   if (!admitted.ok) return admitted;
   const waitsFor = resolve(ctx, dependencies, {});
   if (!waitsFor.ok) return waitsFor;
-  const shortId = create(ctx, command.allocation, waitsFor.value, undefined);
+  const shortId = create(ctx, command.allocation, { waitsFor: waitsFor.value });
   return ok({ kind: "submitted", allocations: [{ id, shortId }] });
 }
 
@@ -35,7 +35,7 @@ export function submitDag(ctx: Applying, command: Submit<"submit-dag">): Outcome
   const known: ReadonlySet<string> = new Set(ids);
   const resolved: (readonly Dependency[])[] = [];
   for (const [n, member] of members.entries()) {
-    const admitted = admit(ctx, member.spec, [member.id], n === 0 ? members.length : 0);
+    const admitted = admit(ctx, member.spec, { id: member.id, count: n === 0 ? members.length : 0 });
     if (!admitted.ok) return admitted;
     const waitsFor = resolve(ctx, member.dependencies, { siblings: known });
     if (!waitsFor.ok) return waitsFor;
@@ -43,7 +43,7 @@ export function submitDag(ctx: Applying, command: Submit<"submit-dag">): Outcome
   }
   const allocations = members.map((member, n) => ({
     id: member.id,
-    shortId: create(ctx, member, resolved[n] ?? [], dag),
+    shortId: create(ctx, member, { waitsFor: resolved[n] ?? [], dag }),
   }));
   ctx.state.tables.dags.put(dag, {
     id: dag,
@@ -59,7 +59,7 @@ export function submitDag(ctx: Applying, command: Submit<"submit-dag">): Outcome
 /** Creates an array: one record; the first tasks are born with it. */
 export function submitTaskGroup(ctx: Applying, command: Submit<"submit-task-group">): Outcome {
   const { id, spec, ranges, concurrentMax } = command;
-  const admitted = admit(ctx, spec, [id], 1);
+  const admitted = admit(ctx, spec, { id, count: 1 });
   if (!admitted.ok) return admitted;
   const waitsFor = resolve(ctx, command.dependencies, { isGroup: true });
   if (!waitsFor.ok) return waitsFor;
@@ -77,8 +77,7 @@ export function submitTaskGroup(ctx: Applying, command: Submit<"submit-task-grou
 function create(
   ctx: Applying,
   member: NewAllocation,
-  waitsFor: readonly Dependency[],
-  dag: DagId | undefined,
+  { waitsFor, dag }: { readonly waitsFor: readonly Dependency[]; readonly dag?: DagId },
 ): ShortId {
   const shortId = takeShortId(ctx);
   const allocation: Allocation = {
@@ -107,7 +106,11 @@ function create(
  * Invariant INV-S2: open allocations and nodes held never exceed the tenant's quota; a
  * smaller quota only blocks what is new.
  */
-function admit(ctx: Applying, spec: AllocationSpec, ids: readonly string[], count: number): Result<void, Fault> {
+function admit(
+  ctx: Applying,
+  spec: AllocationSpec,
+  { id, count }: { readonly id: string; readonly count: number },
+): Result<void, Fault> {
   const { tables } = ctx.state;
   const tenant = tables.tenants.get(spec.tenant);
   if (!tenant) {
@@ -117,9 +120,7 @@ function admit(ctx: Applying, spec: AllocationSpec, ids: readonly string[], coun
   if (!tables.vclusters.has(spec.vcluster)) {
     return refuse("VCLUSTER_NOT_FOUND", `there is no vCluster ${spec.vcluster}`);
   }
-  for (const id of ids) {
-    if (outcomeOf(ctx.state, id) !== undefined) return refuse("ALREADY_EXISTS", `allocation ${id} exists already`);
-  }
+  if (outcomeOf(ctx.state, id) !== undefined) return refuse("ALREADY_EXISTS", `allocation ${id} exists already`);
   const { nodesMax, concurrentAllocationsMax } = tenant.quota;
   if (spec.resources.nodesMin > nodesMax) {
     const asked = spec.resources.nodesMin;

@@ -1,17 +1,17 @@
 /** Nodes: registration, what heartbeats cause, and what operators ask for. */
 
-import { present } from "../../base/assert.ts";
-import { compareNumber } from "../../base/compare.ts";
-import { ok } from "../../base/result.ts";
-import type { Allocation } from "../domain/allocation.ts";
-import { refuse } from "../domain/errors.ts";
-import type { NodeId } from "../domain/ids.ts";
-import { fits, NOTHING } from "../domain/resources.ts";
-import type { Applying } from "./applying.ts";
-import { writeNode } from "./applying.ts";
-import type { CommandBody, Outcome } from "./commands.ts";
-import { loseNode, stopAllocation } from "./ending.ts";
-import { claimCount } from "./index-allocation.ts";
+import { present } from "../../../base/assert.ts";
+import { compareNumber } from "../../../base/compare.ts";
+import { ok } from "../../../base/result.ts";
+import type { Allocation } from "../../domain/allocation.ts";
+import { refuse } from "../../domain/errors.ts";
+import type { NodeId } from "../../domain/ids.ts";
+import { fits, NOTHING } from "../../domain/resources.ts";
+import type { Applying } from "../applying.ts";
+import { writeNode } from "../applying.ts";
+import type { CommandBody, Outcome } from "../commands.ts";
+import { loseNode, stopAllocation } from "../ending.ts";
+import { claimCount } from "../index-allocation.ts";
 
 type Of<K extends CommandBody["kind"]> = Extract<CommandBody, { kind: K }>;
 
@@ -45,7 +45,7 @@ export function setNodeHealth(ctx: Applying, command: Of<"set-node-health">): Ou
   const keepsReason = before.isDisabled || before.drainReason !== undefined;
   writeNode(ctx, { ...before, health, issues, reason: keepsReason ? before.reason : reason });
   if (health === "down") {
-    for (const a of workOn(ctx, command.node)) loseNode(ctx, a, command.node, command.isolatedUntil);
+    for (const a of workOn(ctx, command.node)) loseNode(ctx, a, command);
   }
   return DONE;
 }

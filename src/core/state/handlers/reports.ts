@@ -2,16 +2,16 @@
  * What agents report. Reports may repeat, arrive late or speak of another attempt: a part
  * only moves forward, and whatever else they say changes nothing.
  */
-import { ok } from "../../base/result.ts";
-import type { Allocation, Part } from "../domain/allocation.ts";
-import { PART_PHASES } from "../domain/allocation.ts";
-import type { WorkloadReport } from "../domain/assignment.ts";
-import type { NodeId } from "../domain/ids.ts";
-import { holdsNodes } from "../domain/lifecycle.ts";
-import type { Applying } from "./applying.ts";
-import { changeAllocation } from "./applying.ts";
-import type { CommandBody, Outcome } from "./commands.ts";
-import { changeParts, stopAllocation } from "./ending.ts";
+import { ok } from "../../../base/result.ts";
+import type { Allocation, Part } from "../../domain/allocation.ts";
+import { PART_PHASES } from "../../domain/allocation.ts";
+import type { WorkloadReport } from "../../domain/assignment.ts";
+import type { NodeId } from "../../domain/ids.ts";
+import { holdsNodes } from "../../domain/lifecycle.ts";
+import type { Applying } from "../applying.ts";
+import { changeAllocation } from "../applying.ts";
+import type { CommandBody, Outcome } from "../commands.ts";
+import { changeParts, stopAllocation } from "../ending.ts";
 
 /** Takes in what one node reports. */
 export function recordReports(ctx: Applying, command: Extract<CommandBody, { kind: "record-reports" }>): Outcome {

@@ -1,17 +1,17 @@
 /** Housekeeping by deterministic command: ended records leave memory, old idempotency keys are forgotten. */
-import { addHash } from "../../base/hash.ts";
-import { ok } from "../../base/result.ts";
-import type { AllocationId, DagId, TaskGroupId } from "../domain/ids.ts";
-import { dagId } from "../domain/ids.ts";
-import { isTerminal } from "../domain/lifecycle.ts";
-import { isGroupOver } from "../domain/task-group.ts";
-import type { Applying } from "./applying.ts";
-import { writeMeta } from "./applying.ts";
-import type { CommandBody, Outcome } from "./commands.ts";
-import { findAllocation, findTaskGroup } from "./dependencies.ts";
-import { forgetAllocation } from "./index-allocation.ts";
-import type { State } from "./state.ts";
-import { metaOf } from "./state.ts";
+import { addHash } from "../../../base/hash.ts";
+import { ok } from "../../../base/result.ts";
+import type { AllocationId, DagId, TaskGroupId } from "../../domain/ids.ts";
+import { dagId } from "../../domain/ids.ts";
+import { isTerminal } from "../../domain/lifecycle.ts";
+import { isGroupOver } from "../../domain/task-group.ts";
+import type { Applying } from "../applying.ts";
+import { writeMeta } from "../applying.ts";
+import type { CommandBody, Outcome } from "../commands.ts";
+import { findAllocation, findTaskGroup } from "../dependencies.ts";
+import { forgetAllocation } from "../index-allocation.ts";
+import type { State } from "../state.ts";
+import { metaOf } from "../state.ts";
 
 type Of<K extends CommandBody["kind"]> = Extract<CommandBody, { kind: K }>;
 
