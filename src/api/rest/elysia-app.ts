@@ -43,9 +43,15 @@ export function createApp(parts: AppParts) {
   app.get("/openapi", () => json(apiDocument()));
   for (const route of exposed) app.get(route.path, () => route.handle(server));
   for (const route of ROUTES) {
-    app.route(route.method, route.path, ({ request, params }) => answer(parts, route, { request, params: params ?? {} }), {
-      parse: "none",
-    });
+    // The context of a route without parameters has none, whatever its type says.
+    app.route(
+      route.method,
+      route.path,
+      ({ request, params }) => answer(parts, route, { request, params: params ?? {} }),
+      {
+        parse: "none",
+      },
+    );
   }
   for (const { requestPath, handle } of parts.rpcHandlers) {
     app.all(requestPath, ({ request }) => handle(request), { parse: "none" });
