@@ -3,7 +3,7 @@
  * folder. Knows its own processes by id and start time, ends those and no others, and
  * refuses to start twice on one folder.
  */
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -68,12 +68,12 @@ export class LocalCluster {
 
   /** Starts the server; returns when it answers. */
   async startServer(): Promise<void> {
-    const isFresh = !existsSync(join(this.folder, "server"));
     const { rest, grpc } = this.ports;
     const server = this.#spawn("server", "src/bin/lattice-server.ts", [
       ...["--config", "config/minimal.yaml", "--data-dir", join(this.folder, "server")],
       ...["--rest-addr", `${HOST}:${rest}`, "--grpc-addr", `${HOST}:${grpc}`],
-      ...(isFresh ? ["--bootstrap"] : []),
+      // Makes the log of the first start; passed over on every later one.
+      "--bootstrap",
     ]);
     await this.#waitFor(server, "server", () => isOk(`${this.url}/readyz`));
   }
