@@ -5,9 +5,12 @@
 import type { AllocationStatus, LogEntry } from "../client/messages.ts";
 import { FAULTS, LatticeError } from "../core/domain/errors.ts";
 import type { Context } from "./context.ts";
+import { hasEnded } from "./render/allocation-text.ts";
 
 /** How long servers may be away before following gives up. */
 const PATIENCE_MS = 60_000;
+const LASTED_MS = 5_000;
+const RETRY_MS = 1_000;
 const POLL_FIRST_MS = 100;
 const POLL_MAX_MS = 5_000;
 
@@ -72,7 +75,13 @@ export async function readLogs(
         show(seen === 0 ? entry : { ...entry, data: entry.data.subarray(seen) });
       }
     }
+    if (isFollowing && attempt === 0 && !(await isOver(context, id))) throw endedEarly();
   });
+}
+
+async function isOver(context: Context, id: string): Promise<boolean> {
+  const { state } = await context.client().allocations.get({ allocationId: id }, { signal: context.signal });
+  return hasEnded(state);
 }
 
 /** Sleeps, or returns early when the signal aborts. */
@@ -89,22 +98,30 @@ export function sleep(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Runs `attempt` again while the servers are away, up to a minute; says so once. */
-async function patiently<T>(context: Context, attempt: () => Promise<T>): Promise<T> {
-  let since: number | undefined;
+/** Runs `attempt` again while the servers are away, up to a minute at a time; says so. */
+export async function patiently<T>(context: Context, attempt: () => Promise<T>): Promise<T> {
+  let awaySince: number | undefined;
   for (;;) {
+    const began = context.now();
     try {
       return await attempt();
     } catch (error) {
       const isAway = error instanceof LatticeError && FAULTS[error.fault.reason].rpc === "unavailable";
       if (!isAway || context.signal.aborted) throw error;
-      if (since === undefined) context.terminal.err(`waiting: ${error.fault.message}\n`);
-      since ??= context.now();
-      if (context.now() - since > PATIENCE_MS) throw error;
-      await sleep(1_000, context.signal);
+      const now = context.now();
+      // An attempt that lasted had its server; this is another absence.
+      if (now - began > LASTED_MS) awaySince = undefined;
+      if (awaySince === undefined) context.terminal.err(`${error.fault.message}; waiting for the servers\n`);
+      awaySince ??= now;
+      if (now - awaySince > PATIENCE_MS) throw error;
+      await sleep(RETRY_MS, context.signal);
     }
   }
 }
+
+/** Returns the error of a stream that a server ended before its time, as one does that stops. */
+export const endedEarly = (): LatticeError =>
+  new LatticeError({ reason: "SHUTTING_DOWN", message: "the server ended the stream" });
 
 /** A watch that breaks is opened again; polling covers the gap. */
 async function wakeOnChange(
@@ -118,6 +135,6 @@ async function wakeOnChange(
     } catch {
       wake();
     }
-    await sleep(POLL_FIRST_MS * 10, signal);
+    await sleep(RETRY_MS, signal);
   }
 }

@@ -36,6 +36,7 @@ export function errorFromCall(thrown: unknown, endpoint: string): LatticeError {
   if (error.cause instanceof LatticeError) return error.cause;
   const named = error.metadata.get(FAULT_HEADERS.reason) ?? "";
   if (isFaultReason(named)) return new LatticeError(faultFrom(error, named), { cause: thrown });
+  if (isBrokenConnection(error)) return unreachable(endpoint, error.cause ?? error);
   const reason = BY_CODE[error.code] ?? "INTERNAL";
   return new LatticeError({ reason, message: withoutServer(error, reason, endpoint) }, { cause: thrown });
 }
@@ -46,6 +47,12 @@ export function unreachable(endpoint: string, cause: unknown): LatticeError {
   const message = `no answer from ${endpoint}: ${plainNetworkError(detail)}`;
   const next = "start lattice-server there, or name another server with --server or LATTICE_SERVER";
   return new LatticeError({ reason: "SERVER_UNREACHABLE", message, next }, { cause });
+}
+
+/** A connection that breaks in the middle of an answer shows as a foreign error, or as an answer without its end. */
+function isBrokenConnection({ cause, rawMessage }: ConnectError): boolean {
+  const hasSystemCode = cause instanceof Error && "code" in cause && typeof cause.code === "string";
+  return hasSystemCode || /ECONN|socket connection|missing EndStreamResponse|premature end/i.test(rawMessage);
 }
 
 const isFaultReason = (text: string): text is FaultReason => Object.hasOwn(FAULTS, text);
@@ -84,6 +91,6 @@ function decoded(value: string): string {
 function plainNetworkError(detail: string): string {
   if (/refused|unable to connect/i.test(detail)) return "the connection was refused";
   if (/ENOTFOUND|getaddrinfo|dns|resolve/i.test(detail)) return "the host name is unknown";
-  if (/closed unexpectedly|reset/i.test(detail)) return "the connection was closed";
+  if (/closed unexpectedly|reset|EndStream|premature/i.test(detail)) return "the connection was closed";
   return detail.replace(/\.$/, "");
 }

@@ -57,7 +57,7 @@ export const dagList: Command = {
       rows: items,
       idOf: (dag) => dag.dagId,
       columns: [
-        { title: "ID", value: (dag) => dag.dagId, least: 12 },
+        { title: "ID", value: (dag) => dag.dagId },
         { title: "STATE", value: (dag) => dag.state, paint: (text, dag) => painterOf(dag.state, palette)(text) },
         { title: "MEMBERS", value: progress },
         { title: "USER", value: (dag) => dag.user, least: 6 },

@@ -1,5 +1,6 @@
 /** `lattice submit`: a script, a command line or an argument vector becomes an allocation or an array. */
 import type { AllocationStatus, SubmitResponse } from "../../client/messages.ts";
+import { LatticeError } from "../../core/domain/errors.ts";
 import { submissionToProto } from "../../wire/submission.ts";
 import type { Command, Flag, ValueFlag } from "../command.ts";
 import type { Context } from "../context.ts";
@@ -115,6 +116,10 @@ async function followed(context: Context, id: string): Promise<number> {
   context.signal.addEventListener("abort", stopped, { once: true });
   try {
     await followOutput(context, { id, stream: 0, node: "", isFollowing: true, tailLines: 0, attempt: 0 });
+    return await waited(context, id);
+  } catch (error) {
+    // Work that could not be started has no output; how it ended is told all the same.
+    if (!(error instanceof LatticeError) || error.fault.reason !== "LOGS_NOT_AVAILABLE") throw error;
     return await waited(context, id);
   } finally {
     context.signal.removeEventListener("abort", stopped);

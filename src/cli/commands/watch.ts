@@ -6,7 +6,7 @@ import { timestampFromProto } from "../../wire/timestamp.ts";
 import type { Command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
-import { waitUntil } from "../follow.ts";
+import { endedEarly, patiently, waitUntil } from "../follow.ts";
 import { displayId, hasEnded } from "../render/allocation-text.ts";
 import { painterOf, paletteOf } from "../render/colour.ts";
 import { isData, printEvent } from "../render/print.ts";
@@ -67,10 +67,13 @@ async function showEvents(context: Context, id: string): Promise<void> {
     tenant: context.settings.tenant ?? "",
     vcluster: context.settings.vcluster ?? "",
   };
-  for await (const event of context.client().allocations.watch(filter, { signal: context.signal })) {
-    if (isData(context)) await printEvent(context, event);
-    else context.terminal.out(`${eventLine(event, context)}\n`);
-  }
+  await patiently(context, async () => {
+    for await (const event of context.client().allocations.watch(filter, { signal: context.signal })) {
+      if (isData(context)) await printEvent(context, event);
+      else context.terminal.out(`${eventLine(event, context)}\n`);
+    }
+    throw endedEarly();
+  });
 }
 
 function eventLine(event: AllocationEvent, { terminal }: Context): string {

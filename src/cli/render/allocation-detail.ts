@@ -3,7 +3,16 @@ import type { AllocationStatus } from "../../client/messages.ts";
 import { formatRanges } from "../../core/slurm/array-spec.ts";
 import { compressNodeList } from "../../core/slurm/node-list.ts";
 import { timestampFromProto } from "../../wire/timestamp.ts";
-import { arrayText, displayId, elapsedMs, endText, nodeCount, shareText, walltime } from "./allocation-text.ts";
+import {
+  arrayText,
+  displayId,
+  elapsedMs,
+  endText,
+  hasEnded,
+  nodeCount,
+  shareText,
+  walltime,
+} from "./allocation-text.ts";
 import { type Palette, painterOf } from "./colour.ts";
 import { printable, renderTable } from "./table.ts";
 import { moment, pairs, span } from "./text.ts";
@@ -33,7 +42,7 @@ function identityRows(status: AllocationStatus): readonly Row[] {
   return [
     ["Name", spec?.name ?? ""],
     ["Id", status.allocationId],
-    ["Stopping", status.stopping === "" ? "" : `${status.stopping}${by(status)}`],
+    ["Stopping", status.stopping === "" || hasEnded(status.state) ? "" : `${status.stopping}${by(status)}`],
     ["Result", resultText(status)],
     ["Tasks", status.taskGroup === undefined ? "" : tasksText(status.taskGroup)],
     ["User", status.user],

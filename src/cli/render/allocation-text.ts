@@ -39,7 +39,7 @@ export function nodeCount(status: AllocationStatus): string {
 /** Returns where it runs, why it waits, or how it ended, in a few words. */
 export function reasonText(status: AllocationStatus): string {
   if (status.taskGroup !== undefined) return arrayText(status.taskGroup);
-  if (status.stopping !== "") return `stopping: ${status.stopping}`;
+  if (status.stopping !== "" && !hasEnded(status.state)) return `stopping: ${status.stopping}`;
   if (status.state === "pending") return status.reasons.map(({ code }) => code).join(",");
   if (status.state === "completed") return "";
   if (hasEnded(status.state)) return endText(status);
@@ -48,8 +48,8 @@ export function reasonText(status: AllocationStatus): string {
 
 /** Returns how a failed or cancelled allocation ended. */
 export function endText(status: AllocationStatus): string {
-  if (status.signal > 0) return `signal ${status.signal}${status.message === "" ? "" : `: ${status.message}`}`;
   if (status.message !== "") return status.message;
+  if (status.signal > 0) return `signal ${status.signal}`;
   return status.exitCode > 0 ? `exit code ${status.exitCode}` : "";
 }
 
