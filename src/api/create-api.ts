@@ -38,6 +38,6 @@ export function createApi({ server, auth, discovery = { issuer: "", clientId: ""
     /** Answers gRPC, Connect and gRPC-Web; only for the paths that `isRpc` names. */
     rpc: connectNodeAdapter({ ...options, routes }),
     isRpc: (path: string): boolean => rpcPaths.has(path),
-    stop: (): void => shutdown.abort(connectErrorOf(SHUTTING_DOWN, "")),
+    stop: (): void => shutdown.abort(connectErrorOf(SHUTTING_DOWN)),
   };
 }

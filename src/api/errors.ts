@@ -49,12 +49,11 @@ function causeOf(cause: unknown) {
   return cause instanceof Error ? { cause: cause.message, stack: cause.stack } : { cause: String(cause) };
 }
 
-/** Returns the error that Connect, gRPC and gRPC-Web clients get. */
-export function connectErrorOf(of: Fault, requestId: string): ConnectError {
+/** Returns the error that Connect, gRPC and gRPC-Web clients get. The gate has put the request id into the headers. */
+export function connectErrorOf(of: Fault): ConnectError {
   return new ConnectError(of.message, CODES[FAULTS[of.reason].rpc], {
     "lattice-reason": of.reason,
     "lattice-next": headerText(nextStep(of)),
-    "x-request-id": requestId,
     ...retryHeaders(of),
   });
 }

@@ -41,7 +41,7 @@ export function createGate(server: Server, authenticator: Authenticator) {
         ...(idempotencyKey !== undefined && { idempotencyKey }),
       });
     } catch (error) {
-      throw connectErrorOf(faultOf(error, requestId, server.log), requestId);
+      throw connectErrorOf(faultOf(error, requestId, server.log));
     }
   };
 }
@@ -51,7 +51,7 @@ export function createErrorInterceptor(server: Server, shutdown: AbortSignal): I
   return (next) => async (request) => {
     const requestId = request.contextValues.get(CALL)?.requestId ?? "";
     const convert = (error: unknown): ConnectError =>
-      error instanceof ConnectError ? error : connectErrorOf(faultOf(error, requestId, server.log), requestId);
+      error instanceof ConnectError ? error : connectErrorOf(faultOf(error, requestId, server.log));
     try {
       const response = await next(request);
       if (!response.stream) return response;

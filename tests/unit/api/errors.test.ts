@@ -26,7 +26,7 @@ test.each(REASONS.map((reason) => [reason] as const))(
       next: FAULTS[reason].next,
       request_id: "r1",
     });
-    const error = connectErrorOf(fault(reason, "what happened"), "r1");
+    const error = connectErrorOf(fault(reason, "what happened"));
     expect(Code[error.code]?.toLowerCase()).toBe(FAULTS[reason].rpc.replaceAll("_", ""));
     expect(error.metadata.get("lattice-reason")).toBe(reason);
     expect(error.metadata.get("lattice-next")).toBe(FAULTS[reason].next);
@@ -43,11 +43,11 @@ test("a problem is typed as one, names its request and asks for a token when one
 test("a hint when to retry is passed on, in whole seconds and exactly", () => {
   const limited = { ...fault("RATE_LIMITED", "slow down"), retryAfterMs: 1_500 };
   expect(problemOf(limited, "r1").headers.get("retry-after")).toBe("2");
-  expect(connectErrorOf(limited, "r1").metadata.get("lattice-retry-after-ms")).toBe("1500");
+  expect(connectErrorOf(limited).metadata.get("lattice-retry-after-ms")).toBe("1500");
 });
 
 test("advice that is no header text is made one", () => {
-  const error = connectErrorOf(fault("INVALID_SPEC", "ünfit", "löse\n es"), "r1");
+  const error = connectErrorOf(fault("INVALID_SPEC", "ünfit", "löse\n es"));
   expect(error.rawMessage).toBe("ünfit");
   expect(error.metadata.get("lattice-next")).toBe("l?se? es");
 });
