@@ -25,28 +25,44 @@ export async function listenRpc(options: ListenOptions, handlers: HttpHandlers):
     if (handlers.isRpc(path)) handlers.rpc(request, response);
     else void bridge(handlers.fetch, request, response);
   };
-  const http1 = createHttp1({ headersTimeout: HEAD_TIMEOUT_MS, requestTimeout: 0 }, answer);
-  const http2 = createHttp2({ settings: { maxConcurrentStreams: STREAMS_MAX } }, answer);
+  const sockets = new Set<Socket>();
+  /** Connections that wait for a request: silent ones, and those of HTTP/1.1 between two requests. */
+  const idle = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
+  let isClosing = false;
+  const http1 = createHttp1({ headersTimeout: HEAD_TIMEOUT_MS, requestTimeout: 0 }, (request, response) => {
+    const { socket } = request;
+    idle.delete(socket);
+    response.once("close", () => (isClosing ? socket.end() : sockets.has(socket) && idle.add(socket)));
+    answer(request, response);
+  });
+  const http2 = createHttp2({ settings: { maxConcurrentStreams: STREAMS_MAX } }, answer);
   http2.on("session", (session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
     session.on("error", () => session.destroy());
   });
-  const sockets = new Set<Socket>();
   const door = createServer((socket) => {
     sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
+    idle.add(socket);
+    socket.once("close", () => {
+      sockets.delete(socket);
+      idle.delete(socket);
+    });
     socket.on("error", () => socket.destroy());
-    sniff(socket, (isHttp2) => (isHttp2 ? http2 : http1).emit("connection", socket));
+    sniff(socket, (isHttp2) => {
+      if (isHttp2) idle.delete(socket);
+      (isHttp2 ? http2 : http1).emit("connection", socket);
+    });
   });
   const port = await bind(door, options);
   return {
     port,
     async close(graceMs) {
+      isClosing = true;
       const closed = new Promise<void>((resolve) => door.close(() => resolve()));
+      for (const socket of idle) socket.destroy();
       for (const session of sessions) session.close();
-      http1.closeIdleConnections();
       const timer = setTimeout(() => {
         for (const socket of sockets) socket.destroy();
       }, graceMs);
