@@ -27,7 +27,7 @@ export function parseArraySpec(text: string): Result<ArraySpec, Fault> {
     if (from === undefined || range.end < range.start || range.step < 1) {
       return refuse("INVALID_SPEC", `"${text}" is not a list of array indices: write 0-15, 1,3,5-7:2 or 0-99%20`);
     }
-    ranges.push(range);
+    ranges.push(range.start === range.end ? { ...range, step: 1 } : range);
   }
   const total = ranges.reduce((sum, range) => sum + rangeSize(range), 0);
   if (total > LIMITS.arrayTasksMax) {

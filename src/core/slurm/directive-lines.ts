@@ -26,6 +26,7 @@ export interface DirectiveLines {
 }
 
 const DIRECTIVE = /^#(SBATCH|LATTICE)(?=[\s-])\s*(.*)$/;
+const LATE = /^#(?:SBATCH|LATTICE)[\s-]/m;
 const INDENTED = /^\s+#(SBATCH|LATTICE)[\s-]/;
 
 /** Returns the directive lines of a script. */
@@ -33,25 +34,30 @@ export function readDirectiveLines(script: string): DirectiveLines {
   const found: { -readonly [K in keyof DirectiveLines]: DirectiveLines[K] } = { lines: [], indentedLines: [] };
   const lines: DirectiveLine[] = [];
   const indented: number[] = [];
-  let isHeader = true;
   let number = 0;
-  for (const raw of linesOf(script)) {
-    number++;
-    const text = raw.endsWith("\r") ? raw.slice(0, -1) : raw;
+  let at = 0;
+  for (; at < script.length; number++) {
+    const end = script.indexOf("\n", at);
+    const next = end < 0 ? script.length : end + 1;
+    const text = script.slice(at, next).trimEnd();
     const match = DIRECTIVE.exec(text);
-    if (match && !isHeader) {
-      found.lateLine = number;
-      break;
-    }
     if (match) {
       const words = splitWords(match[2] ?? "");
-      if (words === undefined) found.unclosedLine ??= number;
-      else if (words[0] === "hetjob" || words[0] === "packjob") found.hetJobLine ??= number;
-      else lines.push({ family: match[1] === "LATTICE" ? "LATTICE" : "SBATCH", line: number, words });
-    } else if (isHeader && INDENTED.test(text)) indented.push(number);
-    else if (text.trim() !== "" && !text.trimStart().startsWith("#")) isHeader = false;
+      if (words === undefined) found.unclosedLine ??= number + 1;
+      else if (words[0] === "hetjob" || words[0] === "packjob") found.hetJobLine ??= number + 1;
+      else lines.push({ family: match[1] === "LATTICE" ? "LATTICE" : "SBATCH", line: number + 1, words });
+    } else if (INDENTED.test(text)) indented.push(number + 1);
+    else if (text !== "" && !text.trimStart().startsWith("#")) break;
+    at = next;
   }
-  return { ...found, lines, indentedLines: indented };
+  const lateLine = lineOfLate(script.slice(at), number);
+  return { ...found, lines, indentedLines: indented, ...(lateLine === undefined ? {} : { lateLine }) };
+}
+
+/** The body may be megabytes: it is searched, not split. */
+function lineOfLate(body: string, linesBefore: number): number | undefined {
+  const late = LATE.exec(body);
+  return late === null ? undefined : linesBefore + body.slice(0, late.index).split("\n").length;
 }
 
 /** Returns the words of a line, or undefined when a quote is not closed. */
@@ -77,18 +83,4 @@ export function splitWords(text: string): readonly string[] | undefined {
   if (quote !== "") return undefined;
   if (word !== undefined) words.push(word);
   return words;
-}
-
-/** Scripts may be megabytes long and the header is short: lines are cut off one at a time. */
-function* linesOf(script: string): Generator<string> {
-  let at = 0;
-  while (at <= script.length) {
-    const end = script.indexOf("\n", at);
-    if (end < 0) {
-      yield script.slice(at);
-      return;
-    }
-    yield script.slice(at, end);
-    at = end + 1;
-  }
 }
