@@ -1,6 +1,6 @@
 /**
  * Runs one tier of tests: `check` (pure, under a minute), `test` (everything that is
- * deterministic, and short runs of real processes), `long` (hours of doubt). Installs
+ * deterministic, and short runs of real processes), `long` (that, and what takes longer). Installs
  * dependencies and builds binaries as far as the tier needs them. The last line is
  * "N passed, N failed".
  */
@@ -17,14 +17,15 @@ interface Stage {
 }
 
 const PURE: Stage = { folders: ["tidy", "unit", "golden"], timeoutMs: 10_000 };
+const SHORT: readonly Stage[] = [
+  PURE,
+  { folders: ["property", "contract", "integration"], timeoutMs: 60_000 },
+  { folders: ["e2e"], timeoutMs: 180_000 },
+];
 const TIERS: Readonly<Record<string, readonly Stage[]>> = {
   check: [PURE],
-  test: [
-    PURE,
-    { folders: ["property", "contract", "integration"], timeoutMs: 60_000 },
-    { folders: ["e2e"], timeoutMs: 180_000 },
-  ],
-  long: [{ folders: ["long"], timeoutMs: 3_600_000 }],
+  test: SHORT,
+  long: [...SHORT, { folders: ["long"], timeoutMs: 3_600_000 }],
 };
 
 interface Count {
@@ -53,7 +54,10 @@ function staticChecks(): Count[] {
 /** Runs a stage under Bun's test runner, whose own words go straight to the terminal. */
 function runStage({ folders, timeoutMs }: Stage, scratch: string): Count {
   const present = folders.map((f) => `tests/${f}`).filter(hasTests);
-  if (present.length === 0) return { passed: 0, failed: 0, skipped: 0 };
+  if (present.length === 0) {
+    console.error(`There are no tests in ${folders.map((f) => `tests/${f}`).join(", ")}.`);
+    return { passed: 0, failed: 0, skipped: 0 };
+  }
   if (present.some((f) => f === "tests/e2e" || f === "tests/long")) buildBinaries();
   const report = join(scratch, `${folders.join("-")}.xml`);
   const flags = ["--only-failures", `--timeout=${timeoutMs}`, "--reporter=junit", `--reporter-outfile=${report}`];
@@ -87,7 +91,7 @@ function main(tier: string): number {
   ensureInstalled("all");
   const scratch = mkdtempSync(join(tmpdir(), "lattice-tests-"));
   try {
-    const counts = [...(tier === "long" ? [] : staticChecks()), ...stages.map((stage) => runStage(stage, scratch))];
+    const counts = [...staticChecks(), ...stages.map((stage) => runStage(stage, scratch))];
     const sum = (of: keyof Count) => counts.reduce((total, count) => total + count[of], 0);
     const skipped = sum("skipped") > 0 ? `, ${sum("skipped")} skipped` : "";
     console.log(`\n${sum("passed")} passed, ${sum("failed")} failed${skipped}`);
