@@ -298,7 +298,8 @@ export function programToProto(program: Program): { entrypoint?: string; script?
   }
 }
 
-function programFromProto(proto: Pick<ProtoSpec, "entrypoint" | "script" | "argv">): Program {
+/** Reads what is started. */
+export function programFromProto(proto: Pick<ProtoSpec, "entrypoint" | "script" | "argv">): Program {
   if (proto.script !== "") return { kind: "script", text: proto.script };
   if (proto.argv.length > 0) return { kind: "argv", argv: proto.argv };
   return { kind: "entrypoint", command: proto.entrypoint };

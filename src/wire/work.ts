@@ -4,12 +4,13 @@
  */
 import { create } from "@bufbuild/protobuf";
 import { millis } from "../base/brand.ts";
-import type { AllocationSpec, Isolation, Program } from "../core/domain/allocation.ts";
+import type { AllocationSpec, Isolation } from "../core/domain/allocation.ts";
 import type { Work } from "../core/domain/assignment.ts";
 import type { NodeId } from "../core/domain/ids.ts";
 import { dagId, nodeId, shortId, taskGroupId, tenantId, userId, vclusterId } from "../core/domain/ids.ts";
 import type { Work as ProtoWork } from "../gen/lattice/v1/agent_pb.ts";
 import { WorkSchema } from "../gen/lattice/v1/agent_pb.ts";
+import { programFromProto, programToProto } from "./allocation-spec.ts";
 
 /** Writes work for the node that runs it. */
 export function workToProto(work: Work): ProtoWork {
@@ -123,20 +124,3 @@ function specFromProto(proto: ProtoWork): AllocationSpec {
 
 /** An isolation that this build does not know is read as the safe one. */
 const isolationFromProto = (text: string): Isolation => (text === "rerun" ? "rerun" : "stop");
-
-function programToProto(program: Program): { entrypoint?: string; script?: string; argv?: string[] } {
-  switch (program.kind) {
-    case "entrypoint":
-      return { entrypoint: program.command };
-    case "script":
-      return { script: program.text };
-    case "argv":
-      return { argv: [...program.argv] };
-  }
-}
-
-function programFromProto(proto: ProtoWork): Program {
-  if (proto.script !== "") return { kind: "script", text: proto.script };
-  if (proto.argv.length > 0) return { kind: "argv", argv: proto.argv };
-  return { kind: "entrypoint", command: proto.entrypoint };
-}
