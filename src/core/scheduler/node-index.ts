@@ -44,8 +44,6 @@ export interface NodeClass {
 export interface NodeIndex {
   /** In the order of their first node. */
   readonly classes: readonly NodeClass[];
-  /** Nodes that still have something free. */
-  openCount: number;
   /** Grows with each node taken: what was found out at one version holds at that version. */
   version: number;
 }
@@ -54,7 +52,6 @@ export interface NodeIndex {
 export function indexNodes(view: ClusterView): NodeIndex {
   const classes = new Map<string, NodeClass>();
   const nodes = inOrder(view.nodes);
-  let openCount = 0;
   for (let order = 0; order < nodes.length; order++) {
     const node = nodes[order];
     assert(node, "a node is missing from the view");
@@ -66,14 +63,11 @@ export function indexNodes(view: ClusterView): NodeIndex {
       continue;
     }
     members.ready++;
-    const list = openList(members, node);
-    if (!list) continue;
-    list.push({ view: node, order, free: node.free });
-    openCount++;
+    openList(members, node)?.push({ view: node, order, free: node.free });
   }
   const all = [...classes.values()];
   for (const members of all) startShared(members);
-  return { classes: all, openCount, version: 0 };
+  return { classes: all, version: 0 };
 }
 
 /** Returns how many nodes of the class have no claim. */
@@ -92,8 +86,8 @@ export function takeNode(
   if (members.idle[members.idleHead] === node) members.idleHead++;
   else removeShared(members, node);
   node.free = subtractAmounts(node.free, claim);
-  if (claim.isExclusive || node.free.cpus <= 0) index.openCount--;
-  else members.shared.splice(placeOf(members.shared, node), 0, node);
+  const isFull = claim.isExclusive || node.free.cpus <= 0;
+  if (!isFull) members.shared.splice(placeOf(members.shared, node), 0, node);
   index.version++;
 }
 

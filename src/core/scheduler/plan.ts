@@ -99,7 +99,7 @@ function runPass(view: ClusterView, policy: Policy, now: Millis): { readonly pas
   const reasons = new Map<AllocationId, readonly Reason[]>();
   let looked = 0;
   for (const pending of view.pending()) {
-    if (looked++ >= policy.depth || pass.index.openCount === 0) break;
+    if (looked++ >= policy.depth) break;
     const verdict = judge(pass, pending);
     if (verdict.reasons.length > 0) reasons.set(pending.id, verdict.reasons);
     else decisions.push(place(pass, pending, verdict.picks));
