@@ -158,7 +158,9 @@ export class GrpcAgentLink implements AgentLink {
       if (token !== "") request.header.set("authorization", `Bearer ${token}`);
       return next(request);
     };
-    return createClient(AgentService, createGrpcTransport({ baseUrl: endpoint, interceptors: [authenticate] }));
+    // Compressing what goes a short way costs more than it saves.
+    const options = { baseUrl: endpoint, interceptors: [authenticate], acceptCompression: [] };
+    return createClient(AgentService, createGrpcTransport(options));
   }
 
   #pause(delayMs: number): Promise<void> {
