@@ -4,6 +4,7 @@
  * side. What must be remembered is on disk before any later effect begins.
  */
 import type { AgentEffect, AgentInput } from "../../core/agent/agent.ts";
+import { LatticeError } from "../../core/domain/errors.ts";
 import type { WorkloadKey } from "../../core/domain/workload.ts";
 import { workloadName } from "../../core/domain/workload.ts";
 import type { AgentStore } from "../../ports/agent-store.ts";
@@ -96,7 +97,7 @@ export class EffectRunner {
     try {
       await this.#attempt(effect);
     } catch (error) {
-      const detail = error instanceof Error ? error.message : String(error);
+      const detail = describe(error);
       log.warn(`cannot ${effect.kind} a workload`, { ...key, error });
       if (effect.kind === "prepare") this.#feed({ kind: "prepare-failed", key, detail });
       if (effect.kind === "start") this.#feed({ kind: "start-failed", key, detail });
@@ -136,3 +137,10 @@ export class EffectRunner {
 }
 
 const timerId = (timer: string, key: WorkloadKey | undefined): string => `${timer} ${key ? workloadName(key) : ""}`;
+
+/** People read this far from the node: advice that is more exact than the catalogue's goes with it. */
+function describe(error: unknown): string {
+  if (!(error instanceof LatticeError)) return error instanceof Error ? error.message : String(error);
+  const { message, next } = error.fault;
+  return next === undefined ? message : `${message}; ${next}`;
+}

@@ -49,7 +49,12 @@ export class Accounts {
       throw refused(`this node has no account ${name}`, advice);
     }
     const mayBeRoot = this.#policy.allowsRoot || (isMapped && name === "root");
-    if (account.uid === 0 && !mayBeRoot) throw refused(`account ${name} is root, which may not run work on this node`);
+    if (account.uid === 0 && !mayBeRoot) {
+      throw refused(
+        `account ${name} is root, which may not run work on this node`,
+        "start the agent with --allow-root",
+      );
+    }
     return account;
   }
 
