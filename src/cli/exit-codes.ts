@@ -6,7 +6,7 @@ import { FAULTS } from "../core/domain/errors.ts";
 export const EXIT = {
   ok: 0,
   /** The command line makes no sense. */
-  usage: 2,
+  usage: FAULTS.INVALID_FLAGS.exit,
   /** Lattice, and not the work that was waited for, is why there is no exit code of the work. */
   notTheWork: 125,
   /** A signal n ends with this plus n, as a shell has it. */
