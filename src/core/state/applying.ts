@@ -93,6 +93,7 @@ function write(ctx: Applying, before: Allocation | undefined, after: Allocation)
       ...(before && { from: before.state }),
       to: after.state,
       message: after.message,
+      isSensitive: after.spec.isSensitive,
     });
     noteConsequences(ctx, before, after);
   }

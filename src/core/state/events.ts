@@ -19,6 +19,8 @@ export interface AllocationChanged {
   readonly from?: AllocationState;
   readonly to: AllocationState;
   readonly message: string;
+  /** Seen by its owner and the system's administrators only. */
+  readonly isSensitive: boolean;
 }
 
 /** A node is in another state. */

@@ -15,7 +15,9 @@ const PERIOD_MS = 1_000;
 const FORGET_PERIOD_MS = 600_000;
 /** After walltime and grace period, before the servers step in. */
 const WALLTIME_MARGIN_MS = 15_000;
+/** Records in one command, and commands in one round: bounds how long a round holds the loop. */
 const ARCHIVE_BATCH = 1_000;
+const ARCHIVE_BATCHES_MAX = 5;
 
 /** What the chores work with. */
 export interface HousekeepingParts {
@@ -74,9 +76,11 @@ export class Housekeeping {
 
   async #archive(): Promise<void> {
     const { replica, settings } = this.#parts;
-    const ids = archivable(replica.state, settings.endedInMemoryMax);
-    if (ids.length === 0) return;
-    await replica.propose({ kind: "archive", ids }, SYSTEM);
+    for (let batch = 0; batch < ARCHIVE_BATCHES_MAX; batch++) {
+      const ids = archivable(replica.state, settings.endedInMemoryMax);
+      if (ids.length === 0) return;
+      await replica.propose({ kind: "archive", ids }, SYSTEM);
+    }
   }
 
   async #forget(): Promise<void> {

@@ -10,7 +10,7 @@ import { dagId } from "../../../core/domain/ids.ts";
 import { isTerminal } from "../../../core/domain/lifecycle.ts";
 import type { Call } from "../call.ts";
 import type { Server } from "../server.ts";
-import { demand, may } from "./access.ts";
+import { demand, may, resourceOf } from "./access.ts";
 import { allocationDetail } from "./details.ts";
 import { findById } from "./lookup.ts";
 import { pageByText } from "./paging.ts";
@@ -28,7 +28,7 @@ export interface DagFilter {
 export async function getDag(server: Server, call: Call, id: string): Promise<DagDetail> {
   const dag = findDag(server, id);
   demand(call, "dag.read", { owner: dag.user, tenant: dag.tenant });
-  return dagDetail(server, dag);
+  return dagDetail(server, call, dag);
 }
 
 /** Returns workflows in memory, by id. */
@@ -41,7 +41,7 @@ export async function listDags(
   const dags = [...server.replica.state.tables.dags.values()]
     .filter((dag) => may(call, "dag.read", { owner: dag.user, tenant: dag.tenant }))
     .filter((dag) => (!filter.tenant || dag.tenant === filter.tenant) && (!filter.user || dag.user === filter.user))
-    .map((dag) => dagDetail(server, dag))
+    .map((dag) => dagDetail(server, call, dag))
     .filter((detail) => !filter.state || detail.state === filter.state)
     .sort((a, b) => compareText(a.dag.id, b.dag.id));
   return pageByText(dags, (detail) => detail.dag.id, page);
@@ -65,12 +65,14 @@ function findDag(server: Server, id: string): Dag {
   return dag;
 }
 
-function dagDetail(server: Server, dag: Dag): DagDetail {
+/** Members that the caller may not see count for the state and are left out. */
+function dagDetail(server: Server, call: Call, dag: Dag): DagDetail {
   const records = dag.members.flatMap((id): Allocation[] => {
     const found = findById(server, id);
     return found?.kind === "allocation" ? [found.record] : [];
   });
-  const members = records.map((a) => allocationDetail(server, a));
+  const visible = records.filter((a) => may(call, "allocation.read", resourceOf(a)));
+  const members = visible.map((a) => allocationDetail(server, a));
   const state = dagState(records.map((a) => a.state));
   const isOver = records.every((a) => isTerminal(a.state));
   const endedAt = millis(Math.max(0, ...records.map((a) => a.endedAt ?? 0)));

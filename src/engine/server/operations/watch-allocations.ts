@@ -24,7 +24,7 @@ export function watchAllocations(server: Server, call: Call, filter: WatchFilter
     (!filter.tenant || event.tenant === filter.tenant) &&
     (!filter.vcluster || event.vcluster === filter.vcluster) &&
     (!filter.dag || event.dag === filter.dag) &&
-    may(call, "allocation.watch", { owner: event.user, tenant: event.tenant });
+    may(call, "allocation.watch", { owner: event.user, tenant: event.tenant, isSensitive: event.isSensitive });
   return allocationEvents(server.watches.watch(wants, call.signal));
 }
 
