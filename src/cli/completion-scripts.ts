@@ -197,7 +197,7 @@ function fishSpot(spot: Spot): readonly string[] {
   );
   const flags = Object.entries(spot.flags).map(([name, flag]) => {
     const letter = flag.alias === undefined ? "" : ` -s ${flag.alias}`;
-    const value = flag.type === "string" ? ` -x${fishValues(flag)}` : "";
+    const value = flag.type === "string" ? ` ${flag.completes === "file" ? "-r" : "-x"}${fishValues(flag)}` : "";
     return `complete -c lattice ${when} -l ${name}${letter}${value} -d ${fishQuoted(flag.description ?? "")}`;
   });
   const { positional } = spot;
