@@ -11,6 +11,9 @@ const CANDIDATES = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 /** What the limits of a workload need. */
 const WANTED = ["memory", "pids", "cpu"] as const;
 
+/** Enough for wide nodes. */
+const PIDS_MAX = 131_072;
+
 /** A controller of the kernel that limits a resource. */
 export type Controller = (typeof WANTED)[number];
 
@@ -18,6 +21,8 @@ export type Controller = (typeof WANTED)[number];
 export interface ScopeParent {
   readonly path: string;
   readonly controllers: readonly Controller[];
+  /** Processes and threads of one workload at most. */
+  readonly pidsMax: number;
 }
 
 /** Returns the mount point of the cgroup v2 hierarchy, or undefined when there is none. */
@@ -42,7 +47,14 @@ export async function makeScopeParent(hierarchy: string, owner: string): Promise
   await mkdir(path, { recursive: true });
   for (const folder of [join(top, ".."), top, path]) await enableControllers(folder);
   const enabled = await readWords(join(path, "cgroup.subtree_control"));
-  return { path, controllers: WANTED.filter((name) => enabled.includes(name)) };
+  return { path, controllers: WANTED.filter((name) => enabled.includes(name)), pidsMax: await findPidsMax() };
+}
+
+/** Half of what the machine has: one workload cannot keep the agent from starting another process. */
+async function findPidsMax(): Promise<number> {
+  const texts = await Promise.all(["pid_max", "threads-max"].map((name) => readText(`/proc/sys/kernel/${name}`)));
+  const limits = texts.map((text) => Number.parseInt(text, 10)).filter((limit) => limit > 0);
+  return Math.floor(Math.min(PIDS_MAX, ...limits) / 2);
 }
 
 /**

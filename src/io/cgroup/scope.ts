@@ -7,8 +7,6 @@ import { join } from "node:path";
 import type { Claim } from "../../core/domain/resources.ts";
 import type { ScopeParent } from "./hierarchy.ts";
 
-/** Processes and threads of one workload at most: enough for wide nodes, too few to starve the machine. */
-const PIDS_MAX = 65_536;
 const KILL_TIMEOUT_MS = 30_000;
 const CPU_PERIOD_US = 100_000;
 
@@ -98,13 +96,13 @@ export async function scopeNames(parent: ScopeParent): Promise<readonly string[]
 }
 
 /** Returns the limit files and their values. A whole node is bounded in memory and processes only. */
-export function limitsOf({ controllers }: ScopeParent, claim: Claim): readonly (readonly [string, string])[] {
+export function limitsOf({ controllers, pidsMax }: ScopeParent, claim: Claim): readonly (readonly [string, string])[] {
   const limits: (readonly [string, string])[] = [];
   if (controllers.includes("memory")) {
     limits.push(["memory.oom.group", "1"]);
     if (claim.memoryBytes > 0) limits.push(["memory.max", String(claim.memoryBytes)], ["memory.swap.max", "0"]);
   }
-  if (controllers.includes("pids")) limits.push(["pids.max", String(PIDS_MAX)]);
+  if (controllers.includes("pids")) limits.push(["pids.max", String(pidsMax)]);
   if (controllers.includes("cpu") && !claim.isExclusive && claim.cpus > 0) {
     limits.push(["cpu.max", `${claim.cpus * CPU_PERIOD_US} ${CPU_PERIOD_US}`]);
     limits.push(["cpu.weight", String(Math.min(10_000, claim.cpus * 100))]);
