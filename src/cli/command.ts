@@ -3,32 +3,11 @@
  * reference follow. Flags are citty's argument definitions, which the strict parser in
  * parse.ts reads by itself because citty lets unknown flags through.
  */
-import type { BooleanArgDef, CommandDef, StringArgDef } from "citty";
+import type { CommandDef } from "citty";
 import { defineCommand } from "citty";
 import type { Context } from "./context.ts";
-import type { Given } from "./parse.ts";
-
-/** What the shell completes a value from, besides `choices`. */
-export type ValueKind = "file" | "directory" | "allocation" | "node";
-
-/** A flag that is on or off. */
-export type SwitchFlag = BooleanArgDef & { readonly type: "boolean"; readonly alias?: string };
-
-/** A flag with a value. */
-export type ValueFlag = StringArgDef & {
-  readonly type: "string";
-  readonly alias?: string;
-  readonly valueHint: string;
-  /** May be given several times; each time adds. */
-  readonly isRepeated?: boolean;
-  readonly choices?: readonly string[];
-  /** Returns what is wrong with a value. */
-  readonly check?: (value: string) => string | undefined;
-  readonly completes?: ValueKind;
-};
-
-/** Any flag. */
-export type Flag = SwitchFlag | ValueFlag;
+import type { Flag, ValueKind } from "./flag.ts";
+import type { Given } from "./given.ts";
 
 /** An argument that is not a flag. */
 export interface Positional {

@@ -3,9 +3,10 @@
  * stray arguments are errors that name the nearest valid one. Flags may stand before or
  * after the arguments; `--` ends them.
  */
-import { assert } from "../base/assert.ts";
 import { nearest } from "../base/nearest.ts";
-import type { Command, Flag, Group, LazyCommand, Positional, ValueFlag } from "./command.ts";
+import type { Command, Group, LazyCommand, Positional } from "./command.ts";
+import type { Flag, ValueFlag } from "./flag.ts";
+import { Given } from "./given.ts";
 import { UsageError } from "./usage-error.ts";
 
 type Flags = Readonly<Record<string, Flag>>;
@@ -20,50 +21,6 @@ const SLURM_NAMES: Readonly<Record<string, string>> = {
   scontrol: "status",
   srun: "submit --follow",
 };
-
-/** What a command line says, checked against the definition of its command. */
-export class Given {
-  /** Arguments in the order of the command's definition. */
-  readonly positionals: readonly string[];
-  /** What follows `--`, if it stands there. */
-  readonly argv: readonly string[] | undefined;
-
-  constructor(
-    private readonly flags: Flags,
-    private readonly values: ReadonlyMap<string, readonly string[]>,
-    words: Pick<Given, "positionals" | "argv">,
-  ) {
-    this.positionals = words.positionals;
-    this.argv = words.argv;
-  }
-
-  /** Returns the value of a flag; the last one when it is repeated. */
-  text(name: string): string | undefined {
-    return this.all(name).at(-1);
-  }
-
-  /** Returns every value of a repeated flag. */
-  all(name: string): readonly string[] {
-    assert(name in this.flags, `no flag --${name} is defined`);
-    return this.values.get(name) ?? [];
-  }
-
-  /** Returns whether a boolean flag is on. */
-  has(name: string): boolean {
-    return this.text(name) === "true";
-  }
-
-  /** Returns a whole number that a flag's check has accepted. */
-  number(name: string): number | undefined {
-    const text = this.text(name);
-    return text === undefined ? undefined : Number(text);
-  }
-
-  /** Returns the only or first argument. */
-  first(): string | undefined {
-    return this.positionals[0];
-  }
-}
 
 /** Accepts whole numbers from `least` up, as the check of a flag. */
 export const wholeNumber =

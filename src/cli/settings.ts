@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { nearest } from "../base/nearest.ts";
 import { parseEndpoints } from "../client/endpoints.ts";
 import { parseDuration } from "../core/slurm/duration.ts";
-import type { Flag } from "./command.ts";
-import type { Given } from "./parse.ts";
+import type { Flag } from "./flag.ts";
+import type { Given } from "./given.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** The formats of output. */

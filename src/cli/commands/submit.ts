@@ -2,9 +2,10 @@
 import type { AllocationStatus, SubmitResponse } from "../../client/messages.ts";
 import { LatticeError } from "../../core/domain/errors.ts";
 import { submissionToProto } from "../../wire/submission.ts";
-import type { Command, Flag, ValueFlag } from "../command.ts";
+import type { Command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { EXIT, exitCodeOfWork } from "../exit-codes.ts";
+import type { Flag, ValueFlag } from "../flag.ts";
 import { waitUntil } from "../follow.ts";
 import { followOutput } from "../output.ts";
 import { endText, hasEnded } from "../render/allocation-text.ts";

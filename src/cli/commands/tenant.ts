@@ -1,10 +1,12 @@
 /** `lattice admin tenant create|update|list|get`: who shares the machine, and how much of it. */
 import type { TenantResponse } from "../../client/messages.ts";
 import { ISOLATION_LEVELS } from "../../core/domain/tenant.ts";
-import type { Command, Flag } from "../command.ts";
+import type { Command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
+import type { Flag } from "../flag.ts";
+import type { Given } from "../given.ts";
 import { pageThrough } from "../page-through.ts";
-import { amount, type Given, wholeNumber } from "../parse.ts";
+import { amount, wholeNumber } from "../parse.ts";
 import { printList, printOne } from "../render/print.ts";
 import type { Column } from "../render/table.ts";
 import { pairs } from "../render/text.ts";

@@ -1,6 +1,6 @@
 /** Shows the order of flags, environment and file, and that the file is checked. */
 import { expect, test } from "bun:test";
-import { Given } from "../../../src/cli/parse.ts";
+import { Given } from "../../../src/cli/given.ts";
 import { checkedFile, GLOBAL_FLAGS, readUserFile, settingsFrom } from "../../../src/cli/settings.ts";
 import { UsageError } from "../../../src/cli/usage-error.ts";
 
