@@ -11,6 +11,8 @@ export type SwitchFlag = BooleanArgDef & { readonly type: "boolean"; readonly al
 export type ValueFlag = StringArgDef & {
   readonly type: "string";
   readonly alias?: string;
+  /** Another long name that is understood and not shown: what the flag is called elsewhere. */
+  readonly synonym?: string;
   readonly valueHint: string;
   /** May be given several times; each time adds. */
   readonly isRepeated?: boolean;

@@ -140,7 +140,8 @@ function flagOf(word: string, flags: Flags): readonly [string, Flag] | undefined
   }
   const name = word.slice(2).split("=")[0] ?? "";
   const flag = Object.hasOwn(flags, name) ? flags[name] : undefined;
-  return flag === undefined ? undefined : [name, flag];
+  if (flag !== undefined) return [name, flag];
+  return Object.entries(flags).find(([, other]) => other.type === "string" && other.synonym === name);
 }
 
 function booleanValue(word: string, inline: string | undefined): string {

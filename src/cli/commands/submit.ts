@@ -37,9 +37,9 @@ const FLAGS: Readonly<Record<string, Flag>> = {
   exclusive: { type: "boolean", description: "Whole nodes, also where the vCluster shares them" },
   "tasks-per-node": text("N", "Told to the work in its environment"),
   "cpus-per-task": text("N", "Told to the work in its environment"),
-  time: text("TIME", "Limit: minutes, H:M:S, D-H:M:S or 2h30m; 1 hour unless set", { alias: "T" }),
+  time: text("TIME", "Limit: minutes, H:M:S, D-H:M:S or 2h30m; 1 hour unless set", { alias: "T", synonym: "walltime" }),
   priority: text("0-10", "Class: 10 is placed first and never displaced, 5 unless set", { alias: "p" }),
-  array: text("INDICES", "An array, as 0-15, 1,3,5-7:2 or 0-99%20", { alias: "a" }),
+  array: text("INDICES", "An array, as 0-15, 1,3,5-7:2 or 0-99%20", { alias: "a", synonym: "task-group" }),
   "depends-on": text("CONDITION:ID", "Start after others, as afterok:12 or singleton", {
     alias: "d",
     isRepeated: true,
