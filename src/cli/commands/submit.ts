@@ -16,7 +16,7 @@ import { UsageError } from "../usage-error.ts";
 const text = (
   valueHint: string,
   description: string,
-  more: Pick<ValueFlag, "alias" | "isRepeated" | "completes"> = {},
+  more: Pick<ValueFlag, "alias" | "synonym" | "isRepeated" | "completes"> = {},
 ): ValueFlag => ({
   type: "string",
   valueHint,
