@@ -3,8 +3,8 @@
  * script finds the command that the words name, then offers its subcommands, flags,
  * choices, files, or the ids that the cluster knows.
  */
-import type { Positional } from "./command.ts";
-import type { Flag, ValueKind } from "./flag.ts";
+import type { Positional } from "./grammar/command.ts";
+import type { Flag, ValueKind } from "./grammar/flag.ts";
 import type { Place } from "./walk.ts";
 
 /** The shells that completions can be made for. */

@@ -1,6 +1,6 @@
 /** Help texts, made from the definitions of the commands; readable at 80 columns. */
-import type { Command, Group, Positional } from "./command.ts";
-import type { Flag } from "./flag.ts";
+import type { Command, Group, Positional } from "./grammar/command.ts";
+import type { Flag } from "./grammar/flag.ts";
 import { paletteOf } from "./render/colour.ts";
 import { pairs, wrap } from "./render/text.ts";
 

@@ -6,17 +6,17 @@
 import { runCommand } from "citty";
 import { createClient, type LatticeClient } from "../client/client.ts";
 import { FAULTS, LatticeError } from "../core/domain/errors.ts";
-import type { Command, Group } from "./command.ts";
-import { toCitty } from "./command.ts";
 import type { Context } from "./context.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
 import { reportError, reportFault } from "./failure.ts";
-import type { Given } from "./given.ts";
+import type { Command, Group } from "./grammar/command.ts";
+import { toCitty } from "./grammar/command.ts";
+import type { Given } from "./grammar/given.ts";
+import { findCommand, parseWords } from "./grammar/parse.ts";
+import { UsageError } from "./grammar/usage-error.ts";
 import { commandHelp, groupHelp } from "./help.ts";
-import { findCommand, parseWords } from "./parse.ts";
 import { GLOBAL_FLAGS, readUserFile, type Settings, settingsFrom } from "./settings.ts";
 import { OutputClosed, processTerminal, type Terminal } from "./terminal.ts";
-import { UsageError } from "./usage-error.ts";
 import { loginName } from "./user-name.ts";
 
 /** What the CLI is run with; tests give their own. */

@@ -1,6 +1,7 @@
 /** The tree of commands. Each is loaded only when it runs, so that start-up stays short. */
-import { type Group, group, lazy } from "./command.ts";
+
 import type { NodeChange } from "./commands/node-state.ts";
+import { type Group, group, lazy } from "./grammar/command.ts";
 
 const nodeChange = (parent: "node" | "admin", name: NodeChange, summary: string) =>
   lazy(name, summary, async () => (await import("./commands/node-state.ts")).nodeStateCommand(parent, name));

@@ -1,8 +1,8 @@
 /** Makes docs/reference/cli.md from the definitions of the commands. */
 import { FAULTS } from "../core/domain/errors.ts";
-import type { Command } from "./command.ts";
 import { EXIT } from "./exit-codes.ts";
-import type { Flag } from "./flag.ts";
+import type { Command } from "./grammar/command.ts";
+import type { Flag } from "./grammar/flag.ts";
 import { flagText, usageLine } from "./help.ts";
 import { PROGRAM } from "./program.ts";
 import { GLOBAL_FLAGS } from "./settings.ts";

@@ -8,9 +8,9 @@ import { join } from "node:path";
 import { nearest } from "../base/nearest.ts";
 import { parseEndpoints } from "../client/endpoints.ts";
 import { parseDuration } from "../core/slurm/duration.ts";
-import type { Flag } from "./flag.ts";
-import type { Given } from "./given.ts";
-import { UsageError } from "./usage-error.ts";
+import type { Flag } from "./grammar/flag.ts";
+import type { Given } from "./grammar/given.ts";
+import { UsageError } from "./grammar/usage-error.ts";
 
 /** The formats of output. */
 export const FORMATS = ["table", "wide", "json", "yaml"] as const;

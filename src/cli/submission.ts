@@ -11,8 +11,8 @@ import { complete, emptyDraft } from "../core/slurm/draft.ts";
 import { LATTICE_OPTIONS, LATTICE_SWITCHES } from "../core/slurm/lattice-options.ts";
 import { parseDirectives } from "../core/slurm/parse-directives.ts";
 import type { Context } from "./context.ts";
-import type { Given } from "./given.ts";
-import { UsageError } from "./usage-error.ts";
+import type { Given } from "./grammar/given.ts";
+import { UsageError } from "./grammar/usage-error.ts";
 
 /** Names of the submit flags that are options of the request, as LATTICE_OPTIONS knows them. */
 const REQUEST_FLAGS = [...LATTICE_OPTIONS.keys()].filter((name) => name !== "tenant" && name !== "vcluster");

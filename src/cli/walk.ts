@@ -1,5 +1,5 @@
 /** Walks the tree of commands, for what is generated from it: completions and the reference. */
-import type { Command, Group } from "./command.ts";
+import type { Command, Group } from "./grammar/command.ts";
 
 /** A place in the tree. */
 export type Place =

@@ -12,8 +12,8 @@ import { orderDag } from "../core/domain/dag.ts";
 import { LatticeError } from "../core/domain/errors.ts";
 import { complete, emptyDraft } from "../core/slurm/draft.ts";
 import { LATTICE_OPTIONS } from "../core/slurm/lattice-options.ts";
+import { UsageError } from "./grammar/usage-error.ts";
 import type { Settings } from "./settings.ts";
-import { UsageError } from "./usage-error.ts";
 
 type Dependencies = NonNullable<AllocationRequest["dependsOn"]>;
 type Fields = Readonly<Record<string, unknown>>;

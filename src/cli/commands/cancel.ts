@@ -2,15 +2,15 @@
 
 import { LatticeError } from "../../core/domain/errors.ts";
 import { ALLOCATION_STATES } from "../../core/domain/lifecycle.ts";
-import type { Command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { EXIT, exitCodeOf } from "../exit-codes.ts";
 import { reportFault } from "../failure.ts";
-import type { Given } from "../given.ts";
+import type { Command } from "../grammar/command.ts";
+import type { Given } from "../grammar/given.ts";
+import { UsageError } from "../grammar/usage-error.ts";
 import { pageThrough } from "../page-through.ts";
 import { displayId, hasEnded } from "../render/allocation-text.ts";
 import { isData, printData } from "../render/print.ts";
-import { UsageError } from "../usage-error.ts";
 import { userName } from "../user-name.ts";
 
 const LIVE = ALLOCATION_STATES.filter((state) => !hasEnded(state));

@@ -1,7 +1,8 @@
 /** `lattice completions`: the completion script of a shell. */
-import type { Command, Group } from "../command.ts";
+
 import { completionScript, SHELLS } from "../completion-scripts.ts";
 import { EXIT } from "../exit-codes.ts";
+import type { Command, Group } from "../grammar/command.ts";
 import { GLOBAL_FLAGS } from "../settings.ts";
 import { walk } from "../walk.ts";
 

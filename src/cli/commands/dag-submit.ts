@@ -1,11 +1,11 @@
 /** `lattice dag submit`: a workflow from a YAML file. */
 import { resolve } from "node:path";
 import { submissionToProto } from "../../wire/submission.ts";
-import type { Command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
+import type { Command } from "../grammar/command.ts";
+import { UsageError } from "../grammar/usage-error.ts";
 import { isData, printOne } from "../render/print.ts";
 import { counted } from "../render/text.ts";
-import { UsageError } from "../usage-error.ts";
 import { readWorkflow } from "../workflow-file.ts";
 
 /** `lattice dag submit`. */

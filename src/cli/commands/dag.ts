@@ -1,8 +1,8 @@
 /** `lattice dag status|list|cancel`: workflows that were submitted. */
 import type { DagStatus } from "../../client/messages.ts";
 import { timestampFromProto } from "../../wire/timestamp.ts";
-import type { Command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
+import type { Command } from "../grammar/command.ts";
 import { pageThrough } from "../page-through.ts";
 import { allocationColumns } from "../render/allocation-table.ts";
 import { hasEnded } from "../render/allocation-text.ts";

@@ -1,7 +1,7 @@
 /** `lattice explain`: why an allocation waits, and what would have to change. */
 import type { ExplainResponse } from "../../client/messages.ts";
-import type { Command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
+import type { Command } from "../grammar/command.ts";
 import { type Palette, painterOf, paletteOf } from "../render/colour.ts";
 import { printOne } from "../render/print.ts";
 import { printable } from "../render/table.ts";

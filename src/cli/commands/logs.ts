@@ -1,9 +1,10 @@
 /** `lattice logs`: the output of an allocation, as it was or as it comes. */
-import type { Command } from "../command.ts";
+
 import { EXIT } from "../exit-codes.ts";
+import type { Command } from "../grammar/command.ts";
+import { wholeNumber } from "../grammar/parse.ts";
+import { UsageError } from "../grammar/usage-error.ts";
 import { followOutput } from "../output.ts";
-import { wholeNumber } from "../parse.ts";
-import { UsageError } from "../usage-error.ts";
 
 /** `lattice logs`. */
 export const logs: Command = {

@@ -1,11 +1,11 @@
 /** Taking nodes out of service and back: drain, undrain, disable, enable; under `node` and `admin`. */
 import type { LatticeClient } from "../../client/client.ts";
 import { LatticeError } from "../../core/domain/errors.ts";
-import type { Command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { EXIT, exitCodeOf } from "../exit-codes.ts";
 import { reportFault } from "../failure.ts";
-import type { Flag } from "../flag.ts";
+import type { Command } from "../grammar/command.ts";
+import type { Flag } from "../grammar/flag.ts";
 import { isData, printData } from "../render/print.ts";
 import { counted } from "../render/text.ts";
 

@@ -1,10 +1,10 @@
 /** `lattice nodes`: the nodes of the cluster, or everything about one. */
 import { NODE_STATES } from "../../core/domain/lifecycle.ts";
-import type { Command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
+import type { Command } from "../grammar/command.ts";
+import { wholeNumber } from "../grammar/parse.ts";
 import { pageThrough } from "../page-through.ts";
-import { wholeNumber } from "../parse.ts";
 import { paletteOf } from "../render/colour.ts";
 import { nodeColumns, nodeDetail, nodeWideColumns } from "../render/node-views.ts";
 import { printList, printOne } from "../render/print.ts";

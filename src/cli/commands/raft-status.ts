@@ -1,8 +1,8 @@
 /** `lattice raft-status`: the quorum, as the server that answers sees it. */
 import type { RaftStatusResponse } from "../../client/messages.ts";
 import { timestampFromProto } from "../../wire/timestamp.ts";
-import type { Command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
+import type { Command } from "../grammar/command.ts";
 import { printOne } from "../render/print.ts";
 import { renderTable } from "../render/table.ts";
 import { pairs, span } from "../render/text.ts";

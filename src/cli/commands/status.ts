@@ -1,19 +1,19 @@
 /** `lattice status`: the live allocations, or everything about one. */
 import type { AllocationStatus } from "../../client/messages.ts";
 import { ALLOCATION_STATES } from "../../core/domain/lifecycle.ts";
-import type { Command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 import { sleep } from "../follow.ts";
-import type { Given } from "../given.ts";
+import type { Command } from "../grammar/command.ts";
+import type { Given } from "../grammar/given.ts";
+import { wholeNumber } from "../grammar/parse.ts";
+import { UsageError } from "../grammar/usage-error.ts";
 import { pageThrough } from "../page-through.ts";
-import { wholeNumber } from "../parse.ts";
 import { allocationDetail } from "../render/allocation-detail.ts";
 import { allocationColumns, allocationWideColumns } from "../render/allocation-table.ts";
 import { displayId, hasEnded } from "../render/allocation-text.ts";
 import { paletteOf } from "../render/colour.ts";
 import { printList, printOne } from "../render/print.ts";
-import { UsageError } from "../usage-error.ts";
 import { userName } from "../user-name.ts";
 
 const LIVE = ALLOCATION_STATES.filter((state) => !hasEnded(state));

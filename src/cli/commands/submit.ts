@@ -2,16 +2,16 @@
 import type { AllocationStatus, SubmitResponse } from "../../client/messages.ts";
 import { LatticeError } from "../../core/domain/errors.ts";
 import { submissionToProto } from "../../wire/submission.ts";
-import type { Command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { EXIT, exitCodeOfWork } from "../exit-codes.ts";
-import type { Flag, ValueFlag } from "../flag.ts";
 import { waitUntil } from "../follow.ts";
+import type { Command } from "../grammar/command.ts";
+import type { Flag, ValueFlag } from "../grammar/flag.ts";
+import { UsageError } from "../grammar/usage-error.ts";
 import { followOutput } from "../output.ts";
 import { endText, hasEnded } from "../render/allocation-text.ts";
 import { isData, printOne } from "../render/print.ts";
 import { submissionFrom } from "../submission.ts";
-import { UsageError } from "../usage-error.ts";
 
 const text = (
   valueHint: string,

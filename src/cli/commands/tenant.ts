@@ -1,16 +1,16 @@
 /** `lattice admin tenant create|update|list|get`: who shares the machine, and how much of it. */
 import type { TenantResponse } from "../../client/messages.ts";
 import { ISOLATION_LEVELS } from "../../core/domain/tenant.ts";
-import type { Command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
-import type { Flag } from "../flag.ts";
-import type { Given } from "../given.ts";
+import type { Command } from "../grammar/command.ts";
+import type { Flag } from "../grammar/flag.ts";
+import type { Given } from "../grammar/given.ts";
+import { amount, wholeNumber } from "../grammar/parse.ts";
+import { UsageError } from "../grammar/usage-error.ts";
 import { pageThrough } from "../page-through.ts";
-import { amount, wholeNumber } from "../parse.ts";
 import { printList, printOne } from "../render/print.ts";
 import type { Column } from "../render/table.ts";
 import { pairs } from "../render/text.ts";
-import { UsageError } from "../usage-error.ts";
 
 const QUOTA_FLAGS: Readonly<Record<string, Flag>> = {
   "max-nodes": { type: "string", valueHint: "N", check: wholeNumber(), description: "Nodes held at once, at most" },

@@ -3,16 +3,16 @@ import type { AllocationEvent, AllocationStatus } from "../../client/messages.ts
 import { LatticeError } from "../../core/domain/errors.ts";
 import { ALLOCATION_STATES } from "../../core/domain/lifecycle.ts";
 import { timestampFromProto } from "../../wire/timestamp.ts";
-import type { Command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 import { endedEarly, patiently, waitUntil } from "../follow.ts";
+import type { Command } from "../grammar/command.ts";
+import { UsageError } from "../grammar/usage-error.ts";
 import { displayId, hasEnded } from "../render/allocation-text.ts";
 import { painterOf, paletteOf } from "../render/colour.ts";
 import { isData, printEvent } from "../render/print.ts";
 import { printable } from "../render/table.ts";
 import { moment } from "../render/text.ts";
-import { UsageError } from "../usage-error.ts";
 
 /** `lattice watch`. */
 export const watch: Command = {

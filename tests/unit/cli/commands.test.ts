@@ -1,6 +1,6 @@
 /** Shows that the definitions of the commands are sound: names, letters, texts, and help at 80 columns. */
 import { expect, test } from "bun:test";
-import type { Flag } from "../../../src/cli/flag.ts";
+import type { Flag } from "../../../src/cli/grammar/flag.ts";
 import { commandHelp, groupHelp } from "../../../src/cli/help.ts";
 import { PROGRAM } from "../../../src/cli/program.ts";
 import { GLOBAL_FLAGS } from "../../../src/cli/settings.ts";

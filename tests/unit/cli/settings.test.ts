@@ -1,8 +1,8 @@
 /** Shows the order of flags, environment and file, and that the file is checked. */
 import { expect, test } from "bun:test";
-import { Given } from "../../../src/cli/given.ts";
+import { Given } from "../../../src/cli/grammar/given.ts";
+import { UsageError } from "../../../src/cli/grammar/usage-error.ts";
 import { checkedFile, GLOBAL_FLAGS, readUserFile, settingsFrom } from "../../../src/cli/settings.ts";
-import { UsageError } from "../../../src/cli/usage-error.ts";
 
 const given = (values: Readonly<Record<string, string>> = {}): Given =>
   new Given(GLOBAL_FLAGS, new Map(Object.entries(values).map(([name, value]) => [name, [value]])), {

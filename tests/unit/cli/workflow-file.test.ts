@@ -1,6 +1,6 @@
 /** Shows what a workflow file may say, and that every mistake in it names its place. */
 import { expect, test } from "bun:test";
-import { UsageError } from "../../../src/cli/usage-error.ts";
+import { UsageError } from "../../../src/cli/grammar/usage-error.ts";
 import { readWorkflow } from "../../../src/cli/workflow-file.ts";
 
 const SETTINGS = { endpoints: [], format: "table", isQuiet: false, timeoutMs: 1 } as const;

@@ -3,7 +3,7 @@
  * stray arguments are errors that name the nearest valid one. Flags may stand before or
  * after the arguments; `--` ends them.
  */
-import { nearest } from "../base/nearest.ts";
+import { nearest } from "../../base/nearest.ts";
 import type { Command, Group, LazyCommand, Positional } from "./command.ts";
 import type { Flag, ValueFlag } from "./flag.ts";
 import { Given } from "./given.ts";

@@ -5,7 +5,7 @@
  */
 import type { CommandDef } from "citty";
 import { defineCommand } from "citty";
-import type { Context } from "./context.ts";
+import type { Context } from "../context.ts";
 import type { Flag, ValueKind } from "./flag.ts";
 import type { Given } from "./given.ts";
 

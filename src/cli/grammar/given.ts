@@ -1,5 +1,5 @@
 /** What a command line said, after the parser checked it. */
-import { assert } from "../base/assert.ts";
+import { assert } from "../../base/assert.ts";
 import type { Flag } from "./flag.ts";
 
 /** What a command line says, checked against the definition of its command. */
