@@ -7,8 +7,9 @@ import { sendOverHttp } from "./http-load.ts";
 import { SMALL_JOB, startWorkCluster, untilAllEnded } from "./work-cluster.ts";
 
 const JOBS = 1_000;
+const CLI_JOBS = 200;
 
-/** Measures single jobs and an array. */
+/** Measures single jobs over REST, an array, and single jobs through the CLI, as people submit them. */
 export async function workRates(rounds: number): Promise<readonly Figure[]> {
   const { cluster } = await startWorkCluster(4);
   try {
@@ -19,9 +20,12 @@ export async function workRates(rounds: number): Promise<readonly Figure[]> {
       singles.push(await runSingles(cluster, JOBS));
       arrays.push(await runArray(cluster, JOBS));
     }
+    const cli = await runThroughCli(cluster);
     return [
       { name: `run true, ${JOBS} singles, 4 agents`, value: median(singles), unit: "/s", note: spread(singles) },
       { name: `run true, array of ${JOBS}, 4 agents`, value: median(arrays), unit: "/s", note: spread(arrays) },
+      { name: `lattice submit, ${CLI_JOBS} one after another`, value: cli.submitted, unit: "/s" },
+      { name: `lattice submit, ${CLI_JOBS} to all done`, value: cli.done, unit: "/s" },
     ];
   } finally {
     await cluster.stop();
@@ -38,6 +42,18 @@ async function runSingles(cluster: Cluster, jobs: number): Promise<number> {
   const count = await sendOverHttp(load, connections, () => left-- <= 0);
   await untilAllEnded(cluster);
   return (count * 1_000) / (performance.now() - began);
+}
+
+async function runThroughCli(cluster: Cluster): Promise<{ readonly submitted: number; readonly done: number }> {
+  const flags = ["--vcluster", SMALL_JOB.vcluster, "--cpus", "1", "-q", "--", "true"];
+  const began = performance.now();
+  for (let i = 0; i < CLI_JOBS; i++) {
+    const { code, stderr } = await cluster.cli("submit", ...flags);
+    if (code !== 0) throw new Error(`lattice submit: ${stderr}`);
+  }
+  const submitted = (CLI_JOBS * 1_000) / (performance.now() - began);
+  await untilAllEnded(cluster);
+  return { submitted, done: (CLI_JOBS * 1_000) / (performance.now() - began) };
 }
 
 async function runArray(cluster: Cluster, tasks: number): Promise<number> {
