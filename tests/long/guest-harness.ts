@@ -58,12 +58,12 @@ async function outputOf(runtime: ProcessRuntime, key: WorkloadKey): Promise<stri
 }
 
 async function limits(): Promise<object> {
-  const { runtime, parent } = await open("/run/harness", 24);
+  const { runtime, parent } = await open("/var/lib/harness", 24);
   const bystander = await start(runtime, 1, "sleep 900");
   const scope = (key: WorkloadKey, file: string) =>
     readFileSync(join(parent.path, `alloc-${workloadName(key)}`, file), "utf8").trim();
   const files = ["memory.max", "pids.max", "cpu.max", "memory.oom.group"].map((file) => scope(bystander, file));
-  const hungry = await start(runtime, 2, "sleep 899 & tail -c 400000000 /dev/zero; echo survived");
+  const hungry = await start(runtime, 2, `sleep 899 & perl -e '$x = "x" x 400_000_000'; echo survived`);
   const hungryExit = await exitOf(hungry);
   await runtime.kill(hungry);
   const bomb = "i=0; while [ $i -lt 60 ]; do sleep 898 & i=$((i+1)); done 2>/dev/null; echo $i";
