@@ -14,18 +14,23 @@ import { ensureInstalled, ROOT, runTool } from "./workspace.ts";
 interface Stage {
   readonly folders: readonly string[];
   readonly timeoutMs: number;
+  /** What makes its tests go further than in the short tier. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const PURE: Stage = { folders: ["tidy", "unit", "golden"], timeoutMs: 10_000 };
-const SHORT: readonly Stage[] = [
-  PURE,
-  { folders: ["property", "contract", "integration"], timeoutMs: 60_000 },
-  { folders: ["e2e"], timeoutMs: 180_000 },
-];
+const REAL_PARTS: Stage = { folders: ["property", "contract", "integration"], timeoutMs: 60_000 };
+const BINARIES: Stage = { folders: ["e2e"], timeoutMs: 180_000 };
+const DEEPER = { LATTICE_TEST_KILLS: "50", LATTICE_PROPERTY_RUNS: "1000" };
 const TIERS: Readonly<Record<string, readonly Stage[]>> = {
   check: [PURE],
-  test: SHORT,
-  long: [...SHORT, { folders: ["long"], timeoutMs: 3_600_000 }],
+  test: [PURE, REAL_PARTS, BINARIES],
+  long: [
+    PURE,
+    { ...REAL_PARTS, timeoutMs: 600_000, env: DEEPER },
+    { ...BINARIES, timeoutMs: 1_200_000, env: DEEPER },
+    { folders: ["long"], timeoutMs: 3_600_000 },
+  ],
 };
 
 interface Count {
@@ -52,7 +57,7 @@ function staticChecks(): Count[] {
 }
 
 /** Runs a stage under Bun's test runner, whose own words go straight to the terminal. */
-function runStage({ folders, timeoutMs }: Stage, scratch: string): Count {
+function runStage({ folders, timeoutMs, env = {} }: Stage, scratch: string): Count {
   const present = folders.map((f) => `tests/${f}`).filter(hasTests);
   if (present.length === 0) {
     console.error(`There are no tests in ${folders.map((f) => `tests/${f}`).join(", ")}.`);
@@ -63,6 +68,7 @@ function runStage({ folders, timeoutMs }: Stage, scratch: string): Count {
   const flags = ["--only-failures", `--timeout=${timeoutMs}`, "--reporter=junit", `--reporter-outfile=${report}`];
   const run = Bun.spawnSync([process.execPath, "test", ...flags, ...present.map((f) => `./${f}`)], {
     cwd: ROOT,
+    env: { ...process.env, ...env },
     stdio: ["ignore", "inherit", "inherit"],
   });
   const count = existsSync(report) ? readReport(readFileSync(report, "utf8")) : { passed: 0, failed: 0, skipped: 0 };
