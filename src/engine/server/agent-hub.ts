@@ -18,12 +18,10 @@ import { judgeHealth } from "../../core/state/health.ts";
 import { metaOf } from "../../core/state/state.ts";
 import { assignmentsOf } from "../../core/state/view.ts";
 import type { AgentHello, AgentMessage, AgentSession } from "../../ports/agent-link.ts";
-import type { CancelTimer, Clock } from "../../ports/clock.ts";
-import type { Logger } from "../../ports/log.ts";
+import type { CancelTimer } from "../../ports/clock.ts";
 import { LogRelay } from "./log-relay.ts";
-import type { Replica } from "./replica.ts";
+import type { LoopParts } from "./loop-parts.ts";
 import { SYSTEM } from "./replica.ts";
-import type { ServerSettings } from "./settings.ts";
 
 /** Gathers the changes of one burst into one message. */
 const PUSH_DELAY_MS = 1;
@@ -32,15 +30,6 @@ const CHECK_PERIOD_MS = 1_000;
 const CLOCK_SKEW_MAX_MS = 60_000;
 /** After the agent has surely ended isolated work, a little more for clocks that run apart. */
 const ISOLATION_MARGIN_MS = 10_000;
-
-/** What the hub works with. */
-export interface AgentHubParts {
-  readonly version: string;
-  readonly replica: Replica;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly settings: ServerSettings;
-}
 
 interface Connection {
   readonly session: AgentSession;
@@ -59,7 +48,7 @@ export interface AgentConnection {
 
 export class AgentHub {
   readonly logs: LogRelay;
-  readonly #parts: AgentHubParts;
+  readonly #parts: LoopParts;
   readonly #connections = new Map<NodeId, Connection>();
   readonly #lastSeen = new Map<NodeId, Millis>();
   readonly #dirty = new Set<NodeId>();
@@ -68,7 +57,7 @@ export class AgentHub {
   #pushTimer: CancelTimer | undefined;
   #checkTimer: CancelTimer | undefined;
 
-  constructor(parts: AgentHubParts) {
+  constructor(parts: LoopParts) {
     this.#parts = parts;
     this.#listeningSince = parts.clock.now();
     this.logs = new LogRelay(parts.clock);

@@ -5,11 +5,9 @@ import { LIMITS } from "../../core/domain/limits.ts";
 import { isGroupOver } from "../../core/domain/task-group.ts";
 import { isArchivable } from "../../core/state/handlers/archive.ts";
 import type { State } from "../../core/state/state.ts";
-import type { CancelTimer, Clock } from "../../ports/clock.ts";
-import type { Logger } from "../../ports/log.ts";
-import type { Replica } from "./replica.ts";
+import type { CancelTimer } from "../../ports/clock.ts";
+import type { LoopParts } from "./loop-parts.ts";
 import { SYSTEM } from "./replica.ts";
-import type { ServerSettings } from "./settings.ts";
 
 const PERIOD_MS = 1_000;
 const FORGET_PERIOD_MS = 600_000;
@@ -19,21 +17,13 @@ const WALLTIME_MARGIN_MS = 15_000;
 const ARCHIVE_BATCH = 1_000;
 const ARCHIVE_BATCHES_MAX = 5;
 
-/** What the chores work with. */
-export interface HousekeepingParts {
-  readonly replica: Replica;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly settings: ServerSettings;
-}
-
 export class Housekeeping {
-  readonly #parts: HousekeepingParts;
+  readonly #parts: LoopParts;
   #timer: CancelTimer | undefined;
   #forgotAt = 0;
   #isBusy = false;
 
-  constructor(parts: HousekeepingParts) {
+  constructor(parts: LoopParts) {
     this.#parts = parts;
   }
 

@@ -8,27 +8,17 @@ import type { Reason } from "../../core/domain/reason.ts";
 import { explain, plan } from "../../core/scheduler/plan.ts";
 import type { StateEvent } from "../../core/state/events.ts";
 import { viewOf } from "../../core/state/view.ts";
-import type { CancelTimer, Clock } from "../../ports/clock.ts";
-import type { Logger } from "../../ports/log.ts";
-import type { Replica } from "./replica.ts";
+import type { CancelTimer } from "../../ports/clock.ts";
+import type { LoopParts } from "./loop-parts.ts";
 import { SYSTEM } from "./replica.ts";
-import type { ServerSettings } from "./settings.ts";
 
 /** Long enough to gather a burst, short enough that nobody notices. */
 const DEBOUNCE_MS = 2;
 /** Of the time, at most half is spent planning. */
 const REST_RATIO = 1;
 
-/** What the loop works with. */
-export interface ScheduleLoopParts {
-  readonly replica: Replica;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly settings: ServerSettings;
-}
-
 export class ScheduleLoop {
-  readonly #parts: ScheduleLoopParts;
+  readonly #parts: LoopParts;
   #reasons: ReadonlyMap<AllocationId, readonly Reason[]> = new Map();
   #timer: CancelTimer | undefined;
   #cycle: CancelTimer | undefined;
@@ -36,7 +26,7 @@ export class ScheduleLoop {
   #isWanted = false;
   #restMs = 0;
 
-  constructor(parts: ScheduleLoopParts) {
+  constructor(parts: LoopParts) {
     this.#parts = parts;
   }
 

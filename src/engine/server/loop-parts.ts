@@ -1,0 +1,14 @@
+/** What every loop of a server works with. */
+import type { Clock } from "../../ports/clock.ts";
+import type { Logger } from "../../ports/log.ts";
+import type { Replica } from "./replica.ts";
+import type { ServerSettings } from "./settings.ts";
+
+/** Shared by all loops of one server. */
+export interface LoopParts {
+  readonly version: string;
+  readonly replica: Replica;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly settings: ServerSettings;
+}
