@@ -16,12 +16,11 @@ export async function* mergeStreams<T>(streams: readonly AsyncIterable<T>[]): As
   try {
     while (turns.size > 0) {
       const { from, result } = await Promise.race(turns.values());
-      if (result.done) {
-        turns.delete(from);
-      } else {
-        turns.set(from, next(from));
-        yield result.value;
-      }
+      // Whose turn it was goes to the end of the line: a stream that always has more starves no other.
+      turns.delete(from);
+      if (result.done) continue;
+      turns.set(from, next(from));
+      yield result.value;
     }
   } finally {
     for (const turn of turns.values()) turn.catch(() => {});
