@@ -30,6 +30,10 @@ export interface Runtime {
   kill(key: WorkloadKey): Promise<void>;
   /** Drops what the node keeps for a workload that has ended, except its output. */
   release(key: WorkloadKey): Promise<void>;
+  /** Returns what keeps this node from running work, one sentence each: found by trying. */
+  probe(): Promise<readonly string[]>;
+  /** Lets go of the node; workloads go on. */
+  close(): Promise<void>;
   /** Streams output until the end, or until `signal` aborts when following. */
   readLogs(request: LogRequest, signal: AbortSignal): AsyncIterable<LogPiece>;
 }

@@ -323,6 +323,14 @@ describe.each(containments)("a runtime over %s", (_name, containment) => {
     own.remove();
   });
 
+  test("a node that cannot run work says so before it is given any", async () => {
+    expect(await bench.runtime.probe()).toEqual([]);
+    const own = new RuntimeBench(containment);
+    await own.recover();
+    own.remove();
+    expect((await own.runtime.probe()).join()).toContain(`${own.folder} cannot be written: ENOENT`);
+  });
+
   test("a node that only holds its part keeps a record and no process", async () => {
     const key = aKey(60);
     await bench.runtime.prepare(key, aWork({}, { runsHere: false, user: userId("nobody-knows") }), aFence(1));

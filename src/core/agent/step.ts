@@ -126,7 +126,7 @@ function onWelcomed(draft: Draft, isolationGraceMs: Millis): void {
 function onServerHeard(draft: Draft): void {
   if (draft.at < draft.memory.heardAt + HEARD_RESOLUTION_MS) return;
   draft.memory = { ...draft.memory, heardAt: draft.at };
-  if (hasIsolated(draft)) draft.effects.push({ kind: "remember", memory: draft.memory });
+  if (isolatedOf(draft).length > 0) draft.effects.push({ kind: "remember", memory: draft.memory });
 }
 
 function onDesired(draft: Draft, desired: DesiredSet): void {
@@ -212,14 +212,10 @@ function endOverdue(draft: Draft, workload: Workload): void {
 }
 
 function endIsolated(draft: Draft): void {
-  const { heardAt, isolationGraceMs } = draft.memory;
-  if (isolationGraceMs === 0 || draft.at < heardAt + isolationGraceMs) {
-    armIsolation(draft);
-    return;
+  for (const workload of isolatedOf(draft)) {
+    if (draft.at >= isolationEnd(draft, workload)) put(draft, beginEnd(workload, "isolated"));
   }
-  for (const workload of draft.workloads.values()) {
-    if (workload.work.spec.isolation === "stop") put(draft, beginEnd(workload, "isolated"));
-  }
+  armIsolation(draft);
 }
 
 /** Compares every workload with what is wanted of it, and moves it; what should not be here comes first. */
@@ -260,7 +256,9 @@ function begin(draft: Draft, workload: Workload): void {
 function terminate(draft: Draft, workload: Workload): void {
   draft.effects.push(noteOf(workload), { kind: "terminate", key: workload.key });
   put(draft, { ...workload, stage: "terminating" });
-  draft.effects.push(timer("grace", draft.at + workload.work.spec.gracePeriodMs, workload));
+  const isIsolated = workload.endCause === "isolated";
+  const graceMs = isIsolated ? isolatedGrace(draft, workload) : workload.work.spec.gracePeriodMs;
+  draft.effects.push(timer("grace", draft.at + graceMs, workload));
 }
 
 function kill(draft: Draft, workload: Workload): void {
@@ -317,13 +315,25 @@ function armWalltime(draft: Draft, workload: Workload): void {
 }
 
 function armIsolation(draft: Draft): void {
-  const { heardAt, isolationGraceMs } = draft.memory;
-  if (isolationGraceMs === 0 || !hasIsolated(draft)) return;
-  draft.effects.push({ kind: "set-timer", timer: "isolation", at: millis(heardAt + isolationGraceMs) });
+  const ends = isolatedOf(draft)
+    .filter((workload) => workload.endCause === undefined)
+    .map((workload) => isolationEnd(draft, workload));
+  if (ends.length === 0) return;
+  draft.effects.push({ kind: "set-timer", timer: "isolation", at: millis(Math.min(...ends)) });
 }
 
-const hasIsolated = (draft: Draft): boolean =>
-  [...draft.workloads.values()].some((w) => w.work.spec.isolation === "stop" && w.stage !== "ended");
+/** Ending begins early enough that it is over when the servers give the work to another node. */
+const isolationEnd = (draft: Draft, workload: Workload): number =>
+  draft.memory.heardAt + draft.memory.isolationGraceMs - isolatedGrace(draft, workload);
+
+const isolatedGrace = ({ memory }: Draft, { work }: Workload): number =>
+  Math.min(work.spec.gracePeriodMs, Math.floor(memory.isolationGraceMs / 2));
+
+/** None while no server has said how long the grace is. */
+const isolatedOf = (draft: Draft): readonly Workload[] =>
+  draft.memory.isolationGraceMs === 0
+    ? []
+    : [...draft.workloads.values()].filter((w) => w.work.spec.isolation === "stop" && w.stage !== "ended");
 
 const timer = (name: TimerName, at: number, { key }: Workload): AgentEffect => ({
   kind: "set-timer",

@@ -37,10 +37,15 @@ export class AgentDriver {
   #heartbeat: CancelTimer = () => {};
   #heartbeatSequence = 0;
   #isConnected = false;
+  #isProbing = false;
+  #nodeIssues: readonly string[] = [];
 
   constructor(options: AgentDriverOptions) {
     this.#options = options;
-    this.#runner = new EffectRunner(options, (happening) => this.#feed(happening));
+    this.#runner = new EffectRunner(options, (happening) => {
+      this.#feed(happening);
+      if (happening.kind === "prepare-failed" || happening.kind === "start-failed") void this.#probe();
+    });
   }
 
   /** Takes up what earlier runs left, then dials the servers. */
@@ -67,6 +72,7 @@ export class AgentDriver {
     this.#options.link.close();
     this.#onLost("the agent stops");
     await this.#runner.close();
+    await this.#options.runtime.close();
   }
 
   /** Whether a server has taken the agent in. */
@@ -123,15 +129,35 @@ export class AgentDriver {
   #onWelcome(heartbeatIntervalMs: number, isolationGraceMs: Millis): void {
     this.#isConnected = true;
     this.#heartbeat();
-    this.#heartbeat = this.#options.clock.every(heartbeatIntervalMs, () => this.#sendHeartbeat());
+    this.#heartbeat = this.#options.clock.every(heartbeatIntervalMs, () => this.#beat());
     this.#feed({ kind: "welcomed", isolationGraceMs });
+    this.#beat();
+  }
+
+  /** A probe that takes long delays no heartbeat: its findings go with the next one. */
+  #beat(): void {
     this.#sendHeartbeat();
+    void this.#probe();
   }
 
   #sendHeartbeat(): void {
     const sequence = ++this.#heartbeatSequence;
     const clock = this.#options.clock.now();
-    this.#options.link.send({ kind: "heartbeat", sequence, clock, issues: issuesOf(this.#agent) });
+    const issues = [...issuesOf(this.#agent), ...this.#nodeIssues];
+    this.#options.link.send({ kind: "heartbeat", sequence, clock, issues });
+  }
+
+  /** A node that fails whatever it is given would empty the queue: what is new about it is told at once. */
+  async #probe(): Promise<void> {
+    if (this.#isProbing) return;
+    this.#isProbing = true;
+    const { runtime, log } = this.#options;
+    const before = this.#nodeIssues.join();
+    this.#nodeIssues = await runtime.probe().catch((error: unknown) => [`the node cannot be probed: ${error}`]);
+    this.#isProbing = false;
+    if (this.#nodeIssues.join() === before) return;
+    log.warn("what keeps the node from running work has changed", { issues: this.#nodeIssues });
+    this.#sendHeartbeat();
   }
 
   #onLost(reason: string): void {

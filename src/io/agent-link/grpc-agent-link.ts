@@ -5,7 +5,7 @@
  */
 import type { Client, Interceptor } from "@connectrpc/connect";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
-import { createGrpcTransport } from "@connectrpc/connect-node";
+import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import type { AgentMessage as ProtoAgentMessage } from "../../gen/lattice/v1/agent_pb.ts";
 import { AgentService } from "../../gen/lattice/v1/agent_pb.ts";
 import type { AgentLink, AgentLinkListener, AgentMessage, LogPiece, LogRequest } from "../../ports/agent-link.ts";
@@ -29,6 +29,8 @@ export interface GrpcAgentLinkOptions {
 /** One stream to one server. */
 interface Session {
   readonly client: Client<typeof AgentService>;
+  /** The connection beneath: left open it would outlive the stream by minutes. */
+  readonly connection: Http2SessionManager;
   readonly outbox: Outbox<ProtoAgentMessage>;
   readonly abort: AbortController;
 }
@@ -115,7 +117,9 @@ export class GrpcAgentLink implements AgentLink {
   /** Holds one stream until it ends, and returns why. */
   async #hold(endpoint: string, listener: AgentLinkListener): Promise<ConnectError> {
     const abort = new AbortController();
-    const session: Session = { client: this.#clientOf(endpoint), outbox: new Outbox(), abort };
+    const connection = new Http2SessionManager(endpoint);
+    const client = this.#clientOf(endpoint, connection);
+    const session: Session = { client, connection, outbox: new Outbox(), abort };
     const hello = listener.hello();
     this.#nodeId = hello.registration.nodeId;
     const memory = new WorkMemory();
@@ -145,6 +149,7 @@ export class GrpcAgentLink implements AgentLink {
       this.#session = undefined;
       session.outbox.close();
       abort.abort();
+      connection.abort();
     }
   }
 
@@ -152,14 +157,14 @@ export class GrpcAgentLink implements AgentLink {
     return setTimeout(() => abort.abort(new Error(`the server has been silent for ${delayMs} ms`)), delayMs);
   }
 
-  #clientOf(endpoint: string): Client<typeof AgentService> {
+  #clientOf(endpoint: string, sessionManager: Http2SessionManager): Client<typeof AgentService> {
     const { token } = this.#options;
     const authenticate: Interceptor = (next) => (request) => {
       if (token !== "") request.header.set("authorization", `Bearer ${token}`);
       return next(request);
     };
     // Compressing what goes a short way costs more than it saves.
-    const options = { baseUrl: endpoint, interceptors: [authenticate], acceptCompression: [] };
+    const options = { baseUrl: endpoint, interceptors: [authenticate], acceptCompression: [], sessionManager };
     return createClient(AgentService, createGrpcTransport(options));
   }
 

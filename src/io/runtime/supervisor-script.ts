@@ -30,6 +30,8 @@ set +C
   read -r stat </proc/self/stat
   describe "$stat" >"$folder/child"
   cd /
+  # An agent that the kernel spares when memory is short must not pass that on.
+  [ -w /proc/self/oom_score_adj ] && echo 0 >/proc/self/oom_score_adj
   ulimit -S -c 0 2>/dev/null
   ulimit -S -n 65536 2>/dev/null
   ulimit -l unlimited 2>/dev/null
@@ -39,5 +41,5 @@ set +C
   exec "$setsid" /bin/sh "$folder/launch.sh"
 )
 status=$?
-until echo "$status" >"$folder/exit"; do sleep 1; done
+until echo "$status" >"$folder/exit" || [ ! -d "$folder" ]; do sleep 1; done
 `;

@@ -3,6 +3,8 @@
  * one, else its session, descendants and environment marker, from which a process that
  * wants to can get away.
  */
+import { rmdir } from "node:fs/promises";
+import { nodeId } from "../../../core/domain/ids.ts";
 import type { Claim } from "../../../core/domain/resources.ts";
 import type { ScopeParent } from "../../cgroup/hierarchy.ts";
 import { Scope, scopeNames } from "../../cgroup/scope.ts";
@@ -23,6 +25,10 @@ export interface Containment {
   hadOutOfMemoryKill(name: string): Promise<boolean>;
   /** Kills what belongs to none of `known`. */
   killStrays(known: ReadonlySet<string>): Promise<readonly string[]>;
+  /** Makes and removes what a workload needs. @throws the system's error when it cannot. */
+  probe(): Promise<void>;
+  /** Removes what holds no workload. */
+  close(): Promise<void>;
 }
 
 /** Holds each workload in a control group of its own. */
@@ -64,10 +70,23 @@ export class ScopeContainment implements Containment {
     return strays;
   }
 
+  async probe(): Promise<void> {
+    const scope = this.#scope("probe");
+    await scope.create(this.#parent, NO_CLAIM);
+    await scope.remove();
+  }
+
+  async close(): Promise<void> {
+    // Refused while a workload's group is in it, which is as it should be.
+    await rmdir(this.#parent.path).catch(() => undefined);
+  }
+
   #scope(name: string): Scope {
     return new Scope(this.#parent, name);
   }
 }
+
+const NO_CLAIM: Claim = { nodeId: nodeId("probe"), cpus: 0, memoryBytes: 0, gpuMilli: 0, isExclusive: true };
 
 const KILL_TIMEOUT_MS = 30_000;
 
@@ -111,4 +130,8 @@ export class LineageContainment implements Containment {
   async killStrays(): Promise<readonly string[]> {
     return [];
   }
+
+  async probe(): Promise<void> {}
+
+  async close(): Promise<void> {}
 }

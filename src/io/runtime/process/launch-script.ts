@@ -32,7 +32,7 @@ export const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")
 export function launchScript(launch: Launch): string {
   const lines = [
     "unset LC_ALL",
-    'fail() { echo "$1" >&3; exit 125; }',
+    'fail() { printf "%s\\n" "$1" >&3; exit 125; }',
     ...[...launch.environment].map(([name, value]) => `export ${name}=${quote(value)}`),
     enterWorkdir(launch),
     ...redirect(launch),

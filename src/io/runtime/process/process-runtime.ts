@@ -2,7 +2,7 @@
  * The runtime port over plain processes: each workload has a folder in the state directory
  * and a supervising shell, so it goes on and is found again when the agent dies.
  */
-import { mkdir, readdir, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, stat, statfs, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Millis } from "../../../base/brand.ts";
 import { millis } from "../../../base/brand.ts";
@@ -44,6 +44,8 @@ interface Tracked {
 
 const OUTPUT_KEEP_MS = 7 * 24 * 3_600_000;
 const SWEEP_MS = 3_600_000;
+/** With less than this on the disk of the state directory, no work is taken. */
+const FREE_BYTES_MIN = 64 * 1024 ** 2;
 const TOOLS = "/usr/bin:/bin:/usr/sbin:/sbin";
 
 /** Runs workloads as processes of this machine. */
@@ -54,6 +56,7 @@ export class ProcessRuntime implements Runtime {
   readonly #setsid: string;
   readonly #setpriv: string;
   #closedFolder: string | undefined;
+  #sweeping: ReturnType<typeof setInterval> | undefined;
 
   /** @throws NOT_SUPPORTED when a program that it needs is missing. */
   constructor(options: ProcessRuntimeOptions) {
@@ -75,10 +78,9 @@ export class ProcessRuntime implements Runtime {
     const known = new Set(this.#tracked.keys());
     for (const name of await containment.killStrays(known)) log.warn("killed a workload that nobody knows", { name });
     await this.#sweepOutput();
-    setInterval(
-      () => this.#sweepOutput().catch((error) => log.warn("output is not swept", { error })),
-      SWEEP_MS,
-    ).unref();
+    const sweep = () => this.#sweepOutput().catch((error) => log.warn("output is not swept", { error }));
+    this.#sweeping = setInterval(sweep, SWEEP_MS);
+    this.#sweeping.unref();
     return found.filter((workload) => workload !== undefined);
   }
 
@@ -143,6 +145,21 @@ export class ProcessRuntime implements Runtime {
     else await tracked.folder.remove();
     // Last, so that at any moment either the entry or the retired folder leads to the output.
     this.#tracked.delete(name);
+  }
+
+  async probe(): Promise<readonly string[]> {
+    const { stateDir, containment } = this.#options;
+    const problems = await Promise.all([
+      problemOf(`${stateDir} is full`, () => checkSpace(stateDir)),
+      problemOf(`${stateDir} cannot be written`, () => writeFile(join(stateDir, "probe"), "probe\n")),
+      problemOf("control groups cannot be made", () => containment.probe()),
+    ]);
+    return problems.filter((problem) => problem !== undefined);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#sweeping);
+    await this.#options.containment.close();
   }
 
   readLogs(request: LogRequest, signal: AbortSignal): AsyncIterable<LogPiece> {
@@ -240,4 +257,18 @@ function tool(name: string): string {
 async function findClosedFolder(path: string): Promise<string | undefined> {
   const above = dirname(path) === path ? undefined : await findClosedFolder(dirname(path));
   return above ?? (((await stat(path)).mode & 0o001) === 0 ? path : undefined);
+}
+
+async function checkSpace(path: string): Promise<void> {
+  const { bavail, bsize } = await statfs(path);
+  if (bavail * bsize < FREE_BYTES_MIN) throw new Error(`less than ${FREE_BYTES_MIN / 1024 ** 2} MiB are free`);
+}
+
+async function problemOf(what: string, attempt: () => Promise<void>): Promise<string | undefined> {
+  try {
+    await attempt();
+    return undefined;
+  } catch (error) {
+    return `${what}: ${error instanceof Error ? error.message : String(error)}`;
+  }
 }

@@ -292,13 +292,22 @@ describe("isolation", () => {
     expect(script.reportOf(A)?.cause).toBe("isolated");
   });
 
+  test("it has surely ended when the grace is over, however long its own grace period is", () => {
+    const script = new Script();
+    script.feed({ kind: "welcomed", isolationGraceMs: millis(60_000) });
+    script.run(anAssignment(A, RUN, { work: aWork({ isolation: "stop", gracePeriodMs: millis(3_600_000) }) }));
+    script.now = 31_000;
+    const ending = script.feed({ kind: "timer-fired", timer: "isolation" });
+    expect(of(ending, "set-timer").find((e) => e.timer === "grace")?.at).toBe(millis(61_000));
+  });
+
   test("any word of a server counts, also of one without a quorum", () => {
     const script = isolatedScript();
     script.now = 50_000;
     expect(of(script.feed({ kind: "server-heard" }), "remember")[0]?.memory.heardAt).toBe(millis(50_000));
     script.now = 61_000;
     const fired = script.feed({ kind: "timer-fired", timer: "isolation" });
-    expect(of(fired, "set-timer")[0]?.at).toBe(millis(110_000));
+    expect(of(fired, "set-timer")[0]?.at).toBe(millis(109_000));
     expect(script.stageOf(A)).toBe("running");
   });
 
@@ -307,7 +316,7 @@ describe("isolation", () => {
     script.now = 200_000;
     const memory = { fence: aFence(3), heardAt: millis(100_000), isolationGraceMs: millis(60_000) };
     const effects = script.feed({ kind: "recovered", workloads: [recovered("running", isolated)], memory });
-    expect(of(effects, "set-timer").find((e) => e.timer === "isolation")?.at).toBe(millis(160_000));
+    expect(of(effects, "set-timer").find((e) => e.timer === "isolation")?.at).toBe(millis(159_000));
     script.feed({ kind: "timer-fired", timer: "isolation" });
     expect(script.stageOf(A)).toBe("terminating");
   });
