@@ -276,13 +276,15 @@ function workloadReportFromProto(proto: ProtoWorkloadReport): WorkloadReport {
   };
 }
 
-const fenceToProto = ({ restoreEpoch, term, index }: Fence) => ({
+const fenceToProto = ({ clusterId, restoreEpoch, term, index }: Fence) => ({
+  clusterId,
   restoreEpoch: BigInt(restoreEpoch),
   term: BigInt(term),
   index: BigInt(index),
 });
 
 const fenceFromProto = (proto: ProtoFence | undefined): Fence => ({
+  clusterId: proto?.clusterId ?? "",
   restoreEpoch: Number(proto?.restoreEpoch ?? 0n),
   term: Number(proto?.term ?? 0n),
   index: Number(proto?.index ?? 0n),

@@ -284,7 +284,7 @@ describe.each([
   const hello = (node: string) =>
     helloToProto({
       registration: aRegistration(node),
-      fence: { restoreEpoch: 0, term: 0, index: 0 },
+      fence: { clusterId: "", restoreEpoch: 0, term: 0, index: 0 },
       workloads: [],
       clock: millis(Date.now()),
     });

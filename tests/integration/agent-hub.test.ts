@@ -21,19 +21,23 @@ const start = async () => {
 };
 
 interface Arrival {
+  readonly clusterId?: string;
   readonly instanceId?: string;
   readonly clockSkewMs?: number;
   readonly workloads?: readonly WorkloadReport[];
 }
 
 /** Connects as the agent of node n1; what it is told is collected. */
-async function connect(server: Server, { instanceId = "one", clockSkewMs = 0, workloads = [] }: Arrival = {}) {
+async function connect(
+  server: Server,
+  { clusterId = "", instanceId = "one", clockSkewMs = 0, workloads = [] }: Arrival = {},
+) {
   const told: ServerMessage[] = [];
   const capacity = { cpus: 4, memoryBytes: 2 ** 33, gpuMilli: 0, gpuType: "", features: [], group: 0 };
   const registration = { nodeId: nodeId("n1"), instanceId, agentVersion: "1", address: "n1:50052", capacity };
   const hello = {
     registration,
-    fence: { restoreEpoch: 0, term: 0, index: 0 },
+    fence: { clusterId, restoreEpoch: 0, term: 0, index: 0 },
     workloads,
     clock: millis(server.clock.now() + clockSkewMs),
   };
@@ -78,4 +82,12 @@ test("a node that returns with work that was given up is not ready before that h
   agent.receive({ kind: "reports", sequence: 7, workloads: [{ ...stale, phase: "ended", cause: "stopped" }] });
   await nodeBecomes(server, "ready");
   expect(told.find((m) => m.kind === "reports-committed" && m.sequence === 7)).toBeDefined();
+});
+
+test("an agent that belongs to another cluster is refused, and told what to do", async () => {
+  const server = await start();
+  const stranger = connect(server, { clusterId: "elsewhere" });
+  expect(stranger).rejects.toMatchObject({ fault: { reason: "ILLEGAL_TRANSITION" } });
+  await connect(server, { clusterId: "test-cluster" });
+  await nodeBecomes(server, "ready");
 });

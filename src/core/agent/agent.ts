@@ -107,7 +107,7 @@ export type AgentEffect =
 
 /** The memory of an agent that has never met a server. */
 export const NO_MEMORY: AgentMemory = {
-  fence: { restoreEpoch: 0, term: 0, index: 0 },
+  fence: { clusterId: "", restoreEpoch: 0, term: 0, index: 0 },
   heardAt: millis(0),
   isolationGraceMs: millis(0),
 };

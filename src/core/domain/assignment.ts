@@ -11,6 +11,8 @@ import type { TaskRange } from "./task-group.ts";
 
 /** Orders the servers' words; an agent obeys no set with an older fence. */
 export interface Fence {
+  /** The cluster whose servers speak; empty from an agent that has met none. */
+  readonly clusterId: string;
   readonly restoreEpoch: number;
   readonly term: number;
   /** Log index of the state that the set was made from. */

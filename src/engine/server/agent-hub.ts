@@ -100,12 +100,14 @@ export class AgentHub {
 
   /**
    * Takes in an agent.
-   * @throws ALREADY_EXISTS when another living agent has the name.
+   * @throws ALREADY_EXISTS when another living agent has the name, ILLEGAL_TRANSITION when
+   * the agent belongs to another cluster.
    */
   async open(hello: AgentHello, session: AgentSession): Promise<AgentConnection> {
     const { registration } = hello;
     const { nodeId, instanceId } = registration;
     const { replica, clock, log, settings } = this.#parts;
+    this.#refuseStranger(hello);
     const rival = this.#connections.get(nodeId);
     if (rival && rival.instanceId !== instanceId) {
       const text = `node ${nodeId} is in use by another agent`;
@@ -138,6 +140,15 @@ export class AgentHub {
       receive: (message) => this.#receive(nodeId, connection, message),
       close: () => this.#close(nodeId, connection),
     };
+  }
+
+  /** An agent of another cluster may run that cluster's work: taking it over silently would end it. */
+  #refuseStranger({ registration, fence: { clusterId } }: AgentHello): void {
+    const own = metaOf(this.#parts.replica.state).clusterId;
+    if (clusterId === "" || own === "" || clusterId === own) return;
+    const text = `the agent of node ${registration.nodeId} belongs to cluster ${clusterId}, and this is ${own}`;
+    const next = "correct --quorum-endpoint, or remove the agent's state directory once nothing of that cluster runs";
+    throw new LatticeError(fault("ILLEGAL_TRANSITION", text, next));
   }
 
   #close(nodeId: NodeId, connection: Connection): void {
@@ -235,7 +246,8 @@ export class AgentHub {
 
   #fence(): Fence {
     const { replica } = this.#parts;
-    return { restoreEpoch: metaOf(replica.state).restoreEpoch, term: replica.status.term, index: replica.applied };
+    const { clusterId, restoreEpoch } = metaOf(replica.state);
+    return { clusterId, restoreEpoch, term: replica.status.term, index: replica.applied };
   }
 
   #judgeAll(): void {

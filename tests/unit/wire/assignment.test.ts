@@ -86,7 +86,7 @@ const report: fc.Arbitrary<WorkloadReport> = fc.record(
   { requiredKeys: ["allocation", "attempt", "phase"] },
 );
 
-const fence = fc.record({ restoreEpoch: large, term: large, index: large });
+const fence = fc.record({ clusterId: fc.string(), restoreEpoch: large, term: large, index: large });
 
 /** An assignment as it is after one trip: the limit also stands in the spec. */
 const sent = (message: ServerMessage, memory: WorkMemory) =>
@@ -218,5 +218,5 @@ test("output is read as it was written, and an agent's refusal is thrown", () =>
   expect(() => logPieceFromProto(logErrorToProto("r", "no such file"))).toThrow("no such file");
 });
 
-const writer0 = { restoreEpoch: 0, term: 0, index: 0 };
+const writer0 = { clusterId: "", restoreEpoch: 0, term: 0, index: 0 };
 const replaceBigints = (_key: string, value: unknown) => (typeof value === "bigint" ? String(value) : value);

@@ -198,12 +198,12 @@ describe("what should be here", () => {
     const script = new Script();
     script.feed({ kind: "desired-received", desired: { fence: aFence(10), assignments: [anAssignment(A, RUN)] } });
     const before = script.agent;
-    const old = { restoreEpoch: 1, term: 0, index: 99 };
+    const old = { clusterId: "c", restoreEpoch: 1, term: 0, index: 99 };
     expect(kinds(script.feed({ kind: "desired-received", desired: { fence: old, assignments: [] } }))).toEqual([
       "set-refused",
     ]);
     expect([...script.agent.workloads]).toEqual([...before.workloads]);
-    const restored = { restoreEpoch: 2, term: 0, index: 1 };
+    const restored = { clusterId: "c", restoreEpoch: 2, term: 0, index: 1 };
     script.feed({ kind: "desired-received", desired: { fence: restored, assignments: [] } });
     expect(script.agent.memory.fence).toEqual(restored);
   });
