@@ -14,6 +14,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "core/scheduler": ["base", "core/domain"],
   "core/agent": ["base", "core/domain"],
   "core/slurm": ["base", "core/domain"],
+  "core/backup": ["base", "core/domain", "core/state"],
   ports: ["base", "core"],
   wire: ["base", "core", "ports", "gen"],
   client: ["base", "core", "wire", "gen"],

@@ -85,6 +85,9 @@ export const FAULTS = {
   DEADLINE: spec("deadline_exceeded", 504, 9, "if-idempotent", "repeat with a longer time-out"),
   NOT_SUPPORTED: spec("unimplemented", 501, 10, "never", "this capability is not active in this build"),
   CANCELED: spec("canceled", 499, 130, "never", "repeat when wanted"),
+  BACKUP_NOT_FOUND: spec("not_found", 404, 4, "never", "list backups with: lattice admin backup list"),
+  BACKUP_FAILED: spec("internal", 500, 1, "never", "check backup.location: the folder or bucket, its rights and space"),
+  BACKUP_DAMAGED: spec("data_loss", 500, 1, "never", "restore another backup: lattice admin backup list"),
   INTERNAL: spec("internal", 500, 1, "never", "report the request id to the operator"),
   CORRUPT_LOG: spec("data_loss", 500, 1, "never", "restore the server's data directory from a backup"),
 } as const satisfies Record<string, FaultSpec>;

@@ -17,6 +17,9 @@ export interface Row {
   readonly isLive: boolean;
 }
 
+/** Returns the hash of a row; the sum over the live rows is the state's. A record need not hold its own id, so that the hash must. */
+export const rowHash = (table: string, id: string, text: string): Hash64 => hashText(`${table}/${id} ${text}`);
+
 interface Change<R> {
   readonly record: R | undefined;
   readonly isLive: boolean;
@@ -118,9 +121,8 @@ export class Table<K extends string, R> {
     }
   }
 
-  /** A record need not hold its own id, so that the hash must. */
   #hashOf(id: K, text: string): Hash64 {
-    return hashText(`${this.name}/${id} ${text}`);
+    return rowHash(this.name, id, text);
   }
 
   #rehash(id: K, text: string | undefined): void {

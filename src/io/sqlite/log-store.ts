@@ -33,7 +33,15 @@ const FIRST_STATE: StoredLog = {
 export const hasLog = (dir: string): boolean => existsSync(pathOf(dir));
 
 /** Makes the empty log of a new member and opens it. Throws LatticeError ALREADY_EXISTS when there is one. */
-export function createLogStore(dir: string, memberId: MemberId, clusterId: string): LogStore {
+export const createLogStore = (dir: string, memberId: MemberId, clusterId: string): LogStore =>
+  createLogStoreAt(dir, { memberId, clusterId }, FIRST_STATE);
+
+/** The same for a member whose state holds everything up to an index already: `log` says it is all compacted. */
+export function createLogStoreAt(
+  dir: string,
+  { memberId, clusterId }: { readonly memberId: MemberId; readonly clusterId: string },
+  log: StoredLog,
+): LogStore {
   prepareDataDir(dir);
   const path = pathOf(dir);
   if (hasLog(dir)) throw new LatticeError(fault("ALREADY_EXISTS", `${path} exists`, "start without --bootstrap"));
@@ -42,7 +50,7 @@ export function createLogStore(dir: string, memberId: MemberId, clusterId: strin
     db.run("CREATE TABLE entries (idx INTEGER PRIMARY KEY, record BLOB NOT NULL)");
     const insert = db.query("INSERT INTO meta VALUES (?, ?)");
     insert.run("identity", encodeIdentity({ clusterId, memberId }));
-    insert.run("state", encodeState(stateOf(FIRST_STATE)));
+    insert.run("state", encodeState(stateOf(log)));
   });
   return openLogStore(dir, memberId);
 }

@@ -28,25 +28,28 @@ import {
   MIRROR_WRITES,
 } from "./state-mirror-sql.ts";
 
-const FORMAT: FileFormat = { noun: "state file", applicationId: 0x4c617453, version: 1 };
+/** Marks the file. */
+export const MIRROR_FORMAT: FileFormat = { noun: "state file", applicationId: 0x4c617453, version: 1 };
 
 /** WAL pages after which a commit copies them back by itself; sync usually comes long before. */
 const AUTO_CHECKPOINT_PAGES = 16_384;
 
 /** What the file says about itself, in one checked row. */
-interface Meta {
+export interface MirrorMeta {
   readonly clusterId: string;
   readonly applied: LogIndex;
   /** Sum of the hashes of the live rows: a row that vanished or came back from the past shows. */
   readonly liveHash: string;
 }
 
-interface CheckedText {
+/** A text and its hash. */
+export interface CheckedText {
   readonly text: string;
   readonly hash: string;
 }
 
-interface StoredRow extends CheckedText {
+/** A row as the file holds it. */
+export interface StoredRow extends CheckedText {
   readonly tbl: string;
   readonly id: string;
 }
@@ -57,8 +60,8 @@ export function openStateMirror(options: { readonly dir: string; readonly cluste
   const path = join(dir, "state.db");
   prepareDataDir(dir);
   if (!existsSync(path)) {
-    const first: Meta = { clusterId, applied: logIndex(0), liveHash: hashHex(EMPTY_HASH) };
-    createDatabaseFile(path, FORMAT, (db) => {
+    const first: MirrorMeta = { clusterId, applied: logIndex(0), liveHash: hashHex(EMPTY_HASH) };
+    createDatabaseFile(path, MIRROR_FORMAT, (db) => {
       for (const statement of MIRROR_SCHEMA) db.run(statement);
       const { text, hash } = checked(canonicalEncode(first));
       db.run("INSERT INTO meta VALUES (1, ?, ?)", [text, hash]);
@@ -76,29 +79,34 @@ export function openStateMirror(options: { readonly dir: string; readonly cluste
 }
 
 /** Looks through a read-only connection, which leaves a file that is refused as it was. */
-function inspect(path: string, clusterId: string): Meta {
+function inspect(path: string, clusterId: string): MirrorMeta {
   using db = new Database(path, { readonly: true });
-  checkFormat(path, db, FORMAT);
-  const row = db.query<CheckedText, []>("SELECT text, hash FROM meta").get();
-  if (row?.hash !== hashHex(hashText(row?.text ?? ""))) throw corruptFile(path, "the meta row is damaged");
-  const meta: Meta = JSON.parse(row.text);
+  const meta = readMirrorMeta(path, db);
   if (meta.clusterId !== clusterId) {
     throw corruptFile(path, `this state belongs to cluster ${meta.clusterId}, the log to cluster ${clusterId}`);
   }
   return meta;
 }
 
+/** Returns what an open file says about itself. Throws LatticeError CORRUPT_LOG. */
+export function readMirrorMeta(path: string, db: Database): MirrorMeta {
+  checkFormat(path, db, MIRROR_FORMAT);
+  const row = db.query<CheckedText, []>("SELECT text, hash FROM meta").get();
+  if (row?.hash !== hashHex(hashText(row?.text ?? ""))) throw corruptFile(path, "the meta row is damaged");
+  return JSON.parse(row.text);
+}
+
 class SqliteStateMirror implements StateMirror {
   readonly #path: string;
   readonly #db: Database;
-  #meta: Meta;
+  #meta: MirrorMeta;
   #liveHash: Hash64;
   /** Set by the first failed write: rows would be missing ever after. */
   #failure: LatticeError | undefined;
   readonly #writes: { readonly [K in keyof typeof MIRROR_WRITES]: Statement };
   readonly #hashOf: Statement<{ hash: string }, [string, string]>;
 
-  constructor(path: string, db: Database, meta: Meta) {
+  constructor(path: string, db: Database, meta: MirrorMeta) {
     this.#path = path;
     this.#db = db;
     this.#meta = meta;
@@ -203,7 +211,7 @@ class SqliteStateMirror implements StateMirror {
   }
 
   /** Runs `change` and writes the meta that it returns, all in one transaction. */
-  #transact(change: () => Meta): void {
+  #transact(change: () => MirrorMeta): void {
     if (this.#failure) throw this.#failure;
     try {
       this.#db.transaction(() => {
@@ -227,11 +235,16 @@ class SqliteStateMirror implements StateMirror {
   }
 
   #trust(row: StoredRow): string {
-    if (hashHex(hashRow(row.tbl, row.id, row.text)) !== row.hash) {
-      throw corruptFile(this.#path, `row ${row.id} of table ${row.tbl} is damaged`);
-    }
-    return row.text;
+    return trustedText(this.#path, row);
   }
+}
+
+/** Returns the text of a stored row. Throws LatticeError CORRUPT_LOG when it is damaged. */
+export function trustedText(path: string, row: StoredRow): string {
+  if (hashHex(hashRow(row.tbl, row.id, row.text)) !== row.hash) {
+    throw corruptFile(path, `row ${row.id} of table ${row.tbl} is damaged`);
+  }
+  return row.text;
 }
 
 /** A row under another row's name is as wrong as another text. */

@@ -1,0 +1,15 @@
+/** Entry of the Worker that makes, checks and unpacks backups: one task, one answer (io/backup/backup-worker-messages). */
+import { LatticeError } from "../../core/domain/errors.ts";
+import { doBackupTask } from "../../io/backup/backup-tasks.ts";
+import type { BackupAnswer, BackupQuestion } from "../../io/backup/backup-worker-messages.ts";
+
+const send = (answer: BackupAnswer): void => postMessage(answer);
+
+addEventListener("message", async ({ data }: MessageEvent<BackupQuestion>) => {
+  try {
+    send({ isOk: true, result: await doBackupTask(data) });
+  } catch (error) {
+    if (!(error instanceof LatticeError)) throw error;
+    send({ isOk: false, fault: error.fault });
+  }
+});

@@ -1,0 +1,39 @@
+/** What the main thread and the backup Worker say to each other: one request, one reply. */
+import type { Fault } from "../../core/domain/errors.ts";
+import type { BackupFile, BackupInfo, BackupRequest, BackupVerdict, RestoreRequest } from "../../ports/backups.ts";
+import type { S3Options } from "../s3/s3-store.ts";
+
+/** Where the data and the backups are. */
+export interface BackupPlaces {
+  readonly dataDir: string;
+  readonly memberId: number;
+  /** A folder, or s3://bucket/prefix. */
+  readonly location: string;
+  readonly s3: S3Options;
+}
+
+/** What can be asked, and what it gives. */
+export interface BackupTasks {
+  readonly create: { readonly given: BackupRequest; readonly result: BackupInfo };
+  readonly list: { readonly given: Record<never, never>; readonly result: readonly BackupFile[] };
+  readonly verify: { readonly given: { readonly name: string }; readonly result: BackupVerdict };
+  readonly stage: { readonly given: RestoreRequest; readonly result: BackupInfo };
+  readonly remove: { readonly given: { readonly names: readonly string[] }; readonly result: null };
+}
+
+/** The name of a task. */
+export type BackupTask = keyof BackupTasks;
+
+/** From the main thread. */
+export type BackupQuestion = {
+  readonly [K in BackupTask]: {
+    readonly task: K;
+    readonly places: BackupPlaces;
+    readonly given: BackupTasks[K]["given"];
+  };
+}[BackupTask];
+
+/** From the Worker. */
+export type BackupAnswer =
+  | { readonly isOk: true; readonly result: unknown }
+  | { readonly isOk: false; readonly fault: Fault };

@@ -1,0 +1,127 @@
+/**
+ * A restore in two steps. Staging builds a complete data directory beside the one in use,
+ * `<dir>.restore`, and marks it ready. The next start, which has the data to itself, moves
+ * the old directory to `<dir>.replaced-<time>` and the new one into its place: two renames,
+ * of which a crash may interrupt any without loss.
+ */
+import { existsSync, mkdirSync, renameSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Millis } from "../../base/brand.ts";
+import { canonicalEncode } from "../../base/canonical-encode.ts";
+import { backupName } from "../../core/backup/backup-name.ts";
+import type { BackupManifest } from "../../core/backup/manifest.ts";
+import type { RestoreContext } from "../../core/backup/restored-meta.ts";
+import { restoredMeta } from "../../core/backup/restored-meta.ts";
+import { fault, LatticeError } from "../../core/domain/errors.ts";
+import { decodeSnapshot } from "../../core/state/snapshot.ts";
+import type { Row } from "../../core/state/table.ts";
+import type { StateMirror } from "../../ports/state-mirror.ts";
+import { createLogStoreAt } from "../sqlite/log-store.ts";
+import { openStateMirror } from "../sqlite/state-mirror.ts";
+import { backupError, backupFailed } from "./backup-error.ts";
+import { unpackBackup } from "./unpack.ts";
+
+const READY = "restore-ready";
+const ROWS_AT_ONCE = 5_000;
+/** Unpacked rows and indexes take several times the room of the backup; this is what was seen at most. */
+const ROOM_FACTOR = 15;
+
+/** What is staged, and whose data it becomes. */
+export interface StageRequest extends RestoreContext {
+  readonly file: string;
+  readonly dataDir: string;
+  readonly memberId: number;
+}
+
+/** Checks the backup and builds the data directory that the next start uses. @throws BACKUP_DAMAGED, BACKUP_FAILED. */
+export async function stageRestore(request: StageRequest): Promise<BackupManifest> {
+  const { file, dataDir } = request;
+  const stage = stageOf(dataDir);
+  try {
+    const checked = await unpackBackup(file);
+    if (!checked.isValid) throw damaged(file, checked.problem);
+    checkRoom(file, dirname(dataDir));
+    rmSync(stage, { recursive: true, force: true });
+    mkdirSync(stage, { recursive: true, mode: 0o750 });
+    await buildState(stage, request, checked.manifest);
+    buildLog(stage, request, checked.manifest);
+    writeFileSync(join(stage, READY), `${canonicalEncode({ ...checked.manifest, members: [] })}\n`, { flush: true });
+    return checked.manifest;
+  } catch (error) {
+    rmSync(stage, { recursive: true, force: true });
+    throw backupError(`unpack the backup into ${stage}`, error);
+  }
+}
+
+/** Puts a staged restore in place, before anything is opened. Returns where the old data went, or undefined when nothing was staged. */
+export function finishRestore(dataDir: string, now: Millis): { readonly replaced: string | undefined } | undefined {
+  const stage = stageOf(dataDir);
+  if (!existsSync(join(stage, READY))) return undefined;
+  try {
+    const replaced = existsSync(dataDir) ? `${dataDir}.replaced-${stamp(now)}` : undefined;
+    if (replaced !== undefined) renameSync(dataDir, replaced);
+    rmSync(join(stage, READY));
+    renameSync(stage, dataDir);
+    return { replaced };
+  } catch (error) {
+    throw backupError(`put the restored data from ${stage} into ${dataDir}`, error);
+  }
+}
+
+const stageOf = (dataDir: string): string => `${dataDir}.restore`;
+
+const stamp = (now: Millis): string => backupName(now).slice("backup-".length, -".tar.gz".length);
+
+const damaged = (file: string, problem: string): LatticeError =>
+  new LatticeError(fault("BACKUP_DAMAGED", `${file} is damaged: ${problem}`));
+
+function checkRoom(file: string, folder: string): void {
+  const { bavail, bsize } = statfsSync(folder);
+  const needed = statSync(file).size * ROOM_FACTOR;
+  if (bavail * bsize >= needed) return;
+  const megabytes = (bytes: number) => `${Math.ceil(bytes / 1_000_000)} MB`;
+  throw backupFailed(
+    `the restore may need ${megabytes(needed)} in ${folder}, where ${megabytes(bavail * bsize)} are free`,
+    "free disk space",
+  );
+}
+
+async function buildState(stage: string, context: StageRequest, manifest: BackupManifest): Promise<void> {
+  const mirror = openStateMirror({ dir: stage, clusterId: context.clusterId });
+  try {
+    let rows: Row[] = [];
+    const flush = () => mirror.write(rows.splice(0), manifest.index);
+    const { isValid } = await unpackBackup(context.file, (row) => {
+      rows.push(row.table === "meta" ? withNewMeta(row, context) : row);
+      if (rows.length >= ROWS_AT_ONCE) flush();
+    });
+    if (!isValid) throw damaged(context.file, "it changed while it was read");
+    flush();
+    mirror.sync();
+    checkState(context.file, mirror);
+    rows = [];
+  } finally {
+    mirror.close();
+  }
+}
+
+const withNewMeta = (row: Row, context: RestoreContext): Row => ({
+  ...row,
+  text: canonicalEncode(restoredMeta(JSON.parse(row.text ?? ""), context)),
+});
+
+function checkState(file: string, mirror: StateMirror): void {
+  const state = decodeSnapshot(mirror.liveRows());
+  if (!state.ok) throw damaged(file, state.error);
+}
+
+function buildLog(stage: string, { memberId, clusterId }: StageRequest, { index, term }: BackupManifest): void {
+  createLogStoreAt(
+    stage,
+    { memberId, clusterId },
+    {
+      hardState: { term, votedFor: undefined, commit: index },
+      shape: { compactedIndex: index, compactedTerm: term, lastIndex: index, runs: [] },
+    },
+  ).close();
+}
