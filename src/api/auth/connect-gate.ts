@@ -50,8 +50,12 @@ export function createGate(server: Server, authenticator: Authenticator) {
 export function createErrorInterceptor(server: Server, shutdown: AbortSignal): Interceptor {
   return (next) => async (request) => {
     const requestId = request.contextValues.get(CALL)?.requestId ?? "";
-    const convert = (error: unknown): ConnectError =>
-      error instanceof ConnectError ? error : connectErrorOf(faultOf(error, requestId, server.log));
+    const convert = (error: unknown): ConnectError => {
+      if (error instanceof ConnectError) return error;
+      // What a closing transport throws is the shutdown, not a failure of the request.
+      const isCutOff = shutdown.aborted && !(error instanceof LatticeError);
+      return connectErrorOf(isCutOff ? SHUTTING_DOWN : faultOf(error, requestId, server.log));
+    };
     try {
       const response = await next(request);
       if (!response.stream) return response;

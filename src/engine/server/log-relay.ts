@@ -55,7 +55,7 @@ export class LogRelay {
       session.send({ kind: "log-request", request });
       const pieces = await answered;
       cancel();
-      yield* pieces;
+      yield* relayed(node, pieces);
     } finally {
       cancel();
       signal.removeEventListener("abort", onAbort);
@@ -71,5 +71,16 @@ export class LogRelay {
     if (!waiting) throw new LatticeError(fault("LOGS_NOT_AVAILABLE", `nobody waits for the output ${requestId}`));
     waiting.answer(pieces);
     await waiting.done;
+  }
+}
+
+/** An answer that breaks off is the agent's connection breaking, whatever the transport calls it. */
+async function* relayed(node: NodeId, pieces: Answer): AsyncIterable<LogPiece> {
+  try {
+    yield* pieces;
+  } catch (cause) {
+    if (cause instanceof LatticeError) throw cause;
+    const text = `the agent of node ${node} broke off while sending output`;
+    throw new LatticeError(fault("AGENT_UNREACHABLE", text, "ask again"), { cause });
   }
 }
