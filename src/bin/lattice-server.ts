@@ -18,6 +18,7 @@ import { createLogStore, hasLog } from "../io/sqlite/log-store.ts";
 import { openStateMirror } from "../io/sqlite/state-mirror.ts";
 import { systemClock, systemEntropy } from "../io/system-clock.ts";
 import type { Logger } from "../ports/log.ts";
+import { backupsOf, restoreFrom, takeStagedRestore } from "./server-backups.ts";
 import { settingsOf } from "./server-settings.ts";
 
 /** The longest that a stop waits for requests in flight. */
@@ -25,13 +26,14 @@ const DRAIN_MS = 5_000;
 
 async function serve(config: ServerConfig, log: Logger): Promise<void> {
   const { quorum, api } = config;
+  takeStagedRestore(config, log);
   bootstrap(quorum, log);
   const member = { dir: quorum.dataDir, memberId: quorum.nodeId, address: formatAddress(api.grpcAddress) };
   const workerUrl = new URL("./workers/raft-worker.ts", import.meta.url).href;
   const consensus = await openWorkerConsensus({ workerUrl, ...member });
   const { clusterId } = consensus;
   const mirror = openStateMirror({ dir: quorum.dataDir, clusterId });
-  const ports = { clock: systemClock, entropy: systemEntropy, mirror, consensus, log };
+  const ports = { clock: systemClock, entropy: systemEntropy, mirror, consensus, backups: backupsOf(config), log };
   const { server, stop } = startServer({
     ...ports,
     version: VERSION,
@@ -79,6 +81,10 @@ try {
   } else {
     const { config, inactive, warnings } = loadConfig(command.path, process.env, command.overrides);
     const log = createJsonLogger((line) => process.stderr.write(line), config.log.level);
+    if (command.kind === "restore") {
+      process.stdout.write(await restoreFrom(command.from, config));
+      process.exit(0);
+    }
     for (const warning of warnings) log.warn(warning);
     if (inactive.length > 0) log.warn("configured but not active in this build", { keys: inactive });
     await serve(config, log);

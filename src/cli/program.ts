@@ -38,6 +38,13 @@ const vcluster = group("vcluster", "vClusters: policies under which work is plac
   lazy("get", "Show a vCluster with its queue", async () => (await import("./commands/vcluster.ts")).vclusterGet),
 ]);
 
+const backup = group("backup", "Copies of the state of the cluster", [
+  lazy("create", "Make a backup", async () => (await import("./commands/backup.ts")).backupCreate),
+  lazy("list", "List backups", async () => (await import("./commands/backup.ts")).backupList),
+  lazy("verify", "Check a backup from end to end", async () => (await import("./commands/backup.ts")).backupVerify),
+  lazy("restore", "Restore a backup", async () => (await import("./commands/backup.ts")).backupRestore),
+]);
+
 const raftStatus = (name: "raft-status" | "admin raft-status") =>
   lazy("raft-status", "Show the quorum of the servers", async () =>
     (await import("./commands/raft-status.ts")).raftStatusCommand(name),
@@ -61,6 +68,7 @@ export const PROGRAM: Group = group("lattice", "Lattice schedules and runs work 
   group("admin", "Tenants, vClusters, nodes and the quorum", [
     tenant,
     vcluster,
+    backup,
     ...nodeChanges("admin"),
     raftStatus("admin raft-status"),
   ]),

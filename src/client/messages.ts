@@ -13,7 +13,14 @@ import { file_lattice_v1_allocations } from "../gen/lattice/v1/allocations_pb.ts
 import { file_lattice_v1_nodes } from "../gen/lattice/v1/nodes_pb.ts";
 
 export type { Message } from "@bufbuild/protobuf";
-export type { RaftStatusResponse, TenantResponse, VClusterResponse } from "../gen/lattice/v1/admin_pb.ts";
+export type {
+  BackupEntry,
+  BackupVerifyResponse,
+  CreateBackupResponse,
+  RaftStatusResponse,
+  TenantResponse,
+  VClusterResponse,
+} from "../gen/lattice/v1/admin_pb.ts";
 export type {
   AllocationEvent,
   AllocationPart,

@@ -1,5 +1,5 @@
 /** From checked values to ServerConfig: units, addresses, absolute paths, and what follows from an open server. */
-import { resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { millis } from "../base/brand.ts";
 import { Secret } from "./redact.ts";
 import type { ConfigValues } from "./schema.ts";
@@ -26,6 +26,7 @@ export function buildConfig(values: ConfigValues): ServerConfig {
       auth,
       discovery: { issuer: api.oidc_issuer, clientId: api.oidc_client_id },
     },
+    backup: backupOf(values),
     nodeAgent: {
       heartbeatIntervalMs: inMillis(node_agent.heartbeat_interval_seconds),
       heartbeatTimeoutMs: inMillis(node_agent.heartbeat_timeout_seconds),
@@ -38,6 +39,22 @@ export function buildConfig(values: ConfigValues): ServerConfig {
     },
     compat: { isSlurmEnvSet: values.compat.set_slurm_env },
     log: { level: values.log.level },
+  };
+}
+
+function backupOf({ backup, quorum }: ConfigValues): ServerConfig["backup"] {
+  const { s3_endpoint, s3_region, s3_access_key_id, s3_secret_access_key } = backup;
+  const location = backup.location ?? join(dirname(resolve(quorum.data_dir)), "backups");
+  return {
+    location: location.startsWith("s3://") ? location : resolve(location),
+    intervalMs: inMillis(backup.interval_seconds),
+    keep: backup.keep,
+    s3: {
+      ...(s3_endpoint !== "" && { endpoint: s3_endpoint }),
+      ...(s3_region !== "" && { region: s3_region }),
+      ...(s3_access_key_id !== undefined && { accessKeyId: new Secret(s3_access_key_id) }),
+      ...(s3_secret_access_key !== undefined && { secretAccessKey: new Secret(s3_secret_access_key) }),
+    },
   };
 }
 

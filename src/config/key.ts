@@ -54,6 +54,12 @@ export const path = () =>
     .min(1)
     .refine((text) => !text.includes("\0"), { error: "must not hold a NUL" });
 
+/** A folder, or a prefix of an S3 bucket. */
+export const backupLocation = () =>
+  path().refine((text) => !text.includes("://") || /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[^?#]*)?$/.test(text), {
+    error: "must be a folder or s3://BUCKET/PREFIX",
+  });
+
 /** A whole number of seconds. */
 export const seconds = (most = 31_536_000) => z.int().min(1).max(most);
 

@@ -1,6 +1,6 @@
 /** The sections that a configuration file may leave out. */
 import { z } from "zod";
-import { address, count, key, network, path, seconds, url } from "./key.ts";
+import { address, backupLocation, count, key, network, path, seconds, url, urlOrEmpty } from "./key.ts";
 
 /** The sections that a file may leave out. */
 export const OPTIONAL = {
@@ -20,6 +20,30 @@ export const OPTIONAL = {
       "The same for a node that holds a sensitive allocation.",
     ),
     bind_network: key(network().default("any"), "Network that agents listen on: hsn, management or any."),
+  }),
+
+  backup: z.strictObject({
+    location: key(
+      backupLocation().optional(),
+      "Where backups are kept: a folder, or s3://BUCKET/PREFIX; each cluster has its own.",
+      { example: "/var/lib/lattice/backups", defaultInWords: "the folder backups beside quorum.data_dir" },
+    ),
+    interval_seconds: key(
+      count(0, 31_536_000).default(0),
+      "Pause between two scheduled backups, which the leader makes; 0 for none.",
+    ),
+    keep: key(count(1, 100_000).default(48), "Newest backups that a scheduled one leaves; older ones are removed."),
+    s3_endpoint: key(urlOrEmpty("http", "https").default(""), "S3 server of an s3:// location; empty for Amazon's."),
+    s3_region: key(z.string().default(""), "Region of the bucket; empty for AWS_REGION, or us-east-1."),
+    s3_access_key_id: key(
+      z.string().min(1).optional(),
+      "Access key for the bucket; unset for what AWS_ACCESS_KEY_ID and the like say.",
+      { isSecret: true, example: "an-access-key-id" },
+    ),
+    s3_secret_access_key: key(z.string().min(1).optional(), "Secret of that key.", {
+      isSecret: true,
+      example: "a-long-random-text",
+    }),
   }),
 
   network: z.strictObject({

@@ -46,6 +46,19 @@ export interface ServerConfig {
     readonly auth: AuthMode;
     readonly discovery: AuthDiscovery;
   };
+  readonly backup: {
+    /** A folder as an absolute path, or s3://bucket/prefix. */
+    readonly location: string;
+    /** Between two scheduled backups; 0 for none. */
+    readonly intervalMs: Millis;
+    readonly keep: number;
+    readonly s3: {
+      readonly endpoint?: string;
+      readonly region?: string;
+      readonly accessKeyId?: Secret;
+      readonly secretAccessKey?: Secret;
+    };
+  };
   readonly nodeAgent: {
     /** How often agents are told to send a heartbeat. */
     readonly heartbeatIntervalMs: Millis;

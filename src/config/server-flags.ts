@@ -20,6 +20,17 @@ const FLAGS: FlagSpecs = {
   help: { short: "h", meaning: "print this help and leave" },
 };
 
+const RESTORE_FLAGS: FlagSpecs = {
+  from: { value: "FILE", meaning: "the backup, a file of any name" },
+  "data-dir": { value: "FOLDER", meaning: "where the log and the state go (quorum.data_dir)" },
+  config: {
+    short: "c",
+    value: "FILE",
+    meaning: "configuration file (default: /etc/lattice/config.yaml, if it exists)",
+  },
+  help: { short: "h", meaning: "print this help and leave" },
+};
+
 const CHECK_FLAGS: FlagSpecs = {
   config: {
     short: "c",
@@ -32,6 +43,13 @@ const CHECK_FLAGS: FlagSpecs = {
 /** What the command line asks for. */
 export type ServerCommand =
   | { readonly kind: "serve"; readonly path: string | undefined; readonly overrides: readonly Override[] }
+  | {
+      readonly kind: "restore";
+      readonly path: string | undefined;
+      readonly overrides: readonly Override[];
+      /** The backup file. */
+      readonly from: string;
+    }
   | { readonly kind: "config-check"; readonly path: string | undefined }
   | { readonly kind: "version" }
   | { readonly kind: "help"; readonly text: string };
@@ -43,10 +61,11 @@ export type ServerCommand =
  */
 export function parseServerFlags(argv: readonly string[]): ServerCommand {
   if (argv[0] === "config") return parseConfigCommand(argv.slice(1));
+  if (argv[0] === "restore") return parseRestoreCommand(argv.slice(1));
   if (argv[0] !== undefined && !argv[0].startsWith("-")) {
-    const guess = nearest(argv[0], ["config"]);
+    const guess = nearest(argv[0], ["config", "restore"])?.replace("config", "config check");
     refuse(
-      `unknown command ${JSON.stringify(argv[0])}; ${guess === undefined ? "the one command is" : "nearest:"} config check`,
+      `unknown command ${JSON.stringify(argv[0])}; ${guess === undefined ? "the commands are config check and restore" : `nearest: ${guess}`}`,
     );
   }
   const flags = parseFlags(FLAGS, argv);
@@ -61,6 +80,14 @@ function parseConfigCommand(argv: readonly string[]): ServerCommand {
   const [command] = flags.operands;
   if (command !== "check") refuse(`unknown command config ${command ?? ""}; nearest: config check`);
   return { kind: "config-check", path: flags.values.get("config") };
+}
+
+function parseRestoreCommand(argv: readonly string[]): ServerCommand {
+  const flags = parseFlags(RESTORE_FLAGS, argv);
+  if (flags.switches.has("help")) return { kind: "help", text: help() };
+  const from = flags.values.get("from");
+  if (from === undefined) refuse("restore needs --from FILE");
+  return { kind: "restore", path: flags.values.get("config"), overrides: overridesOf(flags), from };
 }
 
 function refuse(message: string): never {
@@ -86,6 +113,7 @@ const help = (): string => `lattice-server: one member of a Lattice control plan
 Usage:
   lattice-server [flags]
   lattice-server config check [--config FILE]
+  lattice-server restore --from FILE [--data-dir FOLDER] [--config FILE]
 
 Flags:
 ${renderFlags(FLAGS)}

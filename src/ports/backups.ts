@@ -33,6 +33,7 @@ export interface BackupRequest {
 export interface RestoreRequest {
   readonly name: string;
   readonly at: Millis;
+  /** Of the new log: the restored servers are a group of their own, which no old log joins. */
   readonly clusterId: string;
   readonly replaced: Pick<Meta, "restoreEpoch" | "nextShortId">;
 }

@@ -82,6 +82,7 @@ const RPCS: Readonly<Record<string, Row>> = {
   "AdminService.CreateBackup": ["role", () => ({})],
   "AdminService.BackupVerify": ["role", () => ({})],
   "AdminService.RestoreBackup": ["role", () => ({})],
+  "AdminService.ListBackups": ["role", () => ({})],
   "AdminService.QueryAudit": ["tenant", ({ tenant }) => ({ tenantId: tenant })],
   "AdminService.GetAccountingUsage": ["tenant", ({ tenant }) => ({ tenantId: tenant })],
   "AdminService.GetTenantUsage": ["tenant", ({ tenant }) => ({ tenantId: tenant })],
@@ -217,10 +218,11 @@ const ROUTE_ROWS: Readonly<Record<string, RouteRow>> = {
   "GET /usage": { target: "user", path: (of) => `?user=${of.user}` },
   "GET /services": role,
   "GET /services/:name": role,
+  "GET /admin/backup": role,
   "POST /admin/backup": role,
   "GET /admin/backup/verify": role,
   "POST /admin/backup/verify": role,
-  "POST /admin/restore": role,
+  "POST /admin/restore": { ...role, body: () => ({ path: "no backup" }) },
 };
 
 const shortName = ({ method, path }: Route) => `${method} ${path.replace("/api/v1", "")}`;

@@ -1,7 +1,7 @@
 /**
  * Shows that a backup holds the state at one index while its server goes on, that any
- * flipped or missing byte is found, and that what is restored is the same state in a new
- * cluster, epoch and range of short ids. Real files, the tasks of the Worker in this thread.
+ * flipped or missing byte is found, and that what is restored is the same state in a
+ * new log, a later epoch and another range of short ids. Real files, the tasks of the Worker in this thread.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
@@ -119,7 +119,7 @@ test("a damaged backup is not staged, and the reason is said", async () => {
   expect(existsSync(`${dataDir}.restore`)).toBe(false);
 });
 
-test("a restored cluster has the rows of the backup, a new id, a later epoch and unused short ids", async () => {
+test("a restored cluster has the rows of the backup, a later epoch and unused short ids", async () => {
   const before = running.server.replica.state;
   await submit(running.server, aCall(), {
     kind: "single",
@@ -132,7 +132,7 @@ test("a restored cluster has the rows of the backup, a new id, a later epoch and
   running = await startTestServer({ dir: dataDir });
   const { state } = running.server.replica;
   expect(state.tables.allocations.size).toBe(20);
-  expect(metaOf(state)).toMatchObject({ clusterId: "restored", restoreEpoch: AT / 1000, nextShortId: 2_000_000 });
+  expect(metaOf(state)).toMatchObject({ clusterId: "test-cluster", restoreEpoch: AT / 1000, nextShortId: 2_000_000 });
   const next = await submit(running.server, aCall(), {
     kind: "single",
     request: { tenant: "default", entrypoint: "true" },

@@ -28,9 +28,11 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   cli: ["base", "core", "wire", "client", "config"],
   "cli/replay": ["base", "core", "config", "replay", "cli"],
   "bin/server-settings.ts": ["config", "engine"],
+  "bin/server-backups.ts": ["base", "core", "ports", "io", "config"],
   "bin/workers": ["base", "core", "ports", "engine", "io", "config"],
   "bin/lattice-server.ts": [
     "bin/server-settings.ts",
+    "bin/server-backups.ts",
     "base",
     "core",
     "ports",

@@ -1,5 +1,6 @@
 /** AdminService: each RPC is wire in, operation, wire out. */
 import type { ServiceImpl } from "@connectrpc/connect";
+import { createBackup, listBackups, stageRestore, verifyBackup } from "../../engine/server/operations/backup.ts";
 import { raftStatus } from "../../engine/server/operations/cluster.ts";
 import { createTenant, getTenant, listTenants, updateTenant } from "../../engine/server/operations/tenants.ts";
 import {
@@ -11,6 +12,7 @@ import {
 } from "../../engine/server/operations/vclusters.ts";
 import type { Server } from "../../engine/server/server.ts";
 import type { AdminService } from "../../gen/lattice/v1/admin_pb.ts";
+import { backupEntryToProto, backupToProto, stagedToProto, verdictToProto } from "../../wire/backup.ts";
 import { raftStatusToProto } from "../../wire/raft-status.ts";
 import { quotaAskedFromProto, tenantToProto } from "../../wire/tenant.ts";
 import { vclusterToProto, weightsFromProto } from "../../wire/vcluster.ts";
@@ -19,7 +21,7 @@ import { refuseInactive } from "../not-active.ts";
 
 /** Returns the implementation. */
 export function adminService(server: Server): ServiceImpl<typeof AdminService> {
-  return { ...tenants(server), ...vclusters(server), ...quorum(server), ...inactive(server) };
+  return { ...tenants(server), ...vclusters(server), ...quorum(server), ...backups(server), ...inactive(server) };
 }
 
 const tenants = (server: Server) =>
@@ -91,11 +93,24 @@ const quorum = (server: Server) =>
     },
   }) satisfies Partial<ServiceImpl<typeof AdminService>>;
 
+const backups = (server: Server) =>
+  ({
+    async createBackup({ backupPath }, context) {
+      return backupToProto(await createBackup(server, callOf(context), backupPath));
+    },
+    async backupVerify({ backupPath }, context) {
+      return verdictToProto(await verifyBackup(server, callOf(context), backupPath));
+    },
+    async listBackups(_, context) {
+      return { backups: (await listBackups(server, callOf(context))).map(backupEntryToProto) };
+    },
+    async restoreBackup({ backupPath, force }, context) {
+      return stagedToProto(await stageRestore(server, callOf(context), { path: backupPath, isForced: force }));
+    },
+  }) satisfies Partial<ServiceImpl<typeof AdminService>>;
+
 const inactive = (server: Server) =>
   ({
-    createBackup: (_, context) => refuseInactive(server, callOf(context), { operation: "backup.manage" }),
-    backupVerify: (_, context) => refuseInactive(server, callOf(context), { operation: "backup.manage" }),
-    restoreBackup: (_, context) => refuseInactive(server, callOf(context), { operation: "backup.manage" }),
     queryAudit: ({ tenantId: tenant }, context) =>
       refuseInactive(server, callOf(context), { operation: "audit.read", tenant }),
     getAccountingUsage: ({ tenantId: tenant }, context) =>

@@ -47,6 +47,7 @@ export const RPC_OPERATIONS = {
   "AdminService.CreateBackup": "backup.manage",
   "AdminService.BackupVerify": "backup.manage",
   "AdminService.RestoreBackup": "backup.manage",
+  "AdminService.ListBackups": "backup.manage",
   "AdminService.QueryAudit": "audit.read",
   "AdminService.GetAccountingUsage": "usage.read",
   "AdminService.GetTenantUsage": "usage.read",

@@ -45,8 +45,4 @@ export const INACTIVE_ROUTES: readonly Route[] = [
   ofUser(get("/api/v1/usage", "usage.read", "Shows the usage of a user")),
   ofCaller(get("/api/v1/services", "service.read", "Lists services")),
   ofCaller(get("/api/v1/services/:name", "service.read", "Shows the endpoints of a service")),
-  ofCaller(post("/api/v1/admin/backup", "backup.manage", "Makes a backup")),
-  ofCaller(get("/api/v1/admin/backup/verify", "backup.manage", "Checks a backup")),
-  ofCaller(post("/api/v1/admin/backup/verify", "backup.manage", "Checks a backup")),
-  ofCaller(post("/api/v1/admin/restore", "backup.manage", "Restores a backup")),
 ];

@@ -4,6 +4,7 @@ import { readiness } from "../../engine/server/operations/cluster.ts";
 import type { Server } from "../../engine/server/server.ts";
 import { problemOf } from "../errors.ts";
 import { ALLOCATION_ROUTES, DAG_ROUTES } from "./allocation-routes.ts";
+import { BACKUP_ROUTES } from "./backup-routes.ts";
 import { NODE_ROUTES, QUORUM_ROUTES, TENANT_ROUTES, VCLUSTER_ROUTES } from "./cluster-routes.ts";
 import { INACTIVE_ROUTES } from "./inactive-routes.ts";
 import { json, type PublicRoute, type Route } from "./route.ts";
@@ -18,6 +19,7 @@ export const ROUTES: readonly (Route & { readonly tag: string })[] = [
   ...tagged("tenants", TENANT_ROUTES),
   ...tagged("vclusters", VCLUSTER_ROUTES),
   ...tagged("quorum", QUORUM_ROUTES),
+  ...tagged("backups", BACKUP_ROUTES),
   ...tagged("inactive", INACTIVE_ROUTES),
 ];
 

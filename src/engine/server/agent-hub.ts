@@ -8,7 +8,7 @@ import { millis } from "../../base/brand.ts";
 import { PART_PHASES } from "../../core/domain/allocation.ts";
 import type { Fence, WorkloadReport } from "../../core/domain/assignment.ts";
 import { fault, LatticeError } from "../../core/domain/errors.ts";
-import type { NodeId } from "../../core/domain/ids.ts";
+import type { AllocationId, NodeId } from "../../core/domain/ids.ts";
 import { holdsNodes } from "../../core/domain/lifecycle.ts";
 import type { Node } from "../../core/domain/node.ts";
 import { workloadName } from "../../core/domain/workload.ts";
@@ -116,6 +116,7 @@ export class AgentHub {
     if (this.#isNewRegistration(hello)) {
       await replica.propose({ kind: "register-node", registration, issues: [] }, SYSTEM);
     }
+    await this.#loseMissing(nodeId, hello.workloads);
     rival?.session.close("the same agent connected again");
     const connection: Connection = {
       session,
@@ -163,6 +164,28 @@ export class AgentHub {
     const { instanceId, agentVersion, address, capacity } = registration;
     const told = JSON.stringify([instanceId, agentVersion, address, capacity]);
     return told !== JSON.stringify([known.instanceId, known.agentVersion, known.address, known.capacity]);
+  }
+
+  /**
+   * Ends the parts that the state says are on the node and the agent does not have: after a
+   * restore they have ended unseen, and named again they would run a second time.
+   */
+  async #loseMissing(node: NodeId, workloads: readonly WorkloadReport[]): Promise<void> {
+    const { replica, log } = this.#parts;
+    const present = new Set(workloads.map(workloadName));
+    const reports = assignmentsOf(replica.state, node)
+      .filter((assignment) => !present.has(workloadName(assignment)) && this.#hasBegun(node, assignment.allocation))
+      .map(({ allocation, attempt }): WorkloadReport => {
+        return { allocation, attempt, phase: "ended", cause: "lost", detail: `node ${node} does not have it` };
+      });
+    if (reports.length === 0) return;
+    log.warn("the agent lacks work that its node should have", { node, count: reports.length });
+    await replica.propose({ kind: "record-reports", node, reports }, SYSTEM);
+  }
+
+  #hasBegun(node: NodeId, id: AllocationId): boolean {
+    const part = this.#parts.replica.state.tables.allocations.get(id)?.parts.find((p) => p.claim.nodeId === node);
+    return part?.phase === "ready" || part?.phase === "running";
   }
 
   /** Returns the runs that the node has and should not have. */

@@ -1,11 +1,13 @@
 /** Puts the loops of a server together over its ports; starts and stops them in order. */
 import type { Fault } from "../../core/domain/errors.ts";
 import { metaOf } from "../../core/state/state.ts";
+import type { Backups } from "../../ports/backups.ts";
 import type { Clock, Entropy } from "../../ports/clock.ts";
 import type { Consensus } from "../../ports/consensus.ts";
 import type { Logger } from "../../ports/log.ts";
 import type { StateMirror } from "../../ports/state-mirror.ts";
 import { AgentHub } from "./agent-hub.ts";
+import { BackupSchedule } from "./backup-schedule.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { Replica, SYSTEM } from "./replica.ts";
 import { ScheduleLoop } from "./schedule-loop.ts";
@@ -23,6 +25,7 @@ export interface ServerParts {
   readonly settings: ServerSettings;
   readonly mirror: StateMirror;
   readonly consensus: Consensus;
+  readonly backups: Backups;
   /** Called once when this server can no longer be trusted: the process must end. */
   readonly onFailed: (cause: Fault) => void;
 }
@@ -36,24 +39,27 @@ export interface RunningServer {
 
 /** Loads the state and starts every loop. @throws CORRUPT_LOG when the state cannot be used. */
 export function startServer(parts: ServerParts): RunningServer {
-  const { version, clock, entropy, log, settings } = parts;
+  const { version, clock, entropy, log, settings, backups } = parts;
   const replica = new Replica({ ...parts, proposer: entropy.uuid(), snapshotThreshold: settings.snapshotThreshold });
   const loop = { version, replica, clock, log, settings };
   const agents = new AgentHub(loop);
   const watches = new WatchHub();
   const scheduler = new ScheduleLoop(loop);
   const housekeeping = new Housekeeping(loop);
+  const schedule = new BackupSchedule({ ...loop, backups });
   replica.onEvents((events) => watches.publish(events));
   replica.onStatus(() => initializeOnce(replica, parts));
   agents.start();
   scheduler.start();
   housekeeping.start();
+  schedule.start();
   replica.start();
   initializeOnce(replica, parts);
   return {
-    server: { version, clock, entropy, log, settings, replica, agents, watches, scheduler },
+    server: { version, clock, entropy, log, settings, backups, replica, agents, watches, scheduler },
     async stop() {
       housekeeping.stop();
+      schedule.stop();
       scheduler.stop();
       agents.stop();
       await replica.close();

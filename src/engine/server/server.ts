@@ -1,4 +1,5 @@
 /** What the operations of a running server work with. Made once, in bin/. */
+import type { Backups } from "../../ports/backups.ts";
 import type { Clock, Entropy } from "../../ports/clock.ts";
 import type { Logger } from "../../ports/log.ts";
 import type { AgentHub } from "./agent-hub.ts";
@@ -13,6 +14,7 @@ export interface Server {
   readonly entropy: Entropy;
   readonly log: Logger;
   readonly settings: ServerSettings;
+  readonly backups: Backups;
   readonly replica: Replica;
   readonly agents: AgentHub;
   readonly watches: WatchHub;

@@ -17,6 +17,10 @@ export interface ServerSettings {
   readonly snapshotThreshold: number;
   /** Ended allocations kept in memory; older ones are archived. */
   readonly endedInMemoryMax: number;
+  /** Between two scheduled backups; 0 makes none. */
+  readonly backupIntervalMs: number;
+  /** Backups that scheduled ones leave in place. */
+  readonly backupsKept: number;
   readonly setsSlurmEnv: boolean;
   readonly policy: Policy;
 }

@@ -5,7 +5,7 @@
  * of which a crash may interrupt any without loss.
  */
 import { existsSync, mkdirSync, renameSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { Millis } from "../../base/brand.ts";
 import { canonicalEncode } from "../../base/canonical-encode.ts";
 import { backupName } from "../../core/backup/backup-name.ts";
@@ -14,9 +14,13 @@ import type { RestoreContext } from "../../core/backup/restored-meta.ts";
 import { restoredMeta } from "../../core/backup/restored-meta.ts";
 import { fault, LatticeError } from "../../core/domain/errors.ts";
 import { decodeSnapshot } from "../../core/state/snapshot.ts";
+import type { Meta } from "../../core/state/state.ts";
+import { META_ID } from "../../core/state/state.ts";
 import type { Row } from "../../core/state/table.ts";
 import type { StateMirror } from "../../ports/state-mirror.ts";
+import { isLogInUse } from "../sqlite/log-lock.ts";
 import { createLogStoreAt } from "../sqlite/log-store.ts";
+import { openMirrorCut } from "../sqlite/mirror-cut.ts";
 import { openStateMirror } from "../sqlite/state-mirror.ts";
 import { backupError, backupFailed } from "./backup-error.ts";
 import { unpackBackup } from "./unpack.ts";
@@ -31,6 +35,8 @@ export interface StageRequest extends RestoreContext {
   readonly file: string;
   readonly dataDir: string;
   readonly memberId: number;
+  /** Of the new log: the restored servers are a group of their own, which no old log joins. */
+  readonly clusterId: string;
 }
 
 /** Checks the backup and builds the data directory that the next start uses. @throws BACKUP_DAMAGED, BACKUP_FAILED. */
@@ -40,9 +46,9 @@ export async function stageRestore(request: StageRequest): Promise<BackupManifes
   try {
     const checked = await unpackBackup(file);
     if (!checked.isValid) throw damaged(file, checked.problem);
-    checkRoom(file, dirname(dataDir));
     rmSync(stage, { recursive: true, force: true });
     mkdirSync(stage, { recursive: true, mode: 0o750 });
+    checkRoom(file, stage);
     await buildState(stage, request, checked.manifest);
     buildLog(stage, request, checked.manifest);
     writeFileSync(join(stage, READY), `${canonicalEncode({ ...checked.manifest, members: [] })}\n`, { flush: true });
@@ -57,6 +63,7 @@ export async function stageRestore(request: StageRequest): Promise<BackupManifes
 export function finishRestore(dataDir: string, now: Millis): { readonly replaced: string | undefined } | undefined {
   const stage = stageOf(dataDir);
   if (!existsSync(join(stage, READY))) return undefined;
+  if (isLogInUse(dataDir)) throw inUse(dataDir);
   try {
     const replaced = existsSync(dataDir) ? `${dataDir}.replaced-${stamp(now)}` : undefined;
     if (replaced !== undefined) renameSync(dataDir, replaced);
@@ -67,6 +74,37 @@ export function finishRestore(dataDir: string, now: Millis): { readonly replaced
     throw backupError(`put the restored data from ${stage} into ${dataDir}`, error);
   }
 }
+
+/** Restores a backup file where no server runs, and returns what it was and where the old data went. */
+export async function restoreOffline(
+  request: Omit<StageRequest, "replaced">,
+  now: Millis,
+): Promise<{ readonly manifest: BackupManifest; readonly replaced: string | undefined }> {
+  const { dataDir } = request;
+  if (isLogInUse(dataDir)) throw inUse(dataDir);
+  const replaced = readMeta(dataDir);
+  const manifest = await stageRestore({ ...request, ...(replaced && { replaced }) });
+  return { manifest, replaced: finishRestore(dataDir, now)?.replaced };
+}
+
+/** Returns the meta row of the data that is replaced, as far as it can still be read. */
+function readMeta(dataDir: string): Meta | undefined {
+  if (!existsSync(join(dataDir, "state.db"))) return undefined;
+  try {
+    const cut = openMirrorCut(dataDir);
+    try {
+      return JSON.parse(cut.find("meta", META_ID) ?? "");
+    } finally {
+      cut.close();
+    }
+  } catch {
+    // Damaged data is a reason to restore; the time makes the epoch grow all the same.
+    return undefined;
+  }
+}
+
+const inUse = (dataDir: string): LatticeError =>
+  backupFailed(`a server runs on ${dataDir}`, "stop it, or restore through it: lattice admin backup restore");
 
 const stageOf = (dataDir: string): string => `${dataDir}.restore`;
 

@@ -7,11 +7,15 @@ import type { Backups } from "../../ports/backups.ts";
 import type { BackupAnswer, BackupPlaces, BackupQuestion, BackupTask, BackupTasks } from "./backup-worker-messages.ts";
 
 /** Returns the backups at `places`; `workerUrl` is where the Worker's entry is. */
-export function openWorkerBackups(workerUrl: string, places: BackupPlaces): Backups {
+export const openWorkerBackups = (workerUrl: string, places: BackupPlaces): Backups =>
+  backupsBy((question) => runInWorker(workerUrl, question), places);
+
+/** Returns the backups at `places`, each task done by `run`, one after another. */
+export function backupsBy(run: (question: BackupQuestion) => Promise<unknown>, places: BackupPlaces): Backups {
   let last: Promise<unknown> = Promise.resolve();
   const ask = <K extends BackupTask>(task: K, given: BackupTasks[K]["given"]): Promise<BackupTasks[K]["result"]> => {
     const question = { task, places, given } as BackupQuestion;
-    const answer = last.then(() => runInWorker(workerUrl, question));
+    const answer = last.then(() => run(question));
     last = answer.catch(() => undefined);
     return answer as Promise<BackupTasks[K]["result"]>;
   };

@@ -19,17 +19,17 @@ test("epoch and short ids are beyond those of the backup and of the data that is
   fc.assert(
     fc.property(number, number, number, number, number, (epoch, next, seconds, oldEpoch, oldNext) => {
       const replaced = { restoreEpoch: oldEpoch, nextShortId: oldNext };
-      const after = restoredMeta(meta(epoch, next), { clusterId: "new", seconds, replaced });
+      const after = restoredMeta(meta(epoch, next), { seconds, replaced });
       expect(after.restoreEpoch).toBeGreaterThan(Math.max(epoch, oldEpoch));
       expect(after.nextShortId).toBeGreaterThanOrEqual(Math.max(next, oldNext) + 1_000_000);
-      expect(after).toMatchObject({ clusterId: "new", time: millis(5) });
+      expect(after).toMatchObject({ clusterId: "old", time: millis(5) });
     }),
   );
 });
 
 test("where the replaced data is gone, the time makes the epoch grow", () => {
-  const first = restoredMeta(meta(1, 1), { clusterId: "a", seconds: 1_000 });
-  const second = restoredMeta(meta(1, 1), { clusterId: "b", seconds: 1_001 });
+  const first = restoredMeta(meta(1, 1), { seconds: 1_000 });
+  const second = restoredMeta(meta(1, 1), { seconds: 1_001 });
   expect(second.restoreEpoch).toBeGreaterThan(first.restoreEpoch);
   expect(first.nextShortId).toBe(2_000_000);
 });

@@ -1,0 +1,53 @@
+/** From the configuration to backups: where they are, a staged restore put in place, and `lattice-server restore`. */
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import type { ServerConfig } from "../config/server-config.ts";
+import type { BackupPlaces } from "../io/backup/backup-worker-messages.ts";
+import { finishRestore, restoreOffline } from "../io/backup/restore-stage.ts";
+import { openWorkerBackups } from "../io/backup/worker-backups.ts";
+import { systemClock, systemEntropy } from "../io/system-clock.ts";
+import type { Backups } from "../ports/backups.ts";
+import type { Logger } from "../ports/log.ts";
+
+/** Returns the backups of this server. */
+export const backupsOf = (config: ServerConfig): Backups =>
+  openWorkerBackups(new URL("./workers/backup-worker.ts", import.meta.url).href, placesOf(config));
+
+/** Puts a restore in place that an earlier run of this server has staged. Nothing may be open yet. */
+export function takeStagedRestore({ quorum }: ServerConfig, log: Logger): void {
+  const finished = finishRestore(quorum.dataDir, systemClock.now());
+  if (finished) log.warn("the staged restore is in place", { dataDir: quorum.dataDir, ...finished });
+}
+
+/** Makes the data directory of a stopped server from a backup file and returns what to tell the operator. */
+export async function restoreFrom(file: string, { quorum }: ServerConfig): Promise<string> {
+  const { dataDir, nodeId } = quorum;
+  const now = systemClock.now();
+  const context = { clusterId: systemEntropy.uuid(), seconds: now / 1000 };
+  const { manifest, replaced } = await restoreOffline(
+    { file: resolve(file), dataDir, memberId: nodeId, ...context },
+    now,
+  );
+  const lines = [
+    `restored ${file} into ${dataDir}`,
+    `  made ${new Date(manifest.createdAt).toISOString()} at index ${manifest.index} of cluster ${manifest.clusterId}`,
+    `  member ${nodeId} of a new group of servers, ${context.clusterId}`,
+    ...(replaced !== undefined && existsSync(replaced) ? [`  what was there is in ${replaced}`] : []),
+    "start lattice-server without --bootstrap",
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function placesOf({ quorum, backup }: ServerConfig): BackupPlaces {
+  const { accessKeyId, secretAccessKey, ...s3 } = backup.s3;
+  return {
+    dataDir: quorum.dataDir,
+    memberId: quorum.nodeId,
+    location: backup.location,
+    s3: {
+      ...s3,
+      ...(accessKeyId && { accessKeyId: accessKeyId.reveal() }),
+      ...(secretAccessKey && { secretAccessKey: secretAccessKey.reveal() }),
+    },
+  };
+}
