@@ -16,7 +16,7 @@ import { submissionFrom } from "../submission.ts";
 const text = (
   valueHint: string,
   description: string,
-  more: Pick<ValueFlag, "alias" | "synonym" | "isRepeated" | "completes"> = {},
+  more: Pick<ValueFlag, "alias" | "synonym" | "isRepeated" | "completes" | "choices"> = {},
 ): ValueFlag => ({
   type: "string",
   valueHint,
@@ -33,7 +33,7 @@ const FLAGS: Readonly<Record<string, Flag>> = {
   gpus: text("[TYPE:]N", "GPUs on each node", { alias: "G" }),
   "gpu-type": text("TYPE", "Type of the GPUs"),
   constraint: text("FEATURES", "Features of the nodes, joined by &", { alias: "C" }),
-  topology: text("HINT", "Closeness of the nodes: tight, spread or any"),
+  topology: text("HINT", "Closeness of the nodes", { choices: ["tight", "spread", "any"] }),
   exclusive: { type: "boolean", description: "Whole nodes, also where the vCluster shares them" },
   "tasks-per-node": text("N", "Told to the work in its environment"),
   "cpus-per-task": text("N", "Told to the work in its environment"),
@@ -50,12 +50,16 @@ const FLAGS: Readonly<Record<string, Flag>> = {
   stderr: text("PATH", "The same for standard error", { completes: "file" }),
   project: text("NAME", "Project that the work belongs to"),
   tag: text("NAME=VALUE", "A tag to find it by", { isRepeated: true }),
-  lifecycle: text("KIND", "bounded, or unbounded for a service"),
-  requeue: text("POLICY", "never, on_node_failure or always"),
+  lifecycle: text("KIND", "Whether it ends: unbounded for a service", { choices: ["bounded", "unbounded"] }),
+  requeue: text("POLICY", "When it starts again", {
+    choices: ["never", "on_node_failure", "on-node-failure", "always"],
+  }),
   "max-requeue": text("N", "Requeues at most"),
-  isolation: text("MODE", "When a node is cut off: rerun elsewhere at once, or stop first"),
+  isolation: text("MODE", "When a node is cut off, rerun elsewhere at once or stop first", {
+    choices: ["rerun", "stop"],
+  }),
   "grace-period": text("TIME", "Between SIGTERM and SIGKILL, seconds"),
-  "run-on": text("NODES", "Start the command on the first node or on every node"),
+  "run-on": text("NODES", "Nodes that start the command", { choices: ["first", "every"] }),
   sensitive: { type: "boolean", description: "Whole nodes of its own, and audited" },
   follow: { type: "boolean", alias: "f", description: "Show the output; end with the exit code of the work" },
   wait: { type: "boolean", alias: "W", description: "Wait for the end; end with the exit code of the work" },
