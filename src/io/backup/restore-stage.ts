@@ -127,7 +127,7 @@ function checkRoom(file: string, folder: string): void {
 async function buildState(stage: string, context: StageRequest, manifest: BackupManifest): Promise<void> {
   const mirror = openStateMirror({ dir: stage, clusterId: context.clusterId });
   try {
-    let rows: Row[] = [];
+    const rows: Row[] = [];
     const flush = () => mirror.write(rows.splice(0), manifest.index);
     const { isValid } = await unpackBackup(context.file, (row) => {
       rows.push(row.table === "meta" ? withNewMeta(row, context) : row);
@@ -137,7 +137,6 @@ async function buildState(stage: string, context: StageRequest, manifest: Backup
     flush();
     mirror.sync();
     checkState(context.file, mirror);
-    rows = [];
   } finally {
     mirror.close();
   }
