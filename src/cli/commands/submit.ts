@@ -50,7 +50,7 @@ const FLAGS: Readonly<Record<string, Flag>> = {
   stderr: text("PATH", "The same for standard error", { completes: "file" }),
   project: text("NAME", "Project that the work belongs to"),
   tag: text("NAME=VALUE", "A tag to find it by", { isRepeated: true }),
-  lifecycle: text("KIND", "Whether it ends: unbounded for a service", { choices: ["bounded", "unbounded"] }),
+  lifecycle: text("KIND", "bounded, or unbounded for a service"),
   requeue: text("POLICY", "When it starts again", {
     choices: ["never", "on_node_failure", "on-node-failure", "always"],
   }),
