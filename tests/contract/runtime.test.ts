@@ -329,6 +329,7 @@ describe.each(containments)("a runtime over %s", (_name, containment) => {
     await own.recover();
     own.remove();
     expect((await own.runtime.probe()).join()).toContain(`${own.folder} cannot be written: ENOENT`);
+    expect((await own.runtime.probe()).join()).not.toContain("no room");
   });
 
   test("a node that only holds its part keeps a record and no process", async () => {

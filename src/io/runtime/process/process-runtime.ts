@@ -150,7 +150,7 @@ export class ProcessRuntime implements Runtime {
   async probe(): Promise<readonly string[]> {
     const { stateDir, containment } = this.#options;
     const problems = await Promise.all([
-      problemOf(`${stateDir} is full`, () => checkSpace(stateDir)),
+      problemOf(`${stateDir} has no room for work`, () => checkSpace(stateDir)),
       problemOf(`${stateDir} cannot be written`, () => writeFile(join(stateDir, "probe"), "probe\n")),
       problemOf("control groups cannot be made", () => containment.probe()),
     ]);
@@ -260,7 +260,10 @@ async function findClosedFolder(path: string): Promise<string | undefined> {
 }
 
 async function checkSpace(path: string): Promise<void> {
-  const { bavail, bsize } = await statfs(path);
+  const found = await statfs(path).catch(() => undefined);
+  // A folder that is gone or unreadable is told by the attempt to write there.
+  if (found === undefined) return;
+  const { bavail, bsize } = found;
   if (bavail * bsize < FREE_BYTES_MIN) throw new Error(`less than ${FREE_BYTES_MIN / 1024 ** 2} MiB are free`);
 }
 
