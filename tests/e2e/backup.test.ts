@@ -46,6 +46,13 @@ test("the routes of the specification make, check and refuse", async () => {
   expect(await cluster.get("/api/v1/admin/backup/verify")).toMatchObject({ valid: true, path: body.path });
   const outside = await cluster.request("POST", "/api/v1/admin/restore", { path: "/etc/passwd" });
   expect(await outside.json()).toMatchObject({ code: "INVALID_SPEC", next: expect.stringContaining("backups") });
+  const curl = (...flags: readonly string[]) => {
+    const body = JSON.stringify({ path: "backup-20200101T000000Z.tar.gz" });
+    const url = `${cluster.url}/api/v1/admin/restore`;
+    return Bun.spawnSync(["curl", "-sS", "-X", "POST", url, "-d", body, ...flags]).stdout.toString();
+  };
+  expect(curl()).toContain("BACKUP_NOT_FOUND");
+  expect(curl("-H", "Origin: http://elsewhere")).toContain("UNSUPPORTED_MEDIA_TYPE");
   const gone = await cluster.request("POST", "/api/v1/admin/restore", { path: "backup-20200101T000000Z.tar.gz" });
   expect(gone.ok).toBe(false);
   expect(await gone.json()).toMatchObject({ code: "BACKUP_NOT_FOUND" });

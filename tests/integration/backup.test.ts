@@ -129,6 +129,8 @@ test("a restored cluster has the rows of the backup, a later epoch and unused sh
   await running.stop(true);
   expect(finishRestore(dataDir, AT)).toEqual({ replaced: `${dataDir}.replaced-20260305T120000Z` });
   expect(finishRestore(dataDir, AT)).toBeUndefined();
+  await ask("stage", { name: NAME, at: AT, clusterId: "again", replaced: metaOf(before) });
+  expect(finishRestore(dataDir, AT)).toEqual({ replaced: `${dataDir}.replaced-20260305T120000Z-2` });
   running = await startTestServer({ dir: dataDir });
   const { state } = running.server.replica;
   expect(state.tables.allocations.size).toBe(20);

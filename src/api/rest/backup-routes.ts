@@ -18,6 +18,12 @@ const RESTORE_BODY = jsonBody(
 
 const pathOf = (body: { readonly path?: string; readonly backup_path?: string }) => body.path ?? body.backup_path ?? "";
 
+/** curl -d calls its body a form. What a browser sends on behalf of another site has an origin, and is not taken. */
+const isPlainCurl = ({ headers }: Request): boolean =>
+  headers.get("content-type") === "application/x-www-form-urlencoded" && !headers.has("origin");
+
+const asJson = (request: Request): Request => new Request(request, { headers: { "content-type": "application/json" } });
+
 /** Making, listing, checking and restoring backups. */
 export const BACKUP_ROUTES: readonly Route[] = [
   {
@@ -66,7 +72,7 @@ export const BACKUP_ROUTES: readonly Route[] = [
     summary: "Checks a backup and unpacks it; the next start of the server puts it in place",
     body: RESTORE_BODY,
     async handle({ server, call, request }) {
-      const body = await RESTORE_BODY.read(request);
+      const body = await RESTORE_BODY.read(isPlainCurl(request) ? asJson(request) : request);
       const path = pathOf(body);
       if (path === "") throw new LatticeError(fault("INVALID_BODY", "the field path is missing"));
       const backup = await stageRestore(server, call, { path, isForced: body.force === true });

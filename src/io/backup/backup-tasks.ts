@@ -1,6 +1,6 @@
 /** What the backup Worker does for each request: local files by pack and unpack, the place of the backups by a BlobStore. */
-import { mkdtempSync, rmSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { mkdirSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { millis } from "../../base/brand.ts";
 import { compareText } from "../../base/compare.ts";
 import { backupName, backupPath, backupTime } from "../../core/backup/backup-name.ts";
@@ -82,14 +82,14 @@ function stage(store: BlobStore, { dataDir, memberId }: BackupPlaces, request: R
   });
 }
 
-/** Runs `work` with a folder of its own beside the data, which is gone afterwards. */
+/** Runs `work` with a folder of its own beside the data. What an interrupted task has left there goes first. */
 async function withScratch<T>(dataDir: string, work: (scratch: string) => Promise<T>): Promise<T> {
-  const prefix = join(dirname(dataDir), ".lattice-backup-");
-  let scratch: string;
+  const scratch = `${dataDir}.backup`;
   try {
-    scratch = mkdtempSync(prefix);
+    rmSync(scratch, { recursive: true, force: true });
+    mkdirSync(scratch, { mode: 0o750 });
   } catch (error) {
-    throw backupError(`make a folder for unfinished backups in ${dirname(dataDir)}`, error);
+    throw backupError(`make ${scratch}, where backups are put together`, error);
   }
   try {
     return await work(scratch);

@@ -65,7 +65,7 @@ export function finishRestore(dataDir: string, now: Millis): { readonly replaced
   if (!existsSync(join(stage, READY))) return undefined;
   if (isLogInUse(dataDir)) throw inUse(dataDir);
   try {
-    const replaced = existsSync(dataDir) ? `${dataDir}.replaced-${stamp(now)}` : undefined;
+    const replaced = existsSync(dataDir) ? freeName(`${dataDir}.replaced-${stamp(now)}`) : undefined;
     if (replaced !== undefined) renameSync(dataDir, replaced);
     rmSync(join(stage, READY));
     renameSync(stage, dataDir);
@@ -109,6 +109,13 @@ const inUse = (dataDir: string): LatticeError =>
 const stageOf = (dataDir: string): string => `${dataDir}.restore`;
 
 const stamp = (now: Millis): string => backupName(now).slice("backup-".length, -".tar.gz".length);
+
+/** Two restores may fall into one second. */
+function freeName(path: string): string {
+  let name = path;
+  for (let i = 2; existsSync(name); i++) name = `${path}-${i}`;
+  return name;
+}
 
 const damaged = (file: string, problem: string): LatticeError =>
   new LatticeError(fault("BACKUP_DAMAGED", `${file} is damaged: ${problem}`));
