@@ -1,5 +1,6 @@
 /** Where commands write, and what they may assume of it. */
 import { writeSync } from "node:fs";
+import { fault, LatticeError } from "../core/domain/errors.ts";
 
 /** Output of a command. Results go to `out`, everything else to `err`. */
 export interface Terminal {
@@ -48,8 +49,13 @@ function writeAll(descriptor: number, text: string | Uint8Array): void {
     } catch (error) {
       const code = error instanceof Error && "code" in error ? error.code : "";
       if (code === "EPIPE") throw new OutputClosed();
-      if (code !== "EAGAIN") throw error;
+      if (code !== "EAGAIN") throw unwritable(error);
       Bun.sleepSync(1);
     }
   }
+}
+
+function unwritable(error: unknown): LatticeError {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new LatticeError(fault("INTERNAL", `the output cannot be written: ${reason}`, "write it somewhere else"));
 }
