@@ -157,7 +157,7 @@ describe.each(containments)("a runtime over %s", (_name, containment) => {
     expect(seen.has("not-a-name")).toBe(false);
     expect(rest.join()).not.toContain("grüße");
     const warning = bench.log.findLast(({ message }) => message.includes("environment variables"));
-    expect(warning?.fields["variables"]).toEqual(["not-a-name", "BASH_FUNC_f%%", "UID"]);
+    expect(warning?.fields.variables).toEqual(["not-a-name", "BASH_FUNC_f%%", "UID"]);
   });
 
   test("a script finds what Lattice and Slurm promise it", async () => {

@@ -44,7 +44,10 @@ describe("INV-D1: acknowledged entries", () => {
       [64, 7_000],
       [256, 1],
     ] as const) {
-      const writer = Bun.spawn([process.execPath, WRITER, dir.path, String(inFlight)], { stdout: "pipe", stderr: "ignore" });
+      const writer = Bun.spawn([process.execPath, WRITER, dir.path, String(inFlight)], {
+        stdout: "pipe",
+        stderr: "ignore",
+      });
       const lines = await acknowledged(writer.stdout, count);
       writer.kill("SIGKILL");
       await writer.exited;

@@ -25,7 +25,7 @@ function sh(command: readonly string[], env: Record<string, string> = {}): strin
 
 beforeAll(() => {
   if (missing.length > 0) return;
-  const folder = process.env["LATTICE_TEST_GUEST"] ?? mkdtempSync(join(tmpdir(), "guest-"));
+  const folder = process.env.LATTICE_TEST_GUEST ?? mkdtempSync(join(tmpdir(), "guest-"));
   const harness = join(mkdtempSync(join(tmpdir(), "harness-")), "guest-harness");
   const flags = ["--compile", "--minify", "--format=esm", "--outfile", harness];
   sh([process.execPath, "build", ...flags, "tests/long/guest-harness.ts"]);
