@@ -2,10 +2,19 @@
 import type { BackupEntry, BackupVerifyResponse, CreateBackupResponse } from "../../client/messages.ts";
 import { FAULTS } from "../../core/domain/errors.ts";
 import { timestampFromProto } from "../../wire/timestamp.ts";
+import type { Context } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { Command } from "../grammar/command.ts";
 import { printList, printOne } from "../render/print.ts";
 import { bytes, counted, moment } from "../render/text.ts";
+
+/** A long history takes tens of seconds to pack or to check. */
+const PATIENCE_MS = 120_000;
+
+const longCall = ({ signal, settings }: Context) => ({
+  signal,
+  timeoutMs: Math.max(PATIENCE_MS, settings.timeoutMs),
+});
 
 const BACKUP = { name: "backup", description: "File name of the backup, or its whole path" } as const;
 
@@ -15,7 +24,7 @@ export const backupCreate: Command = {
   name: "admin backup create",
   summary: "Make a backup",
   run: async (_given, context) => {
-    const made = await context.client().admin.createBackup({}, { signal: context.signal });
+    const made = await context.client().admin.createBackup({}, longCall(context));
     const text = () => `Made ${made.backupPath}: ${bytes(Number(made.sizeBytes))}, ${holds(made)}\n`;
     await printOne(context, made, { id: made.backupPath, text });
     return EXIT.ok;
@@ -28,7 +37,7 @@ export const backupList: Command = {
   name: "admin backup list",
   summary: "List backups, newest first",
   run: async (_given, context) => {
-    const { backups } = await context.client().admin.listBackups({}, { signal: context.signal });
+    const { backups } = await context.client().admin.listBackups({}, longCall(context));
     await printList<BackupEntry>(context, {
       rows: backups,
       idOf: (b) => b.backupPath,
@@ -51,7 +60,7 @@ export const backupVerify: Command = {
   positionals: [{ ...BACKUP, description: "File name or path of the backup; the newest when absent" }],
   run: async (given, context) => {
     const request = { backupPath: given.first() ?? "" };
-    const verdict = await context.client().admin.backupVerify(request, { signal: context.signal });
+    const verdict = await context.client().admin.backupVerify(request, longCall(context));
     const text = () => `${verdict.backupPath}: ${verdict.message}${verdict.valid ? `; ${holds(verdict)}` : ""}\n`;
     await printOne(context, verdict, { id: verdict.backupPath, text });
     return verdict.valid ? EXIT.ok : FAULTS.BACKUP_DAMAGED.exit;
@@ -68,7 +77,7 @@ export const backupRestore: Command = {
   examples: [["lattice admin backup restore backup-20260305T120000Z.tar.gz", "then restart the server"]],
   run: async (given, context) => {
     const request = { backupPath: given.first() ?? "", force: given.has("force") };
-    const staged = await context.client().admin.restoreBackup(request, { signal: context.signal });
+    const staged = await context.client().admin.restoreBackup(request, longCall(context));
     await printOne(context, staged, { id: request.backupPath, text: () => `${staged.message}\n` });
     return EXIT.ok;
   },

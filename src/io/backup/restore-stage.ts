@@ -4,7 +4,7 @@
  * the old directory to `<dir>.replaced-<time>` and the new one into its place: two renames,
  * of which a crash may interrupt any without loss.
  */
-import { existsSync, mkdirSync, renameSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Millis } from "../../base/brand.ts";
 import { canonicalEncode } from "../../base/canonical-encode.ts";
@@ -27,8 +27,9 @@ import { unpackBackup } from "./unpack.ts";
 
 const READY = "restore-ready";
 const ROWS_AT_ONCE = 5_000;
-/** Unpacked rows and indexes take several times the room of the backup; this is what was seen at most. */
-const ROOM_FACTOR = 15;
+/** Rows with their indexes take up to this times the room of their text. */
+const ROOM_FACTOR = 2;
+const ROOM_LEAST_BYTES = 16 * 1024 * 1024;
 
 /** What is staged, and whose data it becomes. */
 export interface StageRequest extends RestoreContext {
@@ -48,7 +49,7 @@ export async function stageRestore(request: StageRequest): Promise<BackupManifes
     if (!checked.isValid) throw damaged(file, checked.problem);
     rmSync(stage, { recursive: true, force: true });
     mkdirSync(stage, { recursive: true, mode: 0o750 });
-    checkRoom(file, stage);
+    checkRoom(checked.manifest, stage);
     await buildState(stage, request, checked.manifest);
     buildLog(stage, request, checked.manifest);
     writeFileSync(join(stage, READY), `${canonicalEncode({ ...checked.manifest, members: [] })}\n`, { flush: true });
@@ -120,9 +121,9 @@ function freeName(path: string): string {
 const damaged = (file: string, problem: string): LatticeError =>
   new LatticeError(fault("BACKUP_DAMAGED", `${file} is damaged: ${problem}`));
 
-function checkRoom(file: string, folder: string): void {
+function checkRoom({ members }: BackupManifest, folder: string): void {
   const { bavail, bsize } = statfsSync(folder);
-  const needed = statSync(file).size * ROOM_FACTOR;
+  const needed = ROOM_LEAST_BYTES + ROOM_FACTOR * members.reduce((sum, { bytes }) => sum + bytes, 0);
   if (bavail * bsize >= needed) return;
   const megabytes = (bytes: number) => `${Math.ceil(bytes / 1_000_000)} MB`;
   throw backupFailed(
