@@ -6,10 +6,12 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { millis } from "../../src/base/brand.ts";
+import { logIndex, millis } from "../../src/base/brand.ts";
 import { createPrng } from "../../src/base/prng.ts";
 import { metaOf, stateHash } from "../../src/core/state/state.ts";
+import { stageRestore } from "../../src/engine/server/operations/backup.ts";
 import { submit } from "../../src/engine/server/operations/submit-allocation.ts";
+import type { Server } from "../../src/engine/server/server.ts";
 import { doBackupTask } from "../../src/io/backup/backup-tasks.ts";
 import type { BackupQuestion, BackupTask, BackupTasks } from "../../src/io/backup/backup-worker-messages.ts";
 import { finishRestore } from "../../src/io/backup/restore-stage.ts";
@@ -140,6 +142,30 @@ test("a restored cluster has the rows of the backup, a later epoch and unused sh
     request: { tenant: "default", entrypoint: "true" },
   });
   expect(next).toMatchObject({ allocations: [{ shortId: 2_000_000 }] });
+});
+
+test("a restore is refused while other servers are alive, unless it is forced", async () => {
+  const { server } = running;
+  const peer = { id: 2, address: "lattice-02:9000", role: "follower", matchIndex: logIndex(1) } as const;
+  const withPeer = (lastContactMs: number): Server => {
+    const status = {
+      ...server.replica.status,
+      members: [...server.replica.status.members, { ...peer, lastContactMs }],
+    };
+    const replica = Object.create(server.replica, {
+      status: { value: status },
+      state: { value: server.replica.state },
+    });
+    const stage = () => Promise.reject(new Error("staged"));
+    return { ...server, replica, backups: { ...server.backups, location, stage } };
+  };
+  const restore = (at: Server, isForced: boolean) =>
+    stageRestore(at, aCall(), { path: NAME, isForced }).catch((error: Error) => error.message);
+  expect(await restore(withPeer(200), false)).toContain(
+    "other servers of this cluster are alive: 2 at lattice-02:9000",
+  );
+  expect(await restore(withPeer(200), true)).toBe("staged");
+  expect(await restore(withPeer(60_000), false)).toBe("staged");
 });
 
 test("a folder for backups that cannot be written is named", async () => {
