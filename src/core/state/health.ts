@@ -18,6 +18,8 @@ export interface HealthLimits {
   readonly timeoutMs: number;
   readonly graceMs: number;
   readonly clockSkewMs: number;
+  /** How long an agent may take to connect again before its node is given nothing new. */
+  readonly reconnectMs: number;
 }
 
 /** The health that follows, and why. */
@@ -35,6 +37,9 @@ export function judgeHealth(signs: AgentSigns, limits: HealthLimits, current: No
   }
   if (silenceMs > timeoutMs) {
     return { health: "degraded", reason: `no heartbeat for more than ${Math.round(timeoutMs / 1000)} s` };
+  }
+  if (!signs.isConnected && silenceMs > limits.reconnectMs) {
+    return { health: "degraded", reason: "its agent is not connected" };
   }
   if (signs.staleCount > 0) {
     const health = current === "down" ? "down" : "degraded";

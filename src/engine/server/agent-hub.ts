@@ -28,6 +28,8 @@ const PUSH_DELAY_MS = 1;
 const CHECK_PERIOD_MS = 1_000;
 /** Clocks further apart than this make a node unusable: times in its output would mislead. */
 const CLOCK_SKEW_MAX_MS = 60_000;
+/** A restarted agent or server takes about a second; an agent that was stopped stays away. */
+const RECONNECT_MS = 3_000;
 /** After the agent has surely ended isolated work, a little more for clocks that run apart. */
 const ISOLATION_MARGIN_MS = 10_000;
 
@@ -287,6 +289,7 @@ export class AgentHub {
       timeoutMs: settings.heartbeatTimeoutMs,
       graceMs: this.#holdsSensitiveWork(id) ? settings.sensitiveGracePeriodMs : settings.gracePeriodMs,
       clockSkewMs: CLOCK_SKEW_MAX_MS,
+      reconnectMs: RECONNECT_MS,
     };
     const signs = this.#signsOf(id);
     const { health, reason } = judgeHealth(signs, limits, node.health);

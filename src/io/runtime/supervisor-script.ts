@@ -41,5 +41,5 @@ set +C
   exec "$setsid" /bin/sh "$folder/launch.sh"
 )
 status=$?
-until echo "$status" >"$folder/exit" || [ ! -d "$folder" ]; do sleep 1; done
+until echo "$status" >"$folder/exit" || [ ! -d "$folder" ]; do : >"$folder/reserve"; sleep 1; done
 `;

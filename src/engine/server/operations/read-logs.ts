@@ -59,8 +59,10 @@ async function* readAttempt(
 
 function noOutput(a: Allocation, attempt: number, node: string) {
   if (node !== "") return fault("LOGS_NOT_AVAILABLE", `allocation ${displayId(a)} did not run on node ${node}`);
-  if (attempt === a.attempt)
-    return fault("LOGS_NOT_AVAILABLE", `allocation ${displayId(a)} is ${a.state} and has not run`);
+  if (attempt === a.attempt) {
+    const text = `allocation ${displayId(a)} is ${a.state} and has not run`;
+    return fault("LOGS_NOT_AVAILABLE", text, a.message || undefined);
+  }
   return fault("LOGS_NOT_AVAILABLE", `allocation ${displayId(a)} has no attempt ${attempt}`, `it has ${a.attempt}`);
 }
 
@@ -87,7 +89,18 @@ async function* readNode(
   };
   const session = server.agents.sessionOf(node);
   const pieces: AsyncIterable<LogPiece> = server.agents.logs.request(node, session, { request, signal: call.signal });
-  for await (const piece of pieces) yield { ...piece, node, attempt };
+  try {
+    for await (const piece of pieces) yield { ...piece, node, attempt };
+  } catch (error) {
+    throw explained(error, allocation);
+  }
+}
+
+/** Work that could not be started has no output: why is what its reader wants to know. */
+function explained(error: unknown, a: Allocation): unknown {
+  const isAbsent = error instanceof LatticeError && error.fault.reason === "LOGS_NOT_AVAILABLE";
+  if (!isAbsent || !isTerminal(a.state) || a.message === "") return error;
+  return new LatticeError({ ...error.fault, next: `it ended as ${a.state}: ${a.message}` }, { cause: error });
 }
 
 /** Waits for the next change of an allocation and returns it as it then is. */

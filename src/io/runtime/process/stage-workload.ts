@@ -37,9 +37,13 @@ export async function stage(request: StageRequest): Promise<Staged> {
   }
 }
 
+/** One block, which the supervisor gives back to write the exit status on a full disk. */
+const RESERVE = "\n".repeat(4096);
+const AGENT = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+
 /** A node that only holds its part keeps the record alone. */
 async function stageHold({ key, work, fence, folder }: StageRequest): Promise<Staged> {
-  const owner = { uid: 0, gid: 0 };
+  const owner = AGENT;
   const record: WorkRecord = { version: 1, key, work, fence, owner, output: { isJoined: false, uid: 0 } };
   await folder.create();
   await folder.writeWork(record);
@@ -71,6 +75,7 @@ async function stageProgram({ key, work, fence, folder, accounts, closedFolder }
   await Promise.all([
     folder.writeOwned("stdout", "", { mode: 0o600, owner }),
     folder.writeOwned("stderr", "", { mode: 0o600, owner }),
+    folder.writeOwned("reserve", RESERVE, { mode: 0o600, owner: AGENT }),
     folder.writeOwned("launch.sh", launch, { mode: 0o400, owner }),
     program.kind === "script" ? folder.writeOwned("script", program.text, { mode: 0o500, owner }) : undefined,
   ]);

@@ -11,6 +11,7 @@
  *   child         the workload's first process, likewise
  *   launch-error  why the launch script could not start the program
  *   verdict exit  what the supervisor saw
+ *   reserve       room for exit on a disk that the output has filled
  */
 import { mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -143,12 +144,16 @@ export class WorkloadFolder {
 
   /** Drops all but the output, and moves what is left to `destination`. */
   async retire(destination: string, output: OutputRecord): Promise<void> {
+    // Room first: the output may have filled the disk.
+    await this.#drop(["reserve", "script", "launch.sh"]);
     await this.#replace("output.json", JSON.stringify(output));
-    for (const name of ["script", "launch.sh", "work.json", "note.json", "child", "launch-error", "verdict", "exit"]) {
-      await rm(this.file(name), { force: true });
-    }
+    await this.#drop(["work.json", "note.json", "child", "launch-error", "verdict", "exit"]);
     await rm(destination, { recursive: true, force: true });
     await rename(this.path, destination);
+  }
+
+  async #drop(names: readonly string[]): Promise<void> {
+    for (const name of names) await rm(this.file(name), { force: true });
   }
 
   remove(): Promise<void> {

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import type { AgentSigns } from "../../../../src/core/state/health.ts";
 import { judgeHealth } from "../../../../src/core/state/health.ts";
 
-const LIMITS = { timeoutMs: 30_000, graceMs: 120_000, clockSkewMs: 60_000 };
+const LIMITS = { timeoutMs: 30_000, graceMs: 120_000, clockSkewMs: 60_000, reconnectMs: 3_000 };
 const WELL: AgentSigns = { silenceMs: 0, isConnected: true, clockSkewMs: 0, issues: [], staleCount: 0 };
 
 const judge = (signs: Partial<AgentSigns>, current: "ready" | "degraded" | "down" = "ready") =>
@@ -22,6 +22,14 @@ test("silence is degraded after the time-out and down after the grace period", (
 
 test("a node that is down stays so until its agent connects", () => {
   expect(judge({ isConnected: false }, "down").health).toBe("down");
+});
+
+test("an agent that was stopped gets no new work, one that just connects again is not missed", () => {
+  expect(judge({ isConnected: false, silenceMs: 3_000 }).health).toBe("ready");
+  expect(judge({ isConnected: false, silenceMs: 3_001 })).toEqual({
+    health: "degraded",
+    reason: "its agent is not connected",
+  });
 });
 
 test("a wrong clock degrades, whichever way it is wrong", () => {
