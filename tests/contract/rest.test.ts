@@ -237,6 +237,7 @@ test.each([
   ["an unknown lifecycle", "POST", "/api/v1/allocations", { ...WORK, lifecycle: "eternal" }, 400, "INVALID_SPEC"],
   ["an unknown tenant", "POST", "/api/v1/allocations", { ...WORK, tenant: "nobody" }, 404, "TENANT_NOT_FOUND"],
   ["a cycle", "POST", "/api/v1/dags", cyclic(), 400, "DAG_CYCLE"],
+  ["an unknown query parameter", "GET", "/api/v1/allocations?stat=running", undefined, 400, "INVALID_SPEC"],
   ["an unknown number", "GET", "/api/v1/allocations/999999", undefined, 404, "ALLOCATION_NOT_FOUND"],
   ["no id at all", "GET", "/api/v1/allocations/!", undefined, 400, "INVALID_SPEC"],
   ["a broken escape", "GET", "/api/v1/nodes/%E0%A4%A", undefined, 404, "NODE_NOT_FOUND"],

@@ -9,6 +9,7 @@ import type { Authenticator } from "../auth/authenticate.ts";
 import { RequestCall, requestIdOf } from "../auth/request-call.ts";
 import { faultOf, problemOf } from "../errors.ts";
 import { apiDocument } from "./openapi.ts";
+import { checkQuery } from "./query.ts";
 import { json, type Route } from "./route.ts";
 import { type Discovery, publicRoutes, ROUTES } from "./routes.ts";
 
@@ -71,6 +72,7 @@ async function answer(parts: AppParts, route: Route, { request, params }: Asked)
     const known = authenticator.authenticate(request.headers);
     const principal = known instanceof Promise ? await known : known;
     const call = new RequestCall(principal, requestId, request);
+    if (route.query) checkQuery(request.url, Object.keys(route.query));
     const response = await route.handle({ server, call, request, params, shutdown });
     response.headers.set("x-request-id", requestId);
     return response;

@@ -1,10 +1,24 @@
 /** The query of a request, read field by field; parsed only when somebody asks. */
+import { nearest } from "../../base/nearest.ts";
 import { fault, LatticeError } from "../../core/domain/errors.ts";
 import type { AllocationState } from "../../core/domain/lifecycle.ts";
 import { LIMITS } from "../../core/domain/limits.ts";
 import type { PageRequest } from "../../engine/server/operations/results.ts";
 import { statesOf } from "../allocation-states.ts";
 
+/** @throws INVALID_SPEC for a parameter that the route does not have: ignoring it would answer another question. */
+export function checkQuery(url: string, known: readonly string[]): void {
+  const start = url.indexOf("?");
+  if (start === -1) return;
+  for (const name of new URLSearchParams(url.slice(start + 1)).keys()) {
+    if (known.includes(name)) continue;
+    const guess = nearest(name, known);
+    const next = guess === undefined ? `it takes: ${known.join(", ")}` : `did you mean ${guess}?`;
+    throw new LatticeError(fault("INVALID_SPEC", `there is no query parameter ${JSON.stringify(name)} here`, next));
+  }
+}
+
+/** One request's query. */
 export class Query {
   readonly #values: URLSearchParams;
 
