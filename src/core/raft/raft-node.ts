@@ -1,147 +1,145 @@
 /**
  * One member of the cluster, as a state machine: `step` takes an input, changes the node
- * and returns what the driver must do. The node is owned by one driver, which calls
- * nothing else on it. A node here is the only voter of its cluster; elections, commits
- * and tickets are the general ones with a majority of one.
+ * and returns what the driver must do. The node is owned by one driver, which changes
+ * nothing in it. Elections, replication, reads and members have a file each.
  * Sections cited are those of Ongaro and Ousterhout, "In Search of an Understandable
- * Consensus Algorithm (Extended Version)".
+ * Consensus Algorithm (Extended Version)", or, where it says so, of Ongaro's thesis.
  */
 import { assert, unreachable } from "../../base/assert.ts";
-import type { LogIndex, Term } from "../../base/brand.ts";
-import { logIndex, term } from "../../base/brand.ts";
-import type { LogShape } from "./log.ts";
-import { compactLog, extendLog, termAt } from "./log.ts";
-import type { Entry, EntryKind, HardState, MemberId, RaftEffect, RaftInput, Role } from "./raft-types.ts";
-
-const NO_DATA = new Uint8Array();
-
-/** What a persist ticket makes durable. */
-interface Write {
-  readonly ticket: number;
-  readonly term: Term;
-  readonly lastIndex: LogIndex;
-}
-
-/**
- * A member. Invariant INV-R1: commit <= durableIndex <= log.lastIndex: nothing is
- * committed that this member could lose.
- */
-export interface RaftNode {
-  readonly id: MemberId;
-  role: Role;
-  term: Term;
-  votedFor: MemberId | undefined;
-  leader: MemberId | undefined;
-  commit: LogIndex;
-  log: LogShape;
-  /** The end of the log on stable storage. */
-  durableIndex: LogIndex;
-  /** Number of the last persist effect. */
-  ticket: number;
-  /** Persist effects that are not yet confirmed, oldest first. */
-  readonly writes: Write[];
-}
-
-/** Returns a member that holds what its store holds. It does nothing before the input `start`. */
-export function createRaftNode(id: MemberId, hardState: HardState, log: LogShape): RaftNode {
-  return {
-    id,
-    role: "follower",
-    term: hardState.term,
-    votedFor: hardState.votedFor,
-    leader: undefined,
-    // What was compacted was committed, whatever the hard state remembers.
-    commit: logIndex(Math.max(hardState.commit, log.compactedIndex)),
-    log,
-    durableIndex: log.lastIndex,
-    ticket: 0,
-    writes: [],
-  };
-}
+import type { LogIndex } from "../../base/brand.ts";
+import { logIndex } from "../../base/brand.ts";
+import { campaign, onTimeoutNow, onVote, onVoteReply, tickFollower } from "./election.ts";
+import { compactLog } from "./log.ts";
+import { changeMembers, transfer } from "./member-changes.ts";
+import { votersOf } from "./membership.ts";
+import type { RaftNode } from "./node-state.ts";
+import { becomeFollower, membershipOf } from "./node-state.ts";
+import type { MemberId, RaftEffect, RaftInput, RaftMessage } from "./raft-types.ts";
+import { onReadIndex, onReadIndexReply, read } from "./reads.ts";
+import { onAppend, onHeartbeat, onPersistedFollower, onSnapshotReceived } from "./receive-log.ts";
+import {
+  onAppendReply,
+  onHeartbeatReply,
+  onPersistedLeader,
+  onSnapshotSent,
+  onUnreachable,
+  propose,
+  tickLeader,
+} from "./replication.ts";
 
 /** Advances `node` by one input and returns what must be done, in order. */
 export function step(node: RaftNode, input: RaftInput): readonly RaftEffect[] {
+  const out: RaftEffect[] = [];
+  node.out = out;
+  dispatch(node, input);
+  return out;
+}
+
+function dispatch(node: RaftNode, input: RaftInput): void {
   switch (input.kind) {
     case "start":
-      return campaign(node);
-    case "propose":
-      return propose(node, input.data);
-    case "persisted":
-      return onPersisted(node, input.ticket);
-    case "compact":
-      return compact(node, input.index);
+      start(node);
+      break;
     case "tick":
+      node.now += 1;
+      if (node.role === "leader") tickLeader(node);
+      else tickFollower(node);
+      break;
+    case "propose":
+      propose(node, input.data);
+      break;
+    case "persisted":
+      onPersisted(node, input.ticket);
+      break;
+    case "compact":
+      compact(node, input.index);
+      break;
     case "receive":
-      // The only voter has nobody to lose and nobody to hear.
-      return [];
+      receive(node, input.from, input.message);
+      break;
+    case "read":
+      read(node, input.ticket);
+      break;
+    case "change-members":
+      changeMembers(node, input.change);
+      break;
+    case "transfer":
+      transfer(node, input.to);
+      break;
+    case "snapshot-sent":
+      onSnapshotSent(node, input);
+      break;
+    case "snapshot-received":
+      onSnapshotReceived(node, input);
+      break;
+    case "unreachable":
+      onUnreachable(node, input.member);
+      break;
     default:
-      return unreachable(input);
+      unreachable(input);
   }
 }
 
-/** §5.2: a candidate increments its term and votes for itself; the vote counts once it is durable. */
-function campaign(node: RaftNode): readonly RaftEffect[] {
-  assert(node.role === "follower", `a ${node.role} cannot start`);
-  node.role = "candidate";
-  node.term = term(node.term + 1);
-  node.votedFor = node.id;
-  node.leader = undefined;
-  return [persist(node, hardStateOf(node), [])];
+/** The only voter need not wait for a silence: there is nobody to hear. */
+function start(node: RaftNode): void {
+  const voters = votersOf(membershipOf(node));
+  if (voters.length === 1 && voters[0] === node.id && node.recoverUntil === 0) campaign(node, "election");
 }
 
-function onPersisted(node: RaftNode, ticket: number): readonly RaftEffect[] {
+function receive(node: RaftNode, from: MemberId, message: RaftMessage): void {
+  // A vote decides for itself whether its term is believed (thesis §4.2.3, §9.6).
+  if (message.kind === "vote") {
+    onVote(node, from, message);
+    return;
+  }
+  const isFuture = message.kind === "vote-reply" && message.isPreVote && message.isGranted;
+  if (message.term > node.term && !isFuture) becomeFollower(node, message.term, undefined);
+  switch (message.kind) {
+    case "vote-reply":
+      onVoteReply(node, from, message);
+      break;
+    case "append":
+      onAppend(node, from, message);
+      break;
+    case "append-reply":
+      onAppendReply(node, from, message);
+      break;
+    case "heartbeat":
+      onHeartbeat(node, from, message);
+      break;
+    case "heartbeat-reply":
+      onHeartbeatReply(node, from, message);
+      break;
+    case "timeout-now":
+      onTimeoutNow(node, from, message.term);
+      break;
+    case "read-index":
+      onReadIndex(node, from, message);
+      break;
+    case "read-index-reply":
+      onReadIndexReply(node, message);
+      break;
+    default:
+      unreachable(message);
+  }
+}
+
+function onPersisted(node: RaftNode, ticket: number): void {
   const write = node.writes.shift();
   assert(write?.ticket === ticket, `ticket ${ticket} was confirmed out of order`);
-  node.durableIndex = write.lastIndex;
-  if (node.role === "candidate" && write.term === node.term) return becomeLeader(node);
-  return node.role === "leader" ? advanceCommit(node) : [];
-}
-
-/** §8: a leader begins its term with a no-op, whose commit also commits whatever precedes it. */
-function becomeLeader(node: RaftNode): readonly RaftEffect[] {
-  node.role = "leader";
-  node.leader = node.id;
-  return [{ kind: "role-changed", role: "leader", term: node.term, leader: node.id }, append(node, "noop", [NO_DATA])];
-}
-
-/** §5.3: the leader appends; the entry is committed once a majority holds it durably. */
-function propose(node: RaftNode, data: readonly Uint8Array[]): readonly RaftEffect[] {
-  if (data.length === 0) return [];
-  if (node.role !== "leader") return [{ kind: "reject", count: data.length, leader: node.leader }];
-  return [append(node, "command", data)];
-}
-
-/** §5.4.2: only an entry of the leader's own term is committed by counting. */
-function advanceCommit(node: RaftNode): readonly RaftEffect[] {
-  if (node.durableIndex <= node.commit || termAt(node.log, node.durableIndex) !== node.term) return [];
-  node.commit = node.durableIndex;
-  return [{ kind: "commit", index: node.commit }];
+  // A later truncation may be under way: what it will drop is not counted.
+  const laterCut = node.writes.reduce((least, w) => Math.min(least, w.keptIndex), Number.MAX_SAFE_INTEGER);
+  node.durableIndex = logIndex(Math.min(write.lastIndex, laterCut));
+  if (node.role === "leader") onPersistedLeader(node);
+  else onPersistedFollower(node, ticket);
 }
 
 /** §7: only what is committed, and so applied, may be forgotten. */
-function compact(node: RaftNode, requested: LogIndex): readonly RaftEffect[] {
-  const index = logIndex(Math.min(requested, node.commit));
-  if (index <= node.log.compactedIndex) return [];
+function compact(node: RaftNode, requested: LogIndex): void {
+  const index = logIndex(Math.min(requested, node.commit, node.durableIndex));
+  if (index <= node.log.compactedIndex) return;
   node.log = compactLog(node.log, index);
-  return [{ kind: "compact", index }];
+  const base = node.memberships.findLastIndex((m) => m.index <= index);
+  node.memberships.splice(0, Math.max(0, base));
+  node.out.push({ kind: "compact", index });
 }
-
-function append(node: RaftNode, kind: EntryKind, data: readonly Uint8Array[]): RaftEffect {
-  const first = node.log.lastIndex + 1;
-  const entries = data.map((bytes, i): Entry => ({ index: logIndex(first + i), term: node.term, kind, data: bytes }));
-  node.log = extendLog(node.log, node.term, entries.length);
-  // The commit index rides along: it costs nothing in a write that happens anyway.
-  return persist(node, hardStateOf(node), entries);
-}
-
-function persist(node: RaftNode, hardState: HardState, entries: readonly Entry[]): RaftEffect {
-  node.ticket += 1;
-  node.writes.push({ ticket: node.ticket, term: node.term, lastIndex: node.log.lastIndex });
-  return { kind: "persist", ticket: node.ticket, hardState, truncateFrom: undefined, entries };
-}
-
-const hardStateOf = (node: RaftNode): HardState => ({
-  term: node.term,
-  votedFor: node.votedFor,
-  commit: node.commit,
-});

@@ -4,14 +4,17 @@
  * the simulator, the worker that gives the log a thread of its own). It knows nothing of
  * threads, timers or what the entries mean.
  */
-import { assert } from "../../base/assert.ts";
+import { assert, InvariantError } from "../../base/assert.ts";
 import type { LogIndex } from "../../base/brand.ts";
 import { logIndex } from "../../base/brand.ts";
+import { createPrng } from "../../base/prng.ts";
 import type { Fault } from "../../core/domain/errors.ts";
 import { fault, LatticeError } from "../../core/domain/errors.ts";
 import type { LogShape } from "../../core/raft/log.ts";
-import type { RaftNode } from "../../core/raft/raft-node.ts";
-import { createRaftNode, step } from "../../core/raft/raft-node.ts";
+import { soleVoter } from "../../core/raft/membership.ts";
+import type { RaftNode } from "../../core/raft/node-state.ts";
+import { createRaftNode } from "../../core/raft/node-state.ts";
+import { step } from "../../core/raft/raft-node.ts";
 import type { Entry, MemberId, RaftEffect, RaftInput } from "../../core/raft/raft-types.ts";
 import type { CommittedEntry, Consensus, ConsensusListener, ConsensusStatus } from "../../ports/consensus.ts";
 import type { LogStore } from "../../ports/log-store.ts";
@@ -57,7 +60,16 @@ export class RaftDriver implements Consensus {
   constructor(options: RaftDriverOptions) {
     const { hardState, shape } = options.store.load();
     this.#options = options;
-    this.#node = createRaftNode(options.memberId, hardState, shape);
+    const { memberId: id, address } = options;
+    const membership = soleVoter({ id, address, storeId: options.store.clusterId });
+    this.#node = createRaftNode({
+      id,
+      hardState,
+      log: shape,
+      memberships: [{ index: shape.compactedIndex, membership }],
+      // The only voter draws no timeouts that matter.
+      random: createPrng(id),
+    });
   }
 
   start(listener: ConsensusListener, applied: LogIndex): void {
@@ -144,13 +156,23 @@ export class RaftDriver implements Consensus {
         this.#useStore((store) => store.compact(effect.index));
         return [];
       case "reject":
-        this.#reject(this.#batch.slice(-effect.count), fault("NOT_LEADER", "this server is not the leader"));
+        this.#reject(this.#batch.slice(-effect.count), rejection(effect.reason));
         return [];
       case "role-changed":
         this.#listener?.onStatus(this.status());
         return [];
+      case "membership-changed":
+      case "read-ready":
+      case "read-failed":
+      case "change-refused":
+      case "transfer-ended":
+      case "discard-snapshot":
+        return [];
       case "send":
-        assert(false, "the only member has nobody to send to");
+      case "replicate":
+      case "send-snapshot":
+      case "install-snapshot":
+        throw new InvariantError(`the only member has no use for ${effect.kind}`);
     }
   }
 
@@ -220,3 +242,8 @@ const committedEntry = ({ index, term, kind, data }: Entry): CommittedEntry => (
   term,
   data: kind === "command" ? data : NO_DATA,
 });
+
+const rejection = (reason: "not-leader" | "overloaded"): Fault =>
+  reason === "overloaded"
+    ? fault("OVERLOADED", "too many changes wait to be stored")
+    : fault("NOT_LEADER", "this server is not the leader");

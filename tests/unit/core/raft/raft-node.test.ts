@@ -5,13 +5,28 @@
  */
 import { describe, expect, test } from "bun:test";
 import { logIndex, term } from "../../../../src/base/brand.ts";
+import { createPrng } from "../../../../src/base/prng.ts";
+import type { LogShape } from "../../../../src/core/raft/log.ts";
 import { EMPTY_LOG, extendLog } from "../../../../src/core/raft/log.ts";
-import type { RaftNode } from "../../../../src/core/raft/raft-node.ts";
-import { createRaftNode, step } from "../../../../src/core/raft/raft-node.ts";
+import { soleVoter } from "../../../../src/core/raft/membership.ts";
+import type { RaftNode } from "../../../../src/core/raft/node-state.ts";
+import { createRaftNode } from "../../../../src/core/raft/node-state.ts";
+import { step } from "../../../../src/core/raft/raft-node.ts";
 import type { HardState, RaftEffect } from "../../../../src/core/raft/raft-types.ts";
 
 const FIRST: HardState = { term: term(0), votedFor: undefined, commit: logIndex(0) };
 const bytes = (text: string) => new TextEncoder().encode(text);
+
+const membership = soleVoter({ id: 1, address: "here:9000", storeId: "s1" });
+
+const aMember = (id: number, hardState: HardState, log: LogShape): RaftNode =>
+  createRaftNode({
+    id,
+    hardState,
+    log,
+    memberships: [{ index: log.compactedIndex, membership }],
+    random: createPrng(1),
+  });
 
 /** One line an effect. */
 function show(effect: RaftEffect): string {
@@ -28,15 +43,15 @@ function show(effect: RaftEffect): string {
       return `reject ${effect.count}`;
     case "role-changed":
       return `${effect.role} of term ${effect.term}`;
-    case "send":
-      return "send";
+    default:
+      return effect.kind;
   }
 }
 
 const run = (node: RaftNode, input: Parameters<typeof step>[1]) => step(node, input).map(show);
 
 function aLeader(): RaftNode {
-  const node = createRaftNode(1, FIRST, EMPTY_LOG);
+  const node = aMember(1, FIRST, EMPTY_LOG);
   step(node, { kind: "start" });
   step(node, { kind: "persisted", ticket: 1 });
   step(node, { kind: "persisted", ticket: 2 });
@@ -45,8 +60,8 @@ function aLeader(): RaftNode {
 
 describe("election of the only voter (§5.2)", () => {
   test("the vote for itself is durable before the member leads", () => {
-    const node = createRaftNode(1, FIRST, EMPTY_LOG);
-    expect(run(node, { kind: "start" })).toEqual(["persist #1 term=1 vote=1 []"]);
+    const node = aMember(1, FIRST, EMPTY_LOG);
+    expect(run(node, { kind: "start" })).toEqual(["candidate of term 1", "persist #1 term=1 vote=1 []"]);
     expect(node.role).toBe("candidate");
     expect(run(node, { kind: "persisted", ticket: 1 })).toEqual([
       "leader of term 1",
@@ -56,12 +71,12 @@ describe("election of the only voter (§5.2)", () => {
 
   test("each start begins a new term, so no term has two leaders", () => {
     const log = extendLog(EMPTY_LOG, term(4), 9);
-    const node = createRaftNode(1, { term: term(6), votedFor: 1, commit: logIndex(2) }, log);
-    expect(run(node, { kind: "start" })).toEqual(["persist #1 term=7 vote=1 []"]);
+    const node = aMember(1, { term: term(6), votedFor: 1, commit: logIndex(2) }, log);
+    expect(run(node, { kind: "start" })).toEqual(["candidate of term 7", "persist #1 term=7 vote=1 []"]);
   });
 
   test("a member that has not started or not yet won takes no proposals", () => {
-    const node = createRaftNode(1, FIRST, EMPTY_LOG);
+    const node = aMember(1, FIRST, EMPTY_LOG);
     expect(run(node, { kind: "propose", data: [bytes("a"), bytes("b")] })).toEqual(["reject 2"]);
     step(node, { kind: "start" });
     expect(run(node, { kind: "propose", data: [bytes("a")] })).toEqual(["reject 1"]);
@@ -71,7 +86,7 @@ describe("election of the only voter (§5.2)", () => {
 describe("commit (§5.3, §5.4.2)", () => {
   test("entries of earlier terms are committed through the no-op of the leader's own (§8)", () => {
     const log = extendLog(EMPTY_LOG, term(4), 9);
-    const node = createRaftNode(1, { term: term(4), votedFor: 1, commit: logIndex(2) }, log);
+    const node = aMember(1, { term: term(4), votedFor: 1, commit: logIndex(2) }, log);
     step(node, { kind: "start" });
     expect(run(node, { kind: "persisted", ticket: 1 })).toEqual([
       "leader of term 5",
@@ -109,7 +124,8 @@ describe("commit (§5.3, §5.4.2)", () => {
     const node = aLeader();
     expect(run(node, { kind: "propose", data: [] })).toEqual([]);
     expect(run(node, { kind: "tick" })).toEqual([]);
-    expect(run(node, { kind: "receive", from: 2, message: { kind: "none" } })).toEqual([]);
+    const reply = { kind: "heartbeat-reply", term: term(1), round: 1 } as const;
+    expect(run(node, { kind: "receive", from: 2, message: reply })).toEqual([]);
   });
 });
 
@@ -125,6 +141,6 @@ describe("compaction (§7)", () => {
 
   test("a member knows that what was compacted was committed", () => {
     const log = { ...extendLog(EMPTY_LOG, term(2), 5), compactedIndex: logIndex(5), compactedTerm: term(2), runs: [] };
-    expect(createRaftNode(1, { term: term(2), votedFor: 1, commit: logIndex(1) }, log).commit).toBe(logIndex(5));
+    expect(aMember(1, { term: term(2), votedFor: 1, commit: logIndex(1) }, log).commit).toBe(logIndex(5));
   });
 });

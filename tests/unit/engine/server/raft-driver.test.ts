@@ -58,7 +58,10 @@ describe("proposals", () => {
   test("the member leads at once and commits its no-op with empty data", () => {
     const bench = new Bench();
     expect(bench.texts).toEqual(["1"]);
-    expect(bench.statuses.map((s) => [s.leader, Number(s.term)])).toEqual([[1, 1]]);
+    expect(bench.statuses.map((s) => [s.leader, Number(s.term)])).toEqual([
+      [undefined, 1],
+      [1, 1],
+    ]);
     expect(bench.driver.status().members).toEqual([
       { id: 1, address: "here:9000", role: "leader", matchIndex: logIndex(1), lastContactMs: 0 },
     ]);

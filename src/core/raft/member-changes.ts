@@ -1,0 +1,64 @@
+/**
+ * Changes of the members and of the leader that people or the driver ask for. One change
+ * at a time (thesis §4.1), only by a leader that has committed an entry of its term, so
+ * that two leaders cannot make changes whose majorities do not overlap.
+ */
+import { logIndex } from "../../base/brand.ts";
+import { termAt } from "./log.ts";
+import { changeMembership, encodeMembership, isVoter } from "./membership.ts";
+import type { RaftNode } from "./node-state.ts";
+import { membershipOf } from "./node-state.ts";
+import type { MemberId, MembershipChange } from "./raft-types.ts";
+import { append, completeTransfer, sendEntries, trackMembers } from "./replication.ts";
+
+/** A learner this many entries behind is not promoted: a voter that lags could stop commits. */
+const PROMOTION_LAG_MAX = 1024;
+
+/** Appends the changed membership, or refuses. */
+export function changeMembers(node: RaftNode, change: MembershipChange): void {
+  const next = changeMembership(membershipOf(node), change);
+  const obstacle = obstacleTo(node, change) ?? (next.ok ? undefined : next.error);
+  if (obstacle !== undefined || !next.ok) {
+    node.out.push({ kind: "change-refused", change, reason: obstacle ?? "" });
+    return;
+  }
+  const membership = next.value;
+  // §6: in force as soon as it is in the log, for the counting of its own entry too.
+  node.memberships.push({ index: logIndex(node.log.lastIndex + 1), membership });
+  append(node, "membership", [encodeMembership(membership)]);
+  trackMembers(node);
+  for (const peer of node.peers.values()) if (peer.mode === "probe") sendEntries(node, peer);
+  node.out.push({ kind: "membership-changed", membership });
+}
+
+function obstacleTo(node: RaftNode, change: MembershipChange): string | undefined {
+  if (node.role !== "leader") return "this member is not the leader";
+  if (termAt(node.log, node.commit) !== node.term) return "the leader has not yet committed an entry of its term";
+  if ((node.memberships.at(-1)?.index ?? 0) > node.commit) return "another change of the members is under way";
+  if (change.kind !== "promote") return undefined;
+  const peer = node.peers.get(change.id);
+  const lag = node.log.lastIndex - (peer?.match ?? 0);
+  if (peer?.isRecovering) return `member ${change.id} recovers from damage`;
+  return peer && lag > PROMOTION_LAG_MAX ? `member ${change.id} is ${lag} entries behind` : undefined;
+}
+
+/** Stops taking proposals, brings the member up to date and lets it campaign (thesis §3.10). */
+export function transfer(node: RaftNode, to: MemberId): void {
+  const obstacle =
+    node.role !== "leader"
+      ? "this member is not the leader"
+      : node.transferTo !== undefined
+        ? "another transfer is under way"
+        : to === node.id
+          ? "this member leads already"
+          : isVoter(membershipOf(node), to)
+            ? undefined
+            : `member ${to} is not a voter`;
+  if (obstacle !== undefined) {
+    node.out.push({ kind: "transfer-ended", reason: obstacle });
+    return;
+  }
+  node.transferTo = to;
+  node.transferUntil = node.now + node.settings.electionTicks;
+  completeTransfer(node);
+}
