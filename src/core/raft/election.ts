@@ -128,8 +128,13 @@ function solicit(node: RaftNode, kind: Pick<Vote, "term" | "isPreVote" | "isTran
   for (const to of votersOf(membershipOf(node))) if (to !== node.id) send(node, to, { message, after });
 }
 
-const canStand = (node: RaftNode): boolean =>
-  node.role !== "leader" && isVoter(membershipOf(node), node.id) && node.recoverUntil === 0;
+/** A member whose removal is not committed may still be needed to commit it (thesis §4.2.2). */
+function canStand(node: RaftNode): boolean {
+  if (node.role === "leader" || node.recoverUntil > 0) return false;
+  const possible = node.memberships.slice(-2);
+  const inForce = possible.filter((_, i) => i === possible.length - 1 || (possible[i + 1]?.index ?? 0) > node.commit);
+  return inForce.some((m) => isVoter(m.membership, node.id));
+}
 
 /** A leader hears itself; a member that just started may have heard one that it does not remember. */
 function hearsLeader(node: RaftNode): boolean {

@@ -64,7 +64,9 @@ export function changeMembership(now: Membership, change: MembershipChange): Res
 export function encodeMembership({ members, departed }: Membership): Uint8Array {
   const bytes: number[] = [];
   const number = (value: number, size: number): void => {
-    for (let i = size - 1; i >= 0; i--) bytes.push(Math.floor(value / 256 ** i) % 256);
+    const digits: number[] = [];
+    for (let i = 0, rest = value; i < size; i++, rest = Math.floor(rest / 256)) digits.push(rest % 256);
+    bytes.push(...digits.reverse());
   };
   const text = (value: string): void => {
     number(value.length, 2);
