@@ -26,7 +26,7 @@ function act(cluster: RaftCluster, random: Prng, count: number): void {
       // Mostly in order, as a link does; else from anywhere, twice, or never.
       const at = random() < 0.9 ? 0 : Math.floor(random() * cluster.letters.length);
       const [letter] = random() < 0.02 ? cluster.letters.slice(at, at + 1) : cluster.letters.splice(at, 1);
-      if (letter && random() > 0.03) cluster.deliver(letter);
+      if (letter && random() > 0.03 && !cluster.isCut(letter)) cluster.deliver(letter);
     }
   } else if (roll < 0.55) {
     member.write();
@@ -34,7 +34,14 @@ function act(cluster: RaftCluster, random: Prng, count: number): void {
     member.input({ kind: "tick" });
   } else if (roll < 0.94) {
     member.input({ kind: "propose", data: [bytes(`c${count}`)] });
-  } else if (roll < 0.95) {
+  } else if (roll < 0.942) {
+    // Sometimes only one direction is cut.
+    const alone = pick(members)?.id;
+    const isOneWay = random() < 0.3;
+    cluster.isCut = ({ from, to }) => (from === alone && to !== alone) || (!isOneWay && to === alone && from !== alone);
+  } else if (roll < 0.944) {
+    cluster.isCut = () => false;
+  } else if (roll < 0.954) {
     cluster.readFloors.set(count, Math.max(0, ...cluster.history.keys()));
     member.input({ kind: "read", ticket: count });
   } else if (roll < 0.96) {
@@ -58,6 +65,7 @@ function aChange(random: Prng, id: MemberId): MembershipChange {
 }
 
 function heal(cluster: RaftCluster): void {
+  cluster.isCut = () => false;
   for (const member of cluster.members.values()) if (!member.isUp) member.restart();
   for (let i = 0; i < 80; i++) {
     cluster.tick(1);

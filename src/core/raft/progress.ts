@@ -19,6 +19,8 @@ export interface Progress {
   next: LogIndex;
   /** A probe is under way. */
   isPaused: boolean;
+  /** The round under way when it was sent: the answer to a later one means that it is lost. */
+  pausedAt: number;
   /** Match when the last heartbeat was answered: no change with entries under way means that some were lost. */
   matchAtBeat: LogIndex;
   /** The last round that it answered. */
@@ -35,6 +37,7 @@ export const startProgress = (id: MemberId, lastIndex: LogIndex, now: number): P
   match: logIndex(0),
   next: logIndex(lastIndex + 1),
   isPaused: false,
+  pausedAt: 0,
   matchAtBeat: logIndex(0),
   round: 0,
   heardAt: now,

@@ -52,9 +52,14 @@ export function onHeartbeat(node: RaftNode, from: MemberId, message: Heartbeat):
 export function onSnapshotReceived(node: RaftNode, input: RaftInput & { readonly kind: "snapshot-received" }): void {
   const { from, snapshot } = input;
   if (input.term > node.term) becomeFollower(node, input.term, undefined);
-  if (!heedLeader(node, from, input.term) || snapshot.index <= node.commit) {
+  const isHeeded = heedLeader(node, from, input.term);
+  // A log that agrees with the snapshot is kept: entries after it may be acknowledged already.
+  const isHeld = termAt(node.log, snapshot.index) === snapshot.term;
+  if (!isHeeded || isHeld || snapshot.index <= node.commit) {
     node.out.push({ kind: "discard-snapshot", index: snapshot.index });
-    if (input.term === node.term) accept(node, from, node.commit);
+    if (!isHeeded) return;
+    if (isHeld) learnCommit(node, snapshot.index);
+    accept(node, from, node.commit);
     return;
   }
   const { index, term: snapshotTerm } = snapshot;

@@ -12,7 +12,7 @@ import { announce, becomeFollower, endTransfer, membershipOf, persist, send } fr
 import type { Progress } from "./progress.ts";
 import { probe, startProgress } from "./progress.ts";
 import type { AppendReply, Entry, EntryKind, MemberId, RaftInput, RaftMessage } from "./raft-types.ts";
-import { beginRound, onRoundsConfirmed } from "./rounds.ts";
+import { beat, beginRound, onRoundsConfirmed } from "./rounds.ts";
 
 const NO_DATA = new Uint8Array();
 
@@ -26,8 +26,8 @@ export function becomeLeader(node: RaftNode): void {
   node.peers.clear();
   trackMembers(node);
   announce(node);
-  append(node, "noop", [NO_DATA]);
   beginRound(node);
+  append(node, "noop", [NO_DATA]);
 }
 
 /** Begins to track members that are new and forgets those that left. */
@@ -76,8 +76,10 @@ export function sendEntries(node: RaftNode, peer: Progress): void {
     if (!isProbe && (peer.next > node.log.lastIndex || peer.next - 1 - peer.match >= windowMax)) return;
     const last = logIndex(Math.min(node.log.lastIndex, peer.next + batchMax - 1));
     if (!replicate(node, peer, last)) return;
-    if (isProbe) peer.isPaused = true;
-    else peer.next = logIndex(last + 1);
+    if (isProbe) {
+      peer.isPaused = true;
+      peer.pausedAt = node.round;
+    } else peer.next = logIndex(last + 1);
   }
 }
 
@@ -151,6 +153,8 @@ export function advanceCommit(node: RaftNode): void {
   while (node.uncommitted[0] && node.uncommitted[0].last <= index) {
     node.uncommittedBytes -= node.uncommitted.shift()?.bytes ?? 0;
   }
+  // With nothing more to send, members would learn of the commit only at the next heartbeat.
+  if (index === node.log.lastIndex) beat(node, (peer) => peer.match >= index);
   const changedAt = node.memberships.at(-1)?.index ?? 0;
   // §6: a leader that removed itself leads until that is committed.
   if (changedAt <= index && !isVoter(membership, node.id)) becomeFollower(node, node.term, undefined);
@@ -182,11 +186,12 @@ export function onHeartbeatReply(
   const peer = node.peers.get(from);
   if (node.role !== "leader" || reply.term !== node.term || !peer) return;
   peer.heardAt = node.now;
+  if (peer.mode === "probe" && reply.round > peer.pausedAt) peer.isPaused = false;
+  const isNewRound = reply.round > peer.round;
+  const isStuck = isNewRound && peer.match === peer.matchAtBeat && peer.match < peer.next - 1;
+  if (isNewRound) peer.matchAtBeat = peer.match;
   peer.round = Math.max(peer.round, reply.round);
   onRoundsConfirmed(node);
-  const isStuck = peer.match === peer.matchAtBeat && peer.match < peer.next - 1;
-  peer.matchAtBeat = peer.match;
-  if (peer.mode === "probe") peer.isPaused = false;
   // Entries under way that nobody acknowledged for a whole heartbeat may be lost.
   if (peer.mode === "replicate" && isStuck) probe(peer, logIndex(peer.match + 1));
   if (peer.match < node.log.lastIndex) sendEntries(node, peer);

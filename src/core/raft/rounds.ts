@@ -7,16 +7,23 @@ import { logIndex } from "../../base/brand.ts";
 import { majorityOf, votersOf } from "./membership.ts";
 import type { PendingRead, RaftNode } from "./node-state.ts";
 import { membershipOf, send } from "./node-state.ts";
+import type { Progress } from "./progress.ts";
 
 /** Sends a heartbeat to everybody. */
 export function beginRound(node: RaftNode): void {
   node.round += 1;
   node.rounds.push({ round: node.round, at: node.now });
-  for (const { id, match } of node.peers.values()) {
-    const commit = logIndex(Math.min(node.commit, match));
-    send(node, id, { message: { kind: "heartbeat", term: node.term, commit, round: node.round } });
-  }
+  beat(node, () => true);
   onRoundsConfirmed(node);
+}
+
+/** Sends a heartbeat of the round under way to the members that `isMeant`. */
+export function beat(node: RaftNode, isMeant: (peer: Progress) => boolean): void {
+  for (const peer of node.peers.values()) {
+    if (!isMeant(peer)) continue;
+    const commit = logIndex(Math.min(node.commit, peer.match));
+    send(node, peer.id, { message: { kind: "heartbeat", term: node.term, commit, round: node.round } });
+  }
 }
 
 /** Takes in which rounds a majority has answered: renews the lease, answers the reads. */
