@@ -139,6 +139,6 @@ function canStand(node: RaftNode): boolean {
 /** A leader hears itself; a member that just started may have heard one that it does not remember. */
 function hearsLeader(node: RaftNode): boolean {
   if (node.role === "leader") return true;
-  const mayHaveHeard = node.leader !== undefined || (node.now < node.settings.electionTicks && node.term > 0);
-  return mayHaveHeard && node.now - node.heardAt < node.settings.electionTicks;
+  if (node.now < node.graceUntil) return true;
+  return node.leader !== undefined && node.now - node.heardAt < node.settings.electionTicks;
 }

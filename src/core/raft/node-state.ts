@@ -88,6 +88,8 @@ export interface RaftNode {
   now: number;
   /** When it last heard the leader or granted a vote. */
   heardAt: number;
+  /** Until when it may have confirmed a lease that it does not remember. */
+  readonly graceUntil: number;
   /** Ticks of silence after which it campaigns. */
   timeout: number;
   readonly votes: Map<MemberId, boolean>;
@@ -149,8 +151,9 @@ export function createRaftNode(options: RaftNodeOptions): RaftNode {
     recoverUntil: hardState.recoverUntil ?? logIndex(0),
     memberships: [...memberships],
     now: 0,
-    // A member that restarts may have confirmed a lease just before: it honours it.
     heardAt: 0,
+    // A member that restarts may have confirmed a lease just before: it honours it.
+    graceUntil: hardState.term > 0 ? settings.electionTicks : 0,
     timeout: 0,
     votes: new Map(),
     campaignTicket: 0,
