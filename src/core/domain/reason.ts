@@ -4,6 +4,7 @@
  */
 export const REASONS = {
   PRIORITY: "work of higher rank is placed first",
+  RESERVED: "its nodes are kept for work of higher rank, which it would delay",
   NODES_BUSY: "the nodes that suit it are in use",
   TOO_FEW_NODES: "the cluster has fewer suitable nodes than it asks for",
   NO_NODE_FITS: "no node is large enough for what it asks on each node",

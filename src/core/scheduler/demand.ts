@@ -58,6 +58,12 @@ export function demandOf(index: NodeIndex, pending: PendingView, isShared: boole
   return { request, vcluster, isShared, isWhole: holdsAll(request, isShared), offers: [...own, ...common] };
 }
 
+/** Returns the demand of the same shape without the nodes that are kept for a reservation. */
+export const withoutKept = (demand: Demand): Demand => ({
+  ...demand,
+  offers: demand.offers.filter(({ of }) => of.freeBy === undefined),
+});
+
 /** Returns whether the vCluster may use the nodes of the class. */
 export const isOffered = (members: NodeClass, vcluster: VClusterId): boolean =>
   members.dedicatedTo === undefined || members.dedicatedTo === vcluster;

@@ -5,6 +5,7 @@
  * pass, changed by `takeNode` alone.
  */
 import { assert } from "../../base/assert.ts";
+import type { Millis } from "../../base/brand.ts";
 import { compareNumber, compareText } from "../../base/compare.ts";
 import type { VClusterId } from "../domain/ids.ts";
 import type { NodeState } from "../domain/lifecycle.ts";
@@ -13,7 +14,7 @@ import type { Amount, Claim, NodeCapacity } from "../domain/resources.ts";
 import { subtractAmounts } from "../domain/resources.ts";
 import type { ClusterView, NodeView } from "../domain/view.ts";
 
-/** A schedulable node that has something free. */
+/** A schedulable node. */
 export interface OpenNode {
   readonly view: NodeView;
   /** Its place among all nodes by id. */
@@ -27,23 +28,27 @@ export interface NodeClass {
   readonly capacity: NodeCapacity;
   readonly features: ReadonlySet<string>;
   readonly dedicatedTo: VClusterId | undefined;
+  /** Kept for a reservation: only what ends by then may use it. */
+  readonly freeBy?: Millis;
+  /** All that may be given work; busy ones too. */
+  nodes: OpenNode[];
   total: number;
   /** Of the total, those that may be given work; busy ones count. */
   ready: number;
   /** Why the others may not: their state or `disabled`, with how many. */
   readonly unavailable: Map<NodeState | "disabled", number>;
   /** Without claims when the pass began, by order; those before `idleHead` have been taken. */
-  readonly idle: OpenNode[];
+  idle: OpenNode[];
   idleHead: number;
   /** With shared claims and processors left: the fullest first, then by order. */
-  readonly shared: OpenNode[];
+  shared: OpenNode[];
   /** What the shared ones had left when the pass began. */
   sharedAtStart: readonly Amount[];
 }
 
 export interface NodeIndex {
   /** In the order of their first node. */
-  readonly classes: readonly NodeClass[];
+  readonly classes: NodeClass[];
   /** Grows with each node taken: what was found out at one version holds at that version. */
   version: number;
 }
@@ -63,7 +68,9 @@ export function indexNodes(view: ClusterView): NodeIndex {
       continue;
     }
     members.ready++;
-    openList(members, node)?.push({ view: node, order, free: node.free });
+    const open: OpenNode = { view: node, order, free: node.free };
+    members.nodes.push(open);
+    openList(members, node)?.push(open);
   }
   const all = [...classes.values()];
   for (const members of all) startShared(members);
@@ -91,6 +98,33 @@ export function takeNode(
   index.version++;
 }
 
+/** Makes classes of their own of the nodes that are kept for a reservation until `freeBy`. */
+export function keepNodes(index: NodeIndex, kept: ReadonlyMap<NodeClass, ReadonlySet<OpenNode>>, freeBy: Millis): void {
+  for (const [members, nodes] of kept) {
+    const isKept = (node: OpenNode): boolean => nodes.has(node);
+    const isLeft = (node: OpenNode): boolean => !nodes.has(node);
+    index.classes.push({
+      ...members,
+      freeBy,
+      nodes: members.nodes.filter(isKept),
+      total: nodes.size,
+      ready: nodes.size,
+      unavailable: new Map(),
+      idle: members.idle.slice(members.idleHead).filter(isKept),
+      idleHead: 0,
+      shared: members.shared.filter(isKept),
+      sharedAtStart: [],
+    });
+    const taken = members.idle.slice(0, members.idleHead);
+    members.idle = [...taken, ...members.idle.slice(members.idleHead).filter(isLeft)];
+    members.shared = members.shared.filter(isLeft);
+    members.nodes = members.nodes.filter(isLeft);
+    members.total -= nodes.size;
+    members.ready -= nodes.size;
+  }
+  index.version++;
+}
+
 function inOrder(nodes: readonly NodeView[]): readonly NodeView[] {
   for (let i = 1; i < nodes.length; i++) {
     const before = nodes[i - 1];
@@ -109,6 +143,7 @@ function classOf(classes: Map<string, NodeClass>, node: NodeView, dedicatedTo: V
     capacity: node.capacity,
     features: new Set(features),
     dedicatedTo,
+    nodes: [],
     total: 0,
     ready: 0,
     unavailable: new Map(),

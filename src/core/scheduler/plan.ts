@@ -5,17 +5,19 @@
  */
 import type { Millis } from "../../base/brand.ts";
 import { compareNumber } from "../../base/compare.ts";
-import type { AllocationId, TenantId } from "../domain/ids.ts";
+import type { AllocationId, ShortId, TenantId } from "../domain/ids.ts";
 import type { Reason } from "../domain/reason.ts";
 import { reason } from "../domain/reason.ts";
 import { claimOn } from "../domain/resources.ts";
 import type { ClusterView, Decision, PendingView } from "../domain/view.ts";
 import type { Demand } from "./demand.ts";
-import { demandKey, demandOf, mayShare } from "./demand.ts";
+import { demandKey, demandOf, mayShare, withoutKept } from "./demand.ts";
 import type { NodeIndex } from "./node-index.ts";
-import { indexNodes, takeNode } from "./node-index.ts";
+import { indexNodes, keepNodes, takeNode } from "./node-index.ts";
 import type { Policy } from "./policy.ts";
-import type { Pick } from "./select-nodes.ts";
+import type { Ending } from "./reservation.ts";
+import { earliestSlot, endingsOf, endOf } from "./reservation.ts";
+import type { Pick, Selection } from "./select-nodes.ts";
 import { selectNodes } from "./select-nodes.ts";
 import { reasonsOf } from "./why-waiting.ts";
 
@@ -23,6 +25,15 @@ export interface Plan {
   readonly decisions: readonly Decision[];
   /** Why each allocation that was looked at and not placed waits. */
   readonly reasons: ReadonlyMap<AllocationId, readonly Reason[]>;
+  /** What the nodes are kept for, if anything. */
+  readonly reservation?: Reservation;
+}
+
+/** The promise of a pass: what it places does not delay this allocation. */
+export interface Reservation {
+  readonly allocation: AllocationId;
+  readonly shortId: ShortId;
+  readonly startsBy: Millis;
 }
 
 /** Why one allocation waits. */
@@ -31,6 +42,8 @@ export interface Explanation {
   readonly reasons: readonly Reason[];
   /** Its place in the queue, from 1. */
   readonly position: number;
+  /** When it starts at the latest, as far as is known; only what holds the reservation has it. */
+  readonly startsBy?: Millis;
 }
 
 /** Returns the placements to make at `now`. Equal arguments give equal plans, to the byte. */
@@ -51,8 +64,7 @@ export function explain(
   let position = 0;
   for (const pending of view.pending()) {
     position++;
-    if (pending.id === allocation)
-      return { reasons: explainPending(view, policy, { now, pending, position }), position };
+    if (pending.id === allocation) return explainPending(view, policy, { now, pending, position });
   }
   return undefined;
 }
@@ -61,15 +73,19 @@ function explainPending(
   view: ClusterView,
   policy: Policy,
   at: { readonly now: Millis; readonly pending: PendingView; readonly position: number },
-): readonly Reason[] {
+): Explanation {
   const { pass, plan } = runPass(view, policy, at.now);
-  const known = plan.reasons.get(at.pending.id);
-  if (known) return known;
-  if (plan.decisions.some((decision) => decision.allocation === at.pending.id)) return [];
-  const { reasons } = judge(pass, at.pending);
-  if (at.position <= policy.depth) return reasons;
-  const detail = `it is number ${at.position}, a pass looks at ${policy.depth}`;
-  return [...reasons, reason("NOT_CONSIDERED", detail)];
+  const { pending, position } = at;
+  const { reservation } = pass;
+  const known = plan.reasons.get(pending.id);
+  if (known && reservation?.allocation === pending.id)
+    return { reasons: known, position, startsBy: reservation.startsBy };
+  if (known) return { reasons: known, position };
+  if (plan.decisions.some((decision) => decision.allocation === pending.id)) return { reasons: [], position };
+  const { reasons } = judge(pass, pending);
+  if (position <= policy.depth) return { reasons, position };
+  const detail = `it is number ${position}, a pass looks at ${policy.depth}`;
+  return { reasons: [...reasons, reason("NOT_CONSIDERED", detail)], position };
 }
 
 /** What one pass knows and has taken so far. */
@@ -79,11 +95,25 @@ interface Pass {
   readonly index: NodeIndex;
   readonly demands: Map<string, Standing>;
   readonly nodesHeld: Map<TenantId, number>;
+  /** What the pass has placed, and when it ends. */
+  readonly placed: Ending[];
+  /** How often a start was looked for. */
+  searches: number;
+  reservation?: Reservation;
 }
+
+/** Each search is a walk over the nodes. */
+const SEARCHES_MAX = 8;
 
 /** A demand and, once it did not fit, why. */
 interface Standing {
   readonly demand: Demand;
+  /** The same without the nodes kept for the reservation. */
+  readonly unkept: Demand;
+  isUnkeptBlocked?: boolean;
+  /** No start is certain: work without a walltime holds its nodes. */
+  isEndless?: boolean;
+  reserved?: { readonly version: number; readonly reasons: readonly Reason[] | undefined };
   blocked?: { readonly version: number; readonly reasons: readonly Reason[] };
 }
 
@@ -91,33 +121,68 @@ interface Standing {
 interface Verdict {
   readonly picks: readonly Pick[];
   readonly reasons: readonly Reason[];
+  /** Set when nothing but the use of its nodes by others keeps it waiting. */
+  readonly isBusy?: boolean;
 }
 
 function runPass(view: ClusterView, policy: Policy, now: Millis): { readonly pass: Pass; readonly plan: Plan } {
-  const pass: Pass = { view, now, index: indexNodes(view), demands: new Map(), nodesHeld: new Map() };
+  const index = indexNodes(view);
+  const pass: Pass = { view, now, index, demands: new Map(), nodesHeld: new Map(), placed: [], searches: 0 };
   const decisions: Decision[] = [];
   const reasons = new Map<AllocationId, readonly Reason[]>();
   let looked = 0;
   for (const pending of view.pending()) {
     if (looked++ >= policy.depth) break;
     const verdict = judge(pass, pending);
-    if (verdict.reasons.length > 0) reasons.set(pending.id, verdict.reasons);
-    else decisions.push(place(pass, pending, verdict.picks));
+    if (verdict.reasons.length === 0) decisions.push(place(pass, pending, verdict.picks));
+    else reasons.set(pending.id, verdict.reasons);
+    if (verdict.isBusy) reserve(pass, pending);
   }
-  return { pass, plan: { decisions, reasons } };
+  return { pass, plan: { decisions, reasons, ...(pass.reservation && { reservation: pass.reservation }) } };
 }
 
 function judge(pass: Pass, pending: PendingView): Verdict {
   const standing = standingOf(pass, pending);
-  const selection = standing.blocked ? undefined : selectNodes(standing.demand);
+  const selection = select(pass, standing, pending);
   const limit = nodesLeft(pass, pending.tenant);
   const needed = selection?.needed ?? pending.request.nodesMin;
-  const reasons = [
-    ...notBeforeReasons(pass, pending),
-    ...(limit < needed ? [quotaReason(pass, pending, needed)] : []),
-    ...(selection ? [] : blockedReasons(pass, standing)),
-  ];
-  return { picks: selection && reasons.length === 0 ? selection.picks.slice(0, limit) : [], reasons };
+  const others = [...notBeforeReasons(pass, pending), ...(limit < needed ? [quotaReason(pass, pending, needed)] : [])];
+  if (selection) return { picks: others.length === 0 ? selection.picks.slice(0, limit) : [], reasons: others };
+  const blocked = reservedReasons(pass, standing) ?? blockedReasons(pass, standing);
+  const isBusy = others.length === 0 && blocked.every(({ code }) => code === "PRIORITY" || code === "NODES_BUSY");
+  const why = isHeldOff(pass, pending) ? blocked.map(withoutSmaller) : blocked;
+  return { picks: [], reasons: [...others, ...why], isBusy };
+}
+
+/** Whether it would outlast the start that is promised, if one is. */
+const isHeldOff = ({ reservation, now }: Pass, { walltimeMs }: PendingView): boolean =>
+  reservation !== undefined && endOf(now, walltimeMs) > reservation.startsBy;
+
+/** Some of the free nodes may be kept: asking for fewer is no sure way to start. */
+const withoutSmaller = (one: Reason): Reason =>
+  one.code === "NODES_BUSY" ? { code: one.code, message: one.message } : one;
+
+/** What would outlast the start that is promised may not use the nodes kept for it. */
+function select(pass: Pass, standing: Standing, pending: PendingView): Selection | undefined {
+  if (standing.blocked) return undefined;
+  if (!isHeldOff(pass, pending)) return selectNodes(standing.demand);
+  if (standing.isUnkeptBlocked) return undefined;
+  const selection = selectNodes(standing.unkept);
+  standing.isUnkeptBlocked = !selection;
+  return selection;
+}
+
+/** Reserves the earliest start for what waits for its nodes; a pass makes one reservation. */
+function reserve(pass: Pass, pending: PendingView): void {
+  const standing = standingOf(pass, pending);
+  if (pass.reservation || standing.isEndless || pass.searches >= SEARCHES_MAX) return;
+  pass.searches++;
+  const slot = earliestSlot(standing.demand, [...endingsOf(pass.view, pass.now), ...pass.placed], pass.now);
+  standing.isEndless = !slot;
+  if (!slot) return;
+  keepNodes(pass.index, slot.nodes, slot.start);
+  pass.demands.clear();
+  pass.reservation = { allocation: pending.id, shortId: pending.shortId, startsBy: slot.start };
 }
 
 function standingOf(pass: Pass, pending: PendingView): Standing {
@@ -125,7 +190,8 @@ function standingOf(pass: Pass, pending: PendingView): Standing {
   const key = demandKey(pending, isShared);
   const known = pass.demands.get(key);
   if (known) return known;
-  const standing: Standing = { demand: demandOf(pass.index, pending, isShared) };
+  const demand = demandOf(pass.index, pending, isShared);
+  const standing: Standing = { demand, unkept: withoutKept(demand) };
   pass.demands.set(key, standing);
   return standing;
 }
@@ -137,6 +203,21 @@ function blockedReasons(pass: Pass, standing: Standing): readonly Reason[] {
     standing.blocked = { version, reasons: reasonsOf(pass.index, standing.demand) };
   }
   return standing.blocked.reasons;
+}
+
+/** Why a demand waits that would fit on the nodes kept for the reservation; undefined when it would not. */
+function reservedReasons(pass: Pass, standing: Standing): readonly Reason[] | undefined {
+  const { reservation, index, now } = pass;
+  if (!reservation || standing.blocked) return undefined;
+  if (standing.reserved?.version !== index.version) {
+    const { shortId, startsBy } = reservation;
+    const detail = `${shortId} is to start by ${new Date(startsBy).toISOString()}`;
+    const minutes = Math.floor((startsBy - now) / 60_000);
+    const change = minutes > 0 ? `ask for a walltime of at most ${minutes} min` : undefined;
+    const fits = selectNodes(standing.demand) !== undefined;
+    standing.reserved = { version: index.version, reasons: fits ? [reason("RESERVED", detail, change)] : undefined };
+  }
+  return standing.reserved.reasons;
 }
 
 function notBeforeReasons(pass: Pass, pending: PendingView): readonly Reason[] {
@@ -171,5 +252,7 @@ function place(pass: Pass, pending: PendingView, picks: readonly Pick[]): Decisi
   });
   pass.nodesHeld.set(pending.tenant, nodesHeldBy(pass, pending.tenant) + picks.length);
   const claims = taken.sort((a, b) => compareNumber(a.order, b.order)).map(({ claim }) => claim);
+  const end = endOf(pass.now, pending.walltimeMs);
+  for (const claim of claims) pass.placed.push({ claim, end });
   return { kind: "place", allocation: pending.id, version: pending.version, claims };
 }

@@ -2,7 +2,7 @@
  * The small language of the scheduler's golden files: lines that describe a cluster and
  * its queue, `plan` and `explain`. `place` plans and lets what was placed run.
  */
-import { millis } from "../../../src/base/brand.ts";
+import { type Millis, millis } from "../../../src/base/brand.ts";
 import { allocationId, nodeId, tenantId, vclusterId } from "../../../src/core/domain/ids.ts";
 import { isNodeState } from "../../../src/core/domain/lifecycle.ts";
 import type { Reason } from "../../../src/core/domain/reason.ts";
@@ -80,7 +80,8 @@ const COMMANDS: Readonly<Record<string, Obey>> = {
   plan: (cluster, line) => showPlan(cluster, line),
   place: (cluster, line) => {
     const shown = showPlan(cluster, line);
-    for (const decision of planOf(cluster, line).decisions) start(cluster, decision);
+    const now = millis(number(line.options, "now", 0));
+    for (const decision of planOf(cluster, line).decisions) start(cluster, decision, now);
     return shown;
   },
   explain: showExplanation,
@@ -130,6 +131,7 @@ function pendingFrom(n: number, name: string, { words, options }: Line): Pending
     vcluster: vclusterId(options.get("vcluster") ?? DEFAULT_VCLUSTER),
     preemptionClass: number(options, "class", 5),
     isSensitive: words.includes("sensitive"),
+    walltimeMs: millis(number(options, "minutes", 60) * 60_000),
     ...(notBefore === undefined ? {} : { notBefore: millis(Number(notBefore)) }),
   });
 }
@@ -149,16 +151,17 @@ function runOn(cluster: Cluster, line: Line): readonly string[] {
     if (!capacity) throw new Error(`no node ${node}`);
     return claimOn(pending.request, { id: nodeId(node), capacity }, isShared);
   });
-  cluster.running.push(aRunning(name, claims, { tenant: pending.tenant, vcluster: pending.vcluster }));
+  const { tenant, vcluster, walltimeMs } = pending;
+  cluster.running.push(aRunning(name, claims, { tenant, vcluster, walltimeMs }));
   return [];
 }
 
-function start(cluster: Cluster, decision: Decision): void {
+function start(cluster: Cluster, decision: Decision, startedAt: Millis): void {
   const pending = cluster.pending.get(decision.allocation);
   if (!pending) throw new Error(`${decision.allocation} is not in the queue`);
   cluster.pending.delete(decision.allocation);
-  const { tenant, vcluster } = pending;
-  cluster.running.push(aRunning(decision.allocation, decision.claims, { tenant, vcluster }));
+  const { tenant, vcluster, walltimeMs } = pending;
+  cluster.running.push(aRunning(decision.allocation, decision.claims, { tenant, vcluster, walltimeMs, startedAt }));
 }
 
 const viewOf = (cluster: Cluster) =>
@@ -206,7 +209,8 @@ function showExplanation(cluster: Cluster, line: Line): readonly string[] {
   const now = millis(number(line.options, "now", 0));
   const why = explain(viewOf(cluster), policyOf(line), { now, allocation: allocationId(name) });
   if (!why) return [`${name}  is not in the queue`];
-  return [`${name}  number ${why.position}`, ...showReasons(name, why.reasons)];
+  const start = why.startsBy === undefined ? "" : `, starts by ${new Date(why.startsBy).toISOString()}`;
+  return [`${name}  number ${why.position}${start}`, ...showReasons(name, why.reasons)];
 }
 
 const number = (options: ReadonlyMap<string, string>, key: string, otherwise: number): number =>
