@@ -31,7 +31,11 @@ function act(cluster: RaftCluster, random: Prng, count: number): void {
   } else if (roll < 0.55) {
     member.write();
   } else if (roll < 0.8) {
-    member.input({ kind: "tick" });
+    // Leases hold while clocks run about equally fast: none is more than a tick ahead, up or down.
+    const slowest = members.toSorted((a, b) => a.ticks - b.ticks)[0] ?? member;
+    const next = member.ticks > slowest.ticks ? slowest : member;
+    next.ticks += 1;
+    next.input({ kind: "tick" });
   } else if (roll < 0.94) {
     member.input({ kind: "propose", data: [bytes(`c${count}`)] });
   } else if (roll < 0.942) {
