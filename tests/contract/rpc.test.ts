@@ -198,7 +198,13 @@ test.each([
       headers: { "content-type": type },
       body,
     });
-    expect(await answer.json()).toMatchObject({ message: expect.stringMatching(/cannot decode|parse binary/) });
+    expect([answer.status, await answer.json()]).toEqual([
+      400,
+      expect.objectContaining({
+        code: "invalid_argument",
+        message: expect.stringMatching(/cannot decode|malformed message/),
+      }),
+    ]);
   }
 });
 

@@ -11,6 +11,7 @@ import { createErrorInterceptor, createGate } from "../auth/connect-gate.ts";
 import { adminService } from "./admin-service.ts";
 import { agentService } from "./agent-service.ts";
 import { allocationService } from "./allocation-service.ts";
+import { withMalformedMessages } from "./malformed-message.ts";
 import { nodeService } from "./node-service.ts";
 
 /** Returns the function that registers all services with a router. */
@@ -19,6 +20,7 @@ export const rpcRoutes = (server: Server) => (router: ConnectRouter) => {
   router.service(NodeService, nodeService(server));
   router.service(AdminService, adminService(server));
   router.service(AgentService, agentService(server));
+  for (const [i, handler] of router.handlers.entries()) router.handlers[i] = withMalformedMessages(handler);
 };
 
 /** Returns what every router is made with: who may in, how errors leave, how large a message may be. */
