@@ -29,7 +29,7 @@ async function corrected(response: UniversalServerResponse): Promise<UniversalSe
   const { metadata } = connectErrorOf(fault("MALFORMED", message));
   const header = new Headers(response.header);
   header.delete("content-length");
-  metadata.forEach((value, name) => header.set(name, value));
+  for (const [name, value] of metadata) header.set(name, value);
   const body = JSON.stringify({
     code: FAULTS.MALFORMED.rpc,
     message: `malformed message: ${message.slice(UNREADABLE.length)}`,
