@@ -7,6 +7,8 @@ export type CancelTimer = () => void;
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): Millis;
+  /** Milliseconds since some moment in the past; never jumps, and counts while the process is stopped. */
+  monotonic(): number;
   /** Calls back once after `delayMs`. */
   after(delayMs: number, callback: () => void): CancelTimer;
   /** Calls back every `periodMs`, never twice at the same time. */

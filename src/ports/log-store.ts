@@ -4,12 +4,15 @@
  */
 import type { LogIndex } from "../base/brand.ts";
 import type { LogShape } from "../core/raft/log.ts";
-import type { Entry, HardState } from "../core/raft/raft-types.ts";
+import type { Entry, HardState, MemberId, MembershipAt, SnapshotMeta } from "../core/raft/raft-types.ts";
+import type { PeerIdentity } from "./peer-link.ts";
 
 /** What a member finds when it starts. */
 export interface StoredLog {
   readonly hardState: HardState;
   readonly shape: LogShape;
+  /** The one at the compacted index, then those of the entries that follow, in order. */
+  readonly memberships: readonly MembershipAt[];
 }
 
 /** One write: all of it, or none of it. */
@@ -24,7 +27,10 @@ export interface LogChange {
 
 /** One member's store, open and locked. */
 export interface LogStore {
-  readonly clusterId: string;
+  /** Whose log it is. The cluster's id is empty until `adopt`. */
+  readonly identity: PeerIdentity;
+  /** The stores of the other members as this one first met them. */
+  readonly knownStores: ReadonlyMap<MemberId, string>;
   /** Returns what is stored, as verified when the store was opened and changed since. */
   load(): StoredLog;
   /**
@@ -37,7 +43,13 @@ export interface LogStore {
    * LatticeError INTERNAL when it cannot; after that the store takes no more writes.
    */
   persist(change: LogChange): void;
+  /** Replaces the whole log by the snapshot that it begins after, in one transaction, durably. */
+  installSnapshot(hardState: HardState, snapshot: SnapshotMeta): void;
   /** Forgets entries up to and including `index`, which must have been applied. */
   compact(index: LogIndex): void;
+  /** Joins the cluster, durably, once and for all. */
+  adopt(clusterId: string): void;
+  /** Remembers, durably, which store member `id` came with. */
+  rememberStore(id: MemberId, storeId: string): void;
   close(): void;
 }

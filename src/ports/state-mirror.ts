@@ -2,8 +2,9 @@
  * The state on disk: rows of the tables with the index they reflect. It may lag behind
  * memory (the log is the truth) and holds, besides, the archived rows that memory lacks.
  */
-import type { LogIndex } from "../base/brand.ts";
+import type { SnapshotMeta } from "../core/raft/raft-types.ts";
 import type { Row } from "../core/state/table.ts";
+import type { ReceivedSnapshot } from "./peer-link.ts";
 
 /** A filter over archived and live allocations; absent fields match all. */
 export interface HistoryQuery {
@@ -20,12 +21,14 @@ export interface HistoryQuery {
 }
 
 export interface StateMirror {
-  /** The index that the rows reflect; 0 when there are none. */
-  appliedIndex(): LogIndex;
+  /** The end of the log that the rows reflect; index 0 when there are none. */
+  applied(): SnapshotMeta;
   /** Walks the live rows. Throws LatticeError CORRUPT_LOG naming the damaged row. */
   liveRows(): Iterable<Row>;
-  /** Writes rows and index in one transaction. */
-  write(rows: readonly Row[], applied: LogIndex): void;
+  /** Writes rows and the end of the log they reflect in one transaction. */
+  write(rows: readonly Row[], applied: SnapshotMeta): void;
+  /** Puts a received snapshot in the place of everything. Throws LatticeError CORRUPT_LOG, INTERNAL. */
+  replace(snapshot: ReceivedSnapshot): void;
   /** Makes everything written durable. */
   sync(): void;
   /** Returns the text of one row, archived or live. */

@@ -39,7 +39,7 @@ export interface Member {
   readonly id: MemberId;
   /** HOST:PORT of its peer listener. */
   readonly address: string;
-  /** Names the data directory: a member that comes back with another one is refused. */
+  /** Names the data directory: a member that comes back with another one is refused. Empty until it first came. */
   readonly storeId: string;
   /** Learners receive the log; only voters elect and count. */
   readonly isVoter: boolean;
@@ -73,6 +73,8 @@ export type Role = "follower" | "pre-candidate" | "candidate" | "leader" | "lear
 export type MembershipChange =
   | { readonly kind: "add-learner"; readonly id: MemberId; readonly address: string; readonly storeId: string }
   | { readonly kind: "promote"; readonly id: MemberId }
+  /** Fixes which store the member has, once; changes no majority. */
+  | { readonly kind: "bind"; readonly id: MemberId; readonly storeId: string }
   | { readonly kind: "remove"; readonly id: MemberId };
 
 /** What drives the core. */
