@@ -1,4 +1,5 @@
 /** From checked values to ServerConfig: units, addresses, absolute paths, and what follows from an open server. */
+import { hostname } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { millis } from "../base/brand.ts";
 import { Secret } from "./redact.ts";
@@ -7,6 +8,7 @@ import type { AuthMode, ListenAddress, ServerConfig } from "./server-config.ts";
 
 const GRPC_PORT = 50_051;
 const REST_PORT = 8080;
+const RAFT_PORT = 9000;
 
 /** Returns what the server is started with. */
 export function buildConfig(values: ConfigValues): ServerConfig {
@@ -14,12 +16,7 @@ export function buildConfig(values: ConfigValues): ServerConfig {
   const auth = authMode(values);
   const host = auth.kind === "open" ? "127.0.0.1" : "0.0.0.0";
   return {
-    quorum: {
-      nodeId: quorum.node_id,
-      dataDir: resolve(quorum.data_dir),
-      bootstrap: quorum.bootstrap,
-      snapshotThreshold: quorum.snapshot_threshold,
-    },
+    quorum: quorumOf(quorum, host),
     api: {
       grpcAddress: parseAddress(api.grpc_address ?? `${host}:${GRPC_PORT}`),
       restAddress: parseAddress(api.rest_address ?? `${host}:${REST_PORT}`),
@@ -39,6 +36,27 @@ export function buildConfig(values: ConfigValues): ServerConfig {
     },
     compat: { isSlurmEnvSet: values.compat.set_slurm_env },
     log: { level: values.log.level },
+  };
+}
+
+/** A server without peers listens for none unless told to, so that several single ones fit on one machine. */
+function quorumOf(quorum: ConfigValues["quorum"], defaultHost: string): ServerConfig["quorum"] {
+  const { node_id: nodeId, raft_listen_address: listen } = quorum;
+  const peers = quorum.peers.filter((peer) => peer.id !== nodeId);
+  const isListening = listen !== undefined || peers.length > 0;
+  const address = parseAddress(listen ?? `${defaultHost}:${RAFT_PORT}`);
+  const reachable = isWildcard(address.host) ? { ...address, host: hostname() } : address;
+  const ownEntry = quorum.peers.find((peer) => peer.id === nodeId)?.address;
+  return {
+    nodeId,
+    dataDir: resolve(quorum.data_dir),
+    bootstrap: quorum.bootstrap,
+    snapshotThreshold: quorum.snapshot_threshold,
+    peers,
+    raftListenAddress: isListening ? address : undefined,
+    advertiseAddress: quorum.advertise_address ?? ownEntry ?? formatAddress(reachable),
+    electionTimeoutMs: quorum.election_timeout_ms,
+    heartbeatIntervalMs: quorum.heartbeat_interval_ms,
   };
 }
 
@@ -67,6 +85,27 @@ export function warningsOf(config: ServerConfig): readonly string[] {
   if (open && bound.length > 0) {
     warnings.push(`the open server is bound to ${bound.map(formatAddress).join(" and ")}, which others can reach`);
   }
+  return [...warnings, ...quorumWarnings(config)];
+}
+
+function quorumWarnings({ quorum }: ServerConfig): string[] {
+  const { peers, raftListenAddress: listen, advertiseAddress } = quorum;
+  const warnings: string[] = [];
+  if (listen !== undefined && !isLoopback(listen.host)) {
+    warnings.push(
+      `members connect to ${formatAddress(listen)} in clear text and without proof of who they are: keep others off that port`,
+    );
+  }
+  const isLocal = (address: string) => isLoopback(parseAddress(address).host);
+  if (peers.some((peer) => !isLocal(peer.address)) && isLocal(advertiseAddress)) {
+    warnings.push(
+      `the other members cannot reach this one at ${advertiseAddress}: set quorum.raft_listen_address, or quorum.advertise_address`,
+    );
+  }
+  const size = peers.length + 1;
+  if (size > 1 && size % 2 === 0) {
+    warnings.push(`${size} servers bear the loss of no more than ${size - 1} do: use an odd number`);
+  }
   return warnings;
 }
 
@@ -80,6 +119,8 @@ export function parseAddress(text: string): ListenAddress {
   const host = text.slice(0, colon).replace(/^\[|\]$/g, "");
   return { host: host === "*" ? "0.0.0.0" : host, port: Number(text.slice(colon + 1)) };
 }
+
+const isWildcard = (host: string): boolean => host === "0.0.0.0" || host === "::";
 
 const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || host.startsWith("127.");
 

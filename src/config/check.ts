@@ -2,6 +2,7 @@
 import { formatAddress } from "./build-config.ts";
 import type { ConfigReading, InactiveKey } from "./load.ts";
 import { DEFAULT_CONFIG_PATH } from "./load.ts";
+import type { ServerConfig } from "./server-config.ts";
 
 /** A report and whether a server can start on what it describes. */
 export interface ConfigCheck {
@@ -40,6 +41,14 @@ function summary({ config }: ConfigReading): string[] {
   return [
     `keep its state in ${quorum.dataDir}`,
     `listen on ${formatAddress(api.restAddress)} (REST, Connect) and ${formatAddress(api.grpcAddress)} (gRPC, Connect)`,
+    quorumLine(quorum),
     api.auth.kind === "open" ? "ask nobody who they are" : "accept tokens signed with the shared secret",
   ];
+}
+
+function quorumLine({ nodeId, peers, raftListenAddress: listen, advertiseAddress }: ServerConfig["quorum"]): string {
+  if (listen === undefined) return `be member ${nodeId}, the only one`;
+  const others = peers.map(({ id, address }) => `${id} at ${address}`).join(", ");
+  const known = others === "" ? "and know no other" : `with ${others}`;
+  return `be member ${nodeId} at ${advertiseAddress}, listen on ${formatAddress(listen)} (Raft) ${known}`;
 }

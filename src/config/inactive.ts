@@ -5,10 +5,6 @@
  */
 export const INACTIVE: Readonly<Record<string, string>> = {
   role: "machine roles",
-  "quorum.peers": "several servers",
-  "quorum.election_timeout_ms": "several servers",
-  "quorum.heartbeat_interval_ms": "several servers",
-  "quorum.raft_listen_address": "several servers",
   "quorum.bind_network": "choice of network",
   "quorum.audit_signing_key_path": "audit log",
   "api.tls_cert": "TLS",

@@ -38,6 +38,12 @@ export const address = () =>
     error: "must be HOST:PORT, with a port from 0 to 65535",
   });
 
+/** A host and a port that others can dial. */
+export const reachableAddress = () =>
+  address().refine((text) => !/^(0\.0\.0\.0|\[::\]|\*):|:0$/.test(text), {
+    error: "must name a host and a port that others can dial",
+  });
+
 /** A URL with one of the schemes given. */
 export const url = (...schemes: readonly string[]) =>
   z.string().refine((text) => URL.canParse(text) && schemes.includes(new URL(text).protocol.slice(0, -1)), {

@@ -160,9 +160,9 @@ function contradictions({ quorum, network, node_agent }: ConfigValues): Found[] 
     if (!holds) found.push({ path, text: `${path.join(".")}: ${text}` });
   };
   check(
-    quorum.heartbeat_interval_ms * 2 <= quorum.election_timeout_ms,
+    quorum.heartbeat_interval_ms * 3 <= quorum.election_timeout_ms,
     ["quorum", "heartbeat_interval_ms"],
-    `must be at most half of quorum.election_timeout_ms (${quorum.election_timeout_ms}), not ${quorum.heartbeat_interval_ms}`,
+    `must be at most a third of quorum.election_timeout_ms (${quorum.election_timeout_ms}), not ${quorum.heartbeat_interval_ms}`,
   );
   check(
     node_agent.heartbeat_interval_seconds < node_agent.heartbeat_timeout_seconds,
@@ -174,8 +174,9 @@ function contradictions({ quorum, network, node_agent }: ConfigValues): Found[] 
     ["network", "vni_pool_end"],
     `must not be below network.vni_pool_start (${network.vni_pool_start})`,
   );
-  const ids = [quorum.node_id, ...quorum.peers.map((p) => p.id)];
-  check(new Set(ids).size === ids.length, ["quorum", "peers"], "the ids of this member and its peers must differ");
+  const isDistinct = (all: readonly (string | number)[]) => new Set(all).size === all.length;
+  check(isDistinct(quorum.peers.map((p) => p.id)), ["quorum", "peers"], "two members have the same id");
+  check(isDistinct(quorum.peers.map((p) => p.address)), ["quorum", "peers"], "two members have the same address");
   return found;
 }
 

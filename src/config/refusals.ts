@@ -1,17 +1,14 @@
 /**
  * Settings with which this build must not start, because passing them over would be
- * unsafe: a lone member posing as a quorum, clear text where TLS was asked for, an open
+ * unsafe: clear text where TLS was asked for, an open
  * server where a token was to be checked. `config check` says the same sentences.
  */
 import type { ConfigValues } from "./schema.ts";
 
 /** Returns one sentence per setting that this build refuses to start with. */
 export function refusalsOf(values: ConfigValues): readonly string[] {
-  const { quorum, api, vault } = values;
+  const { api, vault } = values;
   const refusals: string[] = [];
-  if (quorum.peers.length > 0) {
-    refusals.push("quorum.peers: several servers are not active in this build; remove the peers to run one server");
-  }
   for (const name of ["tls_cert", "tls_key", "tls_ca"] as const) {
     if (api[name] === undefined) continue;
     refusals.push(`api.${name}: TLS is not active in this build, and the server would talk in clear text; remove it`);

@@ -3,7 +3,7 @@
  * `telemetry`). Each key inside has a default or may be absent.
  */
 import { z } from "zod";
-import { address, count, key, network, path, seconds, url, urlOrEmpty } from "./key.ts";
+import { address, count, key, network, path, reachableAddress, seconds, url, urlOrEmpty } from "./key.ts";
 
 /** The sections that a file must have. */
 export const REQUIRED = {
@@ -11,7 +11,7 @@ export const REQUIRED = {
     node_id: key(count(1, 1_000_000).default(1), "Number of this member; each server of a cluster has its own."),
     peers: key(
       z.array(z.strictObject({ id: count(1, 1_000_000), address: address() })).default([]),
-      "The other members, each with its id and address.",
+      "The other members, each with its id and address; this member may be among them, with its own address.",
       { example: '[{ id: 2, address: "lattice-02:9000" }]' },
     ),
     data_dir: key(path().default("/var/lib/lattice/raft"), "Folder of the replicated log and the state.", {
@@ -22,9 +22,19 @@ export const REQUIRED = {
       count(50, 60_000).default(500),
       "Shortest silence of the leader before an election; the longest is twice that.",
     ),
-    heartbeat_interval_ms: key(count(10, 30_000).default(100), "How often the leader shows that it is alive."),
+    heartbeat_interval_ms: key(
+      count(10, 20_000).default(100),
+      "How often the leader shows that it is alive; at most a third of election_timeout_ms.",
+    ),
     snapshot_threshold: key(count(100, 100_000_000).default(10_000), "Entries of the log between two snapshots."),
-    raft_listen_address: key(address().default("0.0.0.0:9000"), "Where the other members reach this one."),
+    raft_listen_address: key(address().optional(), "Where the other members connect to.", {
+      example: "0.0.0.0:9000",
+      defaultInWords: "0.0.0.0:9000; 127.0.0.1:9000 on an open server; not listening without peers",
+    }),
+    advertise_address: key(reachableAddress().optional(), "What the other members dial to reach this one.", {
+      example: "lattice-01:9000",
+      defaultInWords: "raft_listen_address, with the host name in the place of 0.0.0.0",
+    }),
     bind_network: key(network().default("any"), "Network that the Raft listener belongs to: hsn, management or any."),
     audit_signing_key_path: key(
       path().optional(),

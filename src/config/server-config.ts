@@ -28,6 +28,13 @@ export interface AuthDiscovery {
   readonly clientId: string;
 }
 
+/** Another member. */
+export interface PeerConfig {
+  readonly id: number;
+  /** HOST:PORT */
+  readonly address: string;
+}
+
 /** Everything that a server is started with. */
 export interface ServerConfig {
   readonly quorum: {
@@ -39,6 +46,15 @@ export interface ServerConfig {
     readonly bootstrap: boolean;
     /** Entries of the log between two snapshots. */
     readonly snapshotThreshold: number;
+    /** The other members that the configuration lists. */
+    readonly peers: readonly PeerConfig[];
+    /** Where the other members connect to; undefined: nobody does, this server is alone. */
+    readonly raftListenAddress: ListenAddress | undefined;
+    /** What the other members dial, HOST:PORT. */
+    readonly advertiseAddress: string;
+    /** Shortest silence of the leader before an election; the longest is twice that. */
+    readonly electionTimeoutMs: number;
+    readonly heartbeatIntervalMs: number;
   };
   readonly api: {
     readonly grpcAddress: ListenAddress;

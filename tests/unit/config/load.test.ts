@@ -4,6 +4,7 @@
  * texts in a table; nothing is read from disk.
  */
 import { expect, test } from "bun:test";
+import { hostname } from "node:os";
 import { inspect } from "node:util";
 import { renderConfigCheck } from "../../../src/config/check.ts";
 import { type ConfigReading, DEFAULT_CONFIG_PATH, readConfig } from "../../../src/config/load.ts";
@@ -157,9 +158,9 @@ test("an open server obeys an explicit address and warns that others can reach i
   expect(reading.warnings.join()).toContain("0.0.0.0:50051, which others can reach");
 });
 
-test("what would be unsafe to pass over is refused: peers, TLS, an issuer without a secret, Vault", () => {
+test("what would be unsafe to pass over is refused: TLS, an issuer without a secret, Vault", () => {
   const text = [
-    "quorum: {peers: [{id: 2, address: 'b:9000'}]}",
+    "quorum: {}",
     "api: {tls_ca: /ca, oidc_issuer: 'https://idp'}",
     "storage: {}",
     "telemetry: {}",
@@ -168,14 +169,13 @@ test("what would be unsafe to pass over is refused: peers, TLS, an issuer withou
   const reading = read(text, {}, { "/ca": "x" });
   expect(reading.problems).toEqual([]);
   expect(reading.refusals.map((r) => r.slice(0, r.indexOf(":")))).toEqual([
-    "quorum.peers",
     "api.tls_ca",
     "api.oidc_issuer",
     "vault.address",
   ]);
   const check = renderConfigCheck(reading);
   expect(check.isUsable).toBe(false);
-  expect(check.text).toContain("several servers are not active in this build");
+  expect(check.text).toContain("TLS is not active in this build");
 });
 
 test("keys of capabilities to come are accepted and listed", () => {
@@ -187,11 +187,61 @@ test("keys of capabilities to come are accepted and listed", () => {
 });
 
 test("values that contradict each other are refused", () => {
-  const text = BASE.replace("quorum: {}", "quorum: {node_id: 2, election_timeout_ms: 150}");
+  const text = BASE.replace("quorum: {}", "quorum: {node_id: 2, election_timeout_ms: 299}");
   const more = "network: {vni_pool_start: 9, vni_pool_end: 8}\nnode_agent: {heartbeat_interval_seconds: 30}\n";
   expect(read(text + more).problems.map((p) => p.split(": ")[1])).toEqual([
     "quorum.heartbeat_interval_ms",
     "node_agent.heartbeat_timeout_seconds",
     "network.vni_pool_end",
   ]);
+});
+
+const quorumOf = (quorum: string, env: Readonly<Record<string, string>> = {}) =>
+  configOf(read(BASE.replace("quorum: {}", `quorum: ${quorum}`), env))?.quorum;
+const SECURED = { LATTICE_OIDC_HMAC_SECRET: "s" };
+
+test("the example of the specification gives a member and two others", () => {
+  const peers = '[{id: 2, address: "lattice-02:9000"}, {id: 3, address: "lattice-03:9000"}]';
+  const quorum = quorumOf(`{node_id: 1, peers: ${peers}}`, SECURED);
+  expect(quorum?.peers).toEqual([
+    { id: 2, address: "lattice-02:9000" },
+    { id: 3, address: "lattice-03:9000" },
+  ]);
+  expect(quorum?.raftListenAddress).toEqual({ host: "0.0.0.0", port: 9000 });
+  expect(quorum?.advertiseAddress).toBe(`${hostname()}:9000`);
+  expect([quorum?.electionTimeoutMs, quorum?.heartbeatIntervalMs]).toEqual([500, 100]);
+});
+
+test("a server without peers listens for none unless told to", () => {
+  expect(quorumOf("{}")?.raftListenAddress).toBeUndefined();
+  expect(quorumOf('{raft_listen_address: "127.0.0.1:9001"}')?.raftListenAddress?.port).toBe(9001);
+});
+
+test("a member's own address is the one advertised, else its own among the peers, else where it listens", () => {
+  const peers = '[{id: 1, address: "one:9000"}, {id: 2, address: "two:9000"}]';
+  expect(quorumOf(`{peers: ${peers}}`)?.peers).toEqual([{ id: 2, address: "two:9000" }]);
+  expect(quorumOf(`{peers: ${peers}}`)?.advertiseAddress).toBe("one:9000");
+  expect(quorumOf(`{peers: ${peers}, advertise_address: "uno:9000"}`)?.advertiseAddress).toBe("uno:9000");
+  expect(quorumOf('{raft_listen_address: "10.0.0.1:9000"}')?.advertiseAddress).toBe("10.0.0.1:9000");
+});
+
+test("an open server's members meet on loopback, and it says when others cannot reach it there", () => {
+  const reading = read(BASE.replace("quorum: {}", "quorum: {peers: [{id: 2, address: 'b:9000'}]}"));
+  expect(configOf(reading)?.quorum.raftListenAddress?.host).toBe("127.0.0.1");
+  expect(reading.warnings.join()).toContain("cannot reach this one at 127.0.0.1:9000");
+  expect(reading.warnings.join()).toContain("use an odd number");
+});
+
+test("a port for members that others can reach is warned of, with a secret too", () => {
+  const reading = read(BASE.replace("quorum: {}", "quorum: {raft_listen_address: '0.0.0.0:9000'}"), SECURED);
+  expect(reading.warnings.join()).toContain("0.0.0.0:9000 in clear text");
+});
+
+test("members with one id or one address, and an address that nobody can dial, are refused", () => {
+  const problemsOf = (quorum: string) => read(BASE.replace("quorum: {}", `quorum: ${quorum}`)).problems.join();
+  expect(problemsOf("{peers: [{id: 2, address: 'b:1'}, {id: 2, address: 'c:1'}]}")).toContain("the same id");
+  expect(problemsOf("{peers: [{id: 2, address: 'b:1'}, {id: 3, address: 'b:1'}]}")).toContain("the same address");
+  for (const bad of ["0.0.0.0:9000", "*:9000", "a:0"]) {
+    expect(problemsOf(`{advertise_address: '${bad}'}`)).toContain("that others can dial");
+  }
 });
