@@ -3,10 +3,10 @@
  * do: through the REST face and the CLI, with kill -9, restarts and cut connections.
  */
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
+import { freePorts } from "../fixtures/free-ports.ts";
 
 const DIST = join(import.meta.dir, "../../dist");
 const HOST = "127.0.0.1";
@@ -58,7 +58,7 @@ export class Cluster {
   /** Starts a server on free ports. */
   static async start(options: ClusterOptions = {}): Promise<Cluster> {
     const cluster = new Cluster(options);
-    [cluster.#rest, cluster.#grpc] = await freePorts(2);
+    [cluster.#rest = 0, cluster.#grpc = 0] = await freePorts(2);
     await cluster.startServer(true);
     return cluster;
   }
@@ -252,22 +252,6 @@ function spawn(
     stdin: "ignore",
     env: { PATH: process.env.PATH ?? "", ...env },
   });
-}
-
-async function freePorts(count: number): Promise<[number, number]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return typeof address === "object" && address ? address.port : 0;
-  });
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return [ports[0] ?? 0, ports[1] ?? 0];
 }
 
 /** Processes whose command line or environment names `text`: the supervisors and workloads of one state directory. */

@@ -1,0 +1,59 @@
+/** Loads a rival: many clients in a closed loop, each with a connection of its own, spread over the members. */
+import type { ClientHttp2Session } from "node:http2";
+import { connect } from "node:http2";
+import { percentile } from "../figure.ts";
+import { callGrpc, type GrpcCall } from "./grpc-call.ts";
+import type { Rival } from "./rival.ts";
+
+/** What a load gave. */
+export interface LoadResult {
+  readonly perSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+let sequence = 0;
+
+/** Writes with `clients` clients for `seconds`. */
+export const loadWrites = (rival: Rival, clients: number, seconds: number): Promise<LoadResult> =>
+  load(rival, { clients, seconds, next: () => rival.write(sequence++) });
+
+/** Reads with `clients` clients for `seconds`. */
+export const loadReads = (rival: Rival, clients: number, options: { seconds: number; isStale: boolean }) =>
+  load(rival, { clients, seconds: options.seconds, next: () => rival.read(options.isStale) });
+
+interface LoadOptions {
+  readonly clients: number;
+  readonly seconds: number;
+  readonly next: () => GrpcCall;
+}
+
+async function load(rival: Rival, { clients, seconds, next }: LoadOptions): Promise<LoadResult> {
+  const endpoints = rival.endpoints();
+  const sessions = Array.from({ length: clients }, (_, i) => open(endpoints[i % endpoints.length] ?? ""));
+  // The first calls pay for connections and for code that runs the first time.
+  await Promise.all(sessions.map((session) => callGrpc(session, next())));
+  const times: number[] = [];
+  const begin = performance.now();
+  const end = begin + seconds * 1000;
+  await Promise.all(
+    sessions.map(async (session) => {
+      for (let at = performance.now(); at < end; ) {
+        await callGrpc(session, next());
+        const now = performance.now();
+        times.push(now - at);
+        at = now;
+      }
+    }),
+  );
+  const perSecond = (times.length * 1000) / (performance.now() - begin);
+  for (const session of sessions) session.close();
+  return { perSecond, p50Ms: percentile(times, 50), p99Ms: percentile(times, 99) };
+}
+
+/** Opens a connection that does not end the program when its server dies. */
+export function open(endpoint: string): ClientHttp2Session {
+  const session = connect(endpoint);
+  session.on("error", () => {});
+  return session;
+}

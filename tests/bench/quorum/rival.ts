@@ -1,0 +1,22 @@
+/**
+ * What the quorum bench drives: three members of something that stores durably and reads
+ * linearizably. Lattice and etcd are one each; load and failures are the same for both.
+ */
+import type { GrpcCall } from "./grpc-call.ts";
+
+/** Three members of one kind. */
+export interface Rival {
+  readonly name: string;
+  /** URLs of the members' gRPC ports. */
+  endpoints(): readonly string[];
+  /** Returns the position of the member that leads. */
+  leader(): Promise<number>;
+  /** A durable write; `n` makes it another one than the last. */
+  write(n: number): GrpcCall;
+  /** A linearizable read of something that `write` has stored, and a stale one. */
+  read(isStale: boolean): GrpcCall;
+  /** Ends a member with SIGKILL; it can be started again. */
+  kill(member: number): Promise<void>;
+  start(member: number): Promise<void>;
+  close(): Promise<void>;
+}
