@@ -38,11 +38,17 @@ function encodeArray(values: readonly unknown[]): string {
 }
 
 function encodeObject(value: object): string {
-  const entries = Object.entries(value).filter(([, field]) => field !== undefined);
-  entries.sort(([a], [b]) => compareText(a, b));
   let text = "{";
-  for (const [key, field] of entries) {
-    text += `${text.length === 1 ? "" : ","}${JSON.stringify(key)}:${canonicalEncode(field)}`;
+  for (const key of sortedKeys(value)) {
+    const field: unknown = Reflect.get(value, key);
+    if (field !== undefined) text += `${text.length === 1 ? "" : ","}${JSON.stringify(key)}:${canonicalEncode(field)}`;
   }
   return `${text}}`;
+}
+
+/** Sorts only what is not in order already: the keys of a record read from its text are. */
+function sortedKeys(value: object): readonly string[] {
+  const keys = Object.keys(value);
+  const isSorted = keys.every((key, i) => i === 0 || compareText(keys[i - 1] ?? "", key) < 0);
+  return isSorted ? keys : keys.sort(compareText);
 }
