@@ -45,10 +45,18 @@ const backup = group("backup", "Copies of the state of the cluster", [
   lazy("restore", "Restore a backup", async () => (await import("./commands/backup.ts")).backupRestore),
 ]);
 
-const raftStatus = (name: "raft-status" | "admin raft-status") =>
-  lazy("raft-status", "Show the quorum of the servers", async () =>
-    (await import("./commands/raft-status.ts")).raftStatusCommand(name),
+const raftStatus = (name: "raft-status" | "admin raft-status" | "admin raft status") =>
+  lazy(name.slice(name.lastIndexOf(" ") + 1), "Show the quorum of the servers", async () =>
+    (await import("./commands/raft.ts")).raftStatus(name),
   );
+
+const raft = group("raft", "The quorum of the servers and its members", [
+  raftStatus("admin raft status"),
+  lazy("add", "Let a server join", async () => (await import("./commands/raft.ts")).raftAdd),
+  lazy("promote", "Let a learner vote and count", async () => (await import("./commands/raft.ts")).raftPromote),
+  lazy("remove", "Take a member out for good", async () => (await import("./commands/raft.ts")).raftRemove),
+  lazy("transfer", "Hand leadership over", async () => (await import("./commands/raft.ts")).raftTransfer),
+]);
 
 /** Every command of `lattice`. */
 export const PROGRAM: Group = group("lattice", "Lattice schedules and runs work on HPC and AI clusters.", [
@@ -69,6 +77,7 @@ export const PROGRAM: Group = group("lattice", "Lattice schedules and runs work 
     tenant,
     vcluster,
     backup,
+    raft,
     ...nodeChanges("admin"),
     raftStatus("admin raft-status"),
   ]),

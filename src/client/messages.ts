@@ -17,6 +17,7 @@ export type {
   BackupEntry,
   BackupVerifyResponse,
   CreateBackupResponse,
+  RaftMemberStatus,
   RaftStatusResponse,
   TenantResponse,
   VClusterResponse,

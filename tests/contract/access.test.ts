@@ -79,6 +79,10 @@ const RPCS: Readonly<Record<string, Row>> = {
   "AdminService.ListVClusters": ["role", () => ({})],
   "AdminService.GetVClusterQueue": ["role", ({ vcluster }) => ({ vclusterId: vcluster })],
   "AdminService.GetRaftStatus": ["role", () => ({})],
+  "AdminService.AddRaftMember": ["role", () => ({ nodeId: 9, address: "127.0.0.1:1" })],
+  "AdminService.PromoteRaftMember": ["role", () => ({ nodeId: 8 })],
+  "AdminService.RemoveRaftMember": ["role", () => ({ nodeId: 8 })],
+  "AdminService.TransferRaftLeadership": ["role", () => ({ nodeId: 8 })],
   "AdminService.CreateBackup": ["role", () => ({})],
   "AdminService.BackupVerify": ["role", () => ({})],
   "AdminService.RestoreBackup": ["role", () => ({})],
@@ -168,6 +172,7 @@ interface RouteRow {
 const allocation = { target: "owned", path: (of: Things) => of.allocation } as const;
 const dag = { target: "owned", path: (of: Things) => of.dag } as const;
 const role = { target: "role", path: () => "n1" } as const;
+const byMember = { target: "role", path: () => "8" } as const;
 const ofTenant = { target: "tenant", path: (of: Things) => of.tenant } as const;
 const byQuery = { target: "tenant", path: (of: Things) => `?tenant=${of.tenant}` } as const;
 const vcluster = (target: Target) => ({ target, path: (of: Things) => of.vcluster.replace("/", "--") });
@@ -208,6 +213,10 @@ const ROUTE_ROWS: Readonly<Record<string, RouteRow>> = {
   "PUT /vclusters/:id": { ...vcluster("tenant"), body: () => ({}) },
   "GET /vclusters/:id/queue": vcluster("role"),
   "GET /raft/status": role,
+  "POST /raft/members": { ...role, body: () => ({ node_id: 9, address: "127.0.0.1:1" }) },
+  "POST /raft/members/:id/promote": byMember,
+  "DELETE /raft/members/:id": byMember,
+  "POST /raft/transfer": { ...role, body: () => ({ node_id: 8 }) },
   "POST /sessions": role,
   "GET /sessions/:id": role,
   "DELETE /sessions/:id": role,

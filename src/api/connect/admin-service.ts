@@ -1,7 +1,13 @@
 /** AdminService: each RPC is wire in, operation, wire out. */
-import type { ServiceImpl } from "@connectrpc/connect";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import { createBackup, listBackups, stageRestore, verifyBackup } from "../../engine/server/operations/backup.ts";
-import { raftStatus } from "../../engine/server/operations/cluster.ts";
+import {
+  addMember,
+  promoteMember,
+  raftStatus,
+  removeMember,
+  transferLeadership,
+} from "../../engine/server/operations/cluster.ts";
 import { createTenant, getTenant, listTenants, updateTenant } from "../../engine/server/operations/tenants.ts";
 import {
   createVCluster,
@@ -11,7 +17,7 @@ import {
   updateVCluster,
 } from "../../engine/server/operations/vclusters.ts";
 import type { Server } from "../../engine/server/server.ts";
-import type { AdminService } from "../../gen/lattice/v1/admin_pb.ts";
+import type { AdminService, RaftStatusResponse } from "../../gen/lattice/v1/admin_pb.ts";
 import { backupEntryToProto, backupToProto, stagedToProto, verdictToProto } from "../../wire/backup.ts";
 import { raftStatusToProto } from "../../wire/raft-status.ts";
 import { quotaAskedFromProto, tenantToProto } from "../../wire/tenant.ts";
@@ -88,10 +94,27 @@ const vclusters = (server: Server) =>
 
 const quorum = (server: Server) =>
   ({
-    async getRaftStatus(_, context) {
-      return raftStatusToProto(await raftStatus(server, callOf(context)), server.clock.now());
+    getRaftStatus: (_, context) => quorumNow(server, context),
+    async addRaftMember({ nodeId, address }, context) {
+      await addMember(server, callOf(context), { id: Number(nodeId), address });
+      return quorumNow(server, context);
+    },
+    async promoteRaftMember({ nodeId }, context) {
+      await promoteMember(server, callOf(context), Number(nodeId));
+      return quorumNow(server, context);
+    },
+    async removeRaftMember({ nodeId }, context) {
+      await removeMember(server, callOf(context), Number(nodeId));
+      return quorumNow(server, context);
+    },
+    async transferRaftLeadership({ nodeId }, context) {
+      await transferLeadership(server, callOf(context), Number(nodeId));
+      return quorumNow(server, context);
     },
   }) satisfies Partial<ServiceImpl<typeof AdminService>>;
+
+const quorumNow = async (server: Server, context: HandlerContext): Promise<RaftStatusResponse> =>
+  raftStatusToProto(await raftStatus(server, callOf(context)), server.clock.now());
 
 const backups = (server: Server) =>
   ({

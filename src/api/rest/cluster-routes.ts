@@ -1,7 +1,6 @@
-/** Routes of nodes, tenants, vClusters and the quorum. */
+/** Routes of nodes, tenants and vClusters. */
 import { t } from "elysia";
 import type { CostWeights, TenantQuota } from "../../core/domain/tenant.ts";
-import { raftStatus } from "../../engine/server/operations/cluster.ts";
 import {
   disableNode,
   drainNode,
@@ -20,7 +19,7 @@ import {
   type VClusterSettings,
 } from "../../engine/server/operations/vclusters.ts";
 import { listedAllocationJson } from "./allocation-json.ts";
-import { nodeJson, raftJson, tenantJson, vclusterJson } from "./cluster-json.ts";
+import { nodeJson, tenantJson, vclusterJson } from "./cluster-json.ts";
 import { integer, jsonBody, optionalJsonBody } from "./json-body.ts";
 import { created, json, PAGE_QUERY, page, param, queryOf, type Route } from "./route.ts";
 
@@ -274,16 +273,5 @@ export const VCLUSTER_ROUTES: readonly Route[] = [
       const queue = await getVClusterQueue(context.server, context.call, param(context, "id"));
       return json(queue.allocations.map(listedAllocationJson));
     },
-  },
-];
-
-/** The quorum. */
-export const QUORUM_ROUTES: readonly Route[] = [
-  {
-    method: "GET",
-    path: "/api/v1/raft/status",
-    operation: "raft.read",
-    summary: "Shows the quorum as this server sees it",
-    handle: async (context) => json(raftJson(await raftStatus(context.server, context.call))),
   },
 ];

@@ -5,8 +5,9 @@ import type { Server } from "../../engine/server/server.ts";
 import { problemOf } from "../errors.ts";
 import { ALLOCATION_ROUTES, DAG_ROUTES } from "./allocation-routes.ts";
 import { BACKUP_ROUTES } from "./backup-routes.ts";
-import { NODE_ROUTES, QUORUM_ROUTES, TENANT_ROUTES, VCLUSTER_ROUTES } from "./cluster-routes.ts";
+import { NODE_ROUTES, TENANT_ROUTES, VCLUSTER_ROUTES } from "./cluster-routes.ts";
 import { INACTIVE_ROUTES } from "./inactive-routes.ts";
+import { QUORUM_ROUTES } from "./quorum-routes.ts";
 import { json, type PublicRoute, type Route } from "./route.ts";
 import { STREAM_ROUTES } from "./stream-routes.ts";
 

@@ -53,6 +53,7 @@ export const ACCESS = {
   "service.read": row("tenant", "tenant", "tenant", "tenant", "tenant"),
   "audit.read": row("none", "none", "none", "tenant", "none"),
   "raft.read": row("none", "all", "all", "all", "none"),
+  "raft.change": row("none", "none", "none", "none", "none"),
   "backup.manage": row("none", "none", "none", "none", "none"),
   "agent.connect": row("none", "none", "all", "none", "none"),
 } as const satisfies Record<string, Row>;

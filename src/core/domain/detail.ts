@@ -91,13 +91,20 @@ export interface RaftStatus {
   readonly term: number;
   readonly commit: number;
   readonly applied: number;
-  readonly members: readonly {
-    readonly id: number;
-    readonly address: string;
-    readonly role: string;
-    readonly matchIndex: number;
-    readonly lag: number;
-    readonly lastContactMs: number;
-  }[];
+  readonly members: readonly RaftMemberDetail[];
   readonly stateHash: string;
+}
+
+/** One member of the quorum, as one server sees it. */
+export interface RaftMemberDetail {
+  readonly id: number;
+  /** HOST:PORT that the other members dial. */
+  readonly address: string;
+  readonly role: "leader" | "follower" | "learner";
+  /** Known for every member by the leader, by others for themselves. */
+  readonly matchIndex: number | undefined;
+  /** Entries that it lacks; known where `matchIndex` is. */
+  readonly lag: number | undefined;
+  /** Since this server heard it; undefined when never. */
+  readonly lastContactMs: number | undefined;
 }

@@ -32,6 +32,46 @@ const common = {
   createdAt: at(600),
 } as const;
 
+const QUORUM = {
+  leaderId: 1n,
+  leaderAddress: "lattice-01.hpc.example.org:9000",
+  selfId: 1n,
+  currentTerm: 7n,
+  commitIndex: 120_034n,
+  lastApplied: 120_034n,
+  stateHash: "8f00aa",
+  members: [
+    {
+      nodeId: 1n,
+      role: "leader",
+      voter: true,
+      matchIndex: 120_034n,
+      lag: 0n,
+      lastContactMs: 0n,
+      address: "lattice-01.hpc.example.org:9000",
+    },
+    {
+      nodeId: 2n,
+      role: "follower",
+      voter: true,
+      matchIndex: 120_030n,
+      lag: 4n,
+      lastContactMs: 34n,
+      address: "lattice-02.hpc.example.org:9000",
+    },
+    {
+      nodeId: 3n,
+      role: "follower",
+      voter: true,
+      matchIndex: 90_000n,
+      lag: 30_034n,
+      lastContactMs: 754_000n,
+      address: "lattice-03.hpc.example.org:9000",
+    },
+    { nodeId: 4n, role: "learner", lag: 120_034n, address: "lattice-04.hpc.example.org:9000" },
+  ],
+};
+
 const spec = (name: string) => ({
   name,
   tenant: "physics",
@@ -302,18 +342,18 @@ export function fakeCluster(): FakeCluster {
           ],
         };
       },
-      getRaftStatus: () => ({
-        leaderId: 1n,
-        selfId: 1n,
-        currentTerm: 7n,
-        commitIndex: 120n,
-        lastApplied: 120n,
-        stateHash: "8f00aa",
-        members: [
-          { nodeId: 1n, role: "leader", matchIndex: 120n, address: "10.0.0.1:9000" },
-          { nodeId: 2n, role: "follower", matchIndex: 118n, address: "10.0.0.2:9000", lastContact: at(1) },
-        ],
-      }),
+      getRaftStatus: () => QUORUM,
+      addRaftMember: (request) => note(request) && QUORUM,
+      removeRaftMember: (request) => note(request) && QUORUM,
+      transferRaftLeadership: (request) => note(request) && QUORUM,
+      promoteRaftMember: () => {
+        throw fault(
+          Code.FailedPrecondition,
+          "ILLEGAL_TRANSITION",
+          "member 4 lags by 5000 entries",
+          "wait until its lag is small",
+        );
+      },
     });
   });
   return { transport, lastRequest: () => last };

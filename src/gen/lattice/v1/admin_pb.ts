@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file lattice/v1/admin.proto.
  */
 export const file_lattice_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("ChZsYXR0aWNlL3YxL2FkbWluLnByb3RvEgpsYXR0aWNlLnYxImgKE0NyZWF0ZVRlbmFudFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIqCgVxdW90YRgCIAEoCzIbLmxhdHRpY2UudjEuVGVuYW50UXVvdGFTcGVjEhcKD2lzb2xhdGlvbl9sZXZlbBgDIAEoCSKVAQoTVXBkYXRlVGVuYW50UmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSLwoFcXVvdGEYAiABKAsyGy5sYXR0aWNlLnYxLlRlbmFudFF1b3RhU3BlY0gAiAEBEhwKD2lzb2xhdGlvbl9sZXZlbBgDIAEoCUgBiAEBQggKBl9xdW90YUISChBfaXNvbGF0aW9uX2xldmVsIqMCCg9UZW5hbnRRdW90YVNwZWMSEQoJbWF4X25vZGVzGAEgASgNEhkKEWZhaXJfc2hhcmVfdGFyZ2V0GAIgASgBEh0KEGdwdV9ob3Vyc19idWRnZXQYAyABKAFIAIgBARInChptYXhfY29uY3VycmVudF9hbGxvY2F0aW9ucxgEIAEoDUgBiAEBEh4KEW5vZGVfaG91cnNfYnVkZ2V0GAUgASgBSAKIAQESHAoPYnVyc3RfYWxsb3dhbmNlGAYgASgBSAOIAQFCEwoRX2dwdV9ob3Vyc19idWRnZXRCHQobX21heF9jb25jdXJyZW50X2FsbG9jYXRpb25zQhQKEl9ub2RlX2hvdXJzX2J1ZGdldEISChBfYnVyc3RfYWxsb3dhbmNlIrkBCg5UZW5hbnRSZXNwb25zZRIRCgl0ZW5hbnRfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIqCgVxdW90YRgDIAEoCzIbLmxhdHRpY2UudjEuVGVuYW50UXVvdGFTcGVjEhcKD2lzb2xhdGlvbl9sZXZlbBgEIAEoCRIvCgpjcmVhdGVkX2F0GMgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoHdmVyc2lvbhjJASABKAQi4wEKFUNyZWF0ZVZDbHVzdGVyUmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIWCg5zY2hlZHVsZXJfdHlwZRgDIAEoCRIxCgxjb3N0X3dlaWdodHMYBCABKAsyGy5sYXR0aWNlLnYxLkNvc3RXZWlnaHRzU3BlYxIXCg9kZWRpY2F0ZWRfbm9kZXMYBSADKAkSFwoPYWxsb3dfYm9ycm93aW5nGAYgASgIEhUKDWFsbG93X2xlbmRpbmcYByABKAgSFQoMbm9kZV9zaGFyaW5nGMgBIAEoCCKCAwoVVXBkYXRlVkNsdXN0ZXJSZXF1ZXN0EhMKC3ZjbHVzdGVyX2lkGAEgASgJEjYKDGNvc3Rfd2VpZ2h0cxgCIAEoCzIbLmxhdHRpY2UudjEuQ29zdFdlaWdodHNTcGVjSACIAQESHAoPYWxsb3dfYm9ycm93aW5nGAMgASgISAGIAQESGgoNYWxsb3dfbGVuZGluZxgEIAEoCEgCiAEBEhoKDG5vZGVfc2hhcmluZxjIASABKAhIA4gBARI5Cg9kZWRpY2F0ZWRfbm9kZXMYyQEgASgLMhoubGF0dGljZS52MS5EZWRpY2F0ZWROb2Rlc0gEiAEBEhwKDnNjaGVkdWxlcl90eXBlGMoBIAEoCUgFiAEBQg8KDV9jb3N0X3dlaWdodHNCEgoQX2FsbG93X2JvcnJvd2luZ0IQCg5fYWxsb3dfbGVuZGluZ0IPCg1fbm9kZV9zaGFyaW5nQhIKEF9kZWRpY2F0ZWRfbm9kZXNCEQoPX3NjaGVkdWxlcl90eXBlIskBCg9Db3N0V2VpZ2h0c1NwZWMSEAoIcHJpb3JpdHkYASABKAESEQoJd2FpdF90aW1lGAIgASgBEhIKCmZhaXJfc2hhcmUYAyABKAESEAoIdG9wb2xvZ3kYBCABKAESFgoOZGF0YV9yZWFkaW5lc3MYBSABKAESDwoHYmFja2xvZxgGIAEoARIOCgZlbmVyZ3kYByABKAESHQoVY2hlY2twb2ludF9lZmZpY2llbmN5GAggASgBEhMKC2NvbmZvcm1hbmNlGAkgASgBIrcCChBWQ2x1c3RlclJlc3BvbnNlEhMKC3ZjbHVzdGVyX2lkGAEgASgJEhEKCXRlbmFudF9pZBgCIAEoCRIMCgRuYW1lGAMgASgJEhYKDnNjaGVkdWxlcl90eXBlGAQgASgJEjEKDGNvc3Rfd2VpZ2h0cxgFIAEoCzIbLmxhdHRpY2UudjEuQ29zdFdlaWdodHNTcGVjEhcKD2FsbG93X2JvcnJvd2luZxgGIAEoCBIVCg1hbGxvd19sZW5kaW5nGAcgASgIEhgKD2RlZGljYXRlZF9ub2RlcxjIASADKAkSFQoMbm9kZV9zaGFyaW5nGMkBIAEoCBIvCgpjcmVhdGVkX2F0GMoBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoHdmVyc2lvbhjLASABKAQivwEKElJhZnRTdGF0dXNSZXNwb25zZRIRCglsZWFkZXJfaWQYASABKAQSFAoMY3VycmVudF90ZXJtGAIgASgEEhQKDGxhc3RfYXBwbGllZBgDIAEoBBIUCgxjb21taXRfaW5kZXgYBCABKAQSLQoHbWVtYmVycxgFIAMoCzIcLmxhdHRpY2UudjEuUmFmdE1lbWJlclN0YXR1cxIQCgdzZWxmX2lkGMgBIAEoBBITCgpzdGF0ZV9oYXNoGMkBIAEoCSKJAQoQUmFmdE1lbWJlclN0YXR1cxIPCgdub2RlX2lkGAEgASgEEg8KB2FkZHJlc3MYAiABKAkSDAoEcm9sZRgDIAEoCRITCgttYXRjaF9pbmRleBgEIAEoBBIwCgxsYXN0X2NvbnRhY3QYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIioKE0JhY2t1cFZlcmlmeVJlcXVlc3QSEwoLYmFja3VwX3BhdGgYASABKAkijQIKFEJhY2t1cFZlcmlmeVJlc3BvbnNlEg0KBXZhbGlkGAEgASgIEg8KB21lc3NhZ2UYAiABKAkSNAoQYmFja3VwX3RpbWVzdGFtcBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNc25hcHNob3RfdGVybRgEIAEoBBIWCg5zbmFwc2hvdF9pbmRleBgFIAEoBBIUCgtiYWNrdXBfcGF0aBjIASABKAkSEwoKbm9kZV9jb3VudBjJASABKAQSGQoQYWxsb2NhdGlvbl9jb3VudBjKASABKAQSFQoMdGVuYW50X2NvdW50GMsBIAEoBBITCgpzdGF0ZV9oYXNoGMwBIAEoCSIqChNDcmVhdGVCYWNrdXBSZXF1ZXN0EhMKC2JhY2t1cF9wYXRoGAEgASgJIr4CChRDcmVhdGVCYWNrdXBSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkSNAoQYmFja3VwX3RpbWVzdGFtcBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKbm9kZV9jb3VudBgEIAEoBBIYChBhbGxvY2F0aW9uX2NvdW50GAUgASgEEhQKDHRlbmFudF9jb3VudBgGIAEoBBIZChFhdWRpdF9lbnRyeV9jb3VudBgHIAEoBBIUCgtiYWNrdXBfcGF0aBjIASABKAkSEwoKc2l6ZV9ieXRlcxjJASABKAQSFgoNc25hcHNob3RfdGVybRjKASABKAQSFwoOc25hcHNob3RfaW5kZXgYywEgASgEEhMKCnN0YXRlX2hhc2gYzAEgASgJIjsKFFJlc3RvcmVCYWNrdXBSZXF1ZXN0EhMKC2JhY2t1cF9wYXRoGAEgASgJEg4KBWZvcmNlGMgBIAEoCCI5ChVSZXN0b3JlQmFja3VwUmVzcG9uc2USDwoHc3VjY2VzcxgBIAEoCBIPCgdtZXNzYWdlGAIgASgJIhQKEkxpc3RCYWNrdXBzUmVxdWVzdCI/ChNMaXN0QmFja3Vwc1Jlc3BvbnNlEigKB2JhY2t1cHMYASADKAsyFy5sYXR0aWNlLnYxLkJhY2t1cEVudHJ5ImwKC0JhY2t1cEVudHJ5EhMKC2JhY2t1cF9wYXRoGAEgASgJEjQKEGJhY2t1cF90aW1lc3RhbXAYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnNpemVfYnl0ZXMYAyABKAQiMwoSTGlzdFRlbmFudHNSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNEg4KBmN1cnNvchgCIAEoCSJXChNMaXN0VGVuYW50c1Jlc3BvbnNlEisKB3RlbmFudHMYASADKAsyGi5sYXR0aWNlLnYxLlRlbmFudFJlc3BvbnNlEhMKC25leHRfY3Vyc29yGAIgASgJIiUKEEdldFRlbmFudFJlcXVlc3QSEQoJdGVuYW50X2lkGAEgASgJIkgKFExpc3RWQ2x1c3RlcnNSZXF1ZXN0EhEKCXRlbmFudF9pZBgBIAEoCRINCgVsaW1pdBgCIAEoDRIOCgZjdXJzb3IYAyABKAkiXQoVTGlzdFZDbHVzdGVyc1Jlc3BvbnNlEi8KCXZjbHVzdGVycxgBIAMoCzIcLmxhdHRpY2UudjEuVkNsdXN0ZXJSZXNwb25zZRITCgtuZXh0X2N1cnNvchgCIAEoCSIpChJHZXRWQ2x1c3RlclJlcXVlc3QSEwoLdmNsdXN0ZXJfaWQYASABKAkiLgoXR2V0VkNsdXN0ZXJRdWV1ZVJlcXVlc3QSEwoLdmNsdXN0ZXJfaWQYASABKAkiXQoVVkNsdXN0ZXJRdWV1ZVJlc3BvbnNlEhMKC3ZjbHVzdGVyX2lkGAEgASgJEg8KB3BlbmRpbmcYAiABKA0SDwoHcnVubmluZxgDIAEoDRINCgV0b3RhbBgEIAEoDSJmChFRdWVyeUF1ZGl0UmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIOCgZhY3Rpb24YAyABKAkSDQoFbGltaXQYBCABKA0SDgoGY3Vyc29yGAUgASgJIlcKElF1ZXJ5QXVkaXRSZXNwb25zZRIsCgdlbnRyaWVzGAEgAygLMhsubGF0dGljZS52MS5BdWRpdEVudHJ5UHJvdG8SEwoLbmV4dF9jdXJzb3IYAiABKAkikQEKD0F1ZGl0RW50cnlQcm90bxIKCgJpZBgBIAEoCRIRCgl0ZW5hbnRfaWQYAiABKAkSDwoHdXNlcl9pZBgDIAEoCRIOCgZhY3Rpb24YBCABKAkSDwoHZGV0YWlscxgFIAEoCRItCgl0aW1lc3RhbXAYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIoIBChlHZXRBY2NvdW50aW5nVXNhZ2VSZXF1ZXN0EhEKCXRlbmFudF9pZBgBIAEoCRIpCgVzdGFydBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoDZW5kGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKDAQoXQWNjb3VudGluZ1VzYWdlUmVzcG9uc2USEQoJdGVuYW50X2lkGAEgASgJEhEKCWNwdV9ob3VycxgCIAEoARIRCglncHVfaG91cnMYAyABKAESFQoNc3RvcmFnZV9ieXRlcxgEIAEoBBIYChBhbGxvY2F0aW9uX2NvdW50GAUgASgNIjgKFUdldFRlbmFudFVzYWdlUmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSDAoEZGF5cxgCIAEoDSLtAgoTVGVuYW50VXNhZ2VSZXNwb25zZRIOCgZ0ZW5hbnQYASABKAkSFgoOZ3B1X2hvdXJzX3VzZWQYAiABKAESHQoQZ3B1X2hvdXJzX2J1ZGdldBgDIAEoAUgAiAEBEh4KEWdwdV9mcmFjdGlvbl91c2VkGAQgASgBSAGIAQESFwoPbm9kZV9ob3Vyc191c2VkGAUgASgBEh4KEW5vZGVfaG91cnNfYnVkZ2V0GAYgASgBSAKIAQESHwoSbm9kZV9mcmFjdGlvbl91c2VkGAcgASgBSAOIAQESFAoMcGVyaW9kX3N0YXJ0GAggASgJEhIKCnBlcmlvZF9lbmQYCSABKAkSEwoLcGVyaW9kX2RheXMYCiABKA1CEwoRX2dwdV9ob3Vyc19idWRnZXRCFAoSX2dwdV9mcmFjdGlvbl91c2VkQhQKEl9ub2RlX2hvdXJzX2J1ZGdldEIVChNfbm9kZV9mcmFjdGlvbl91c2VkIjEKE0dldFVzZXJVc2FnZVJlcXVlc3QSDAoEdXNlchgBIAEoCRIMCgRkYXlzGAIgASgNIpcBChFVc2VyVXNhZ2VSZXNwb25zZRIMCgR1c2VyGAEgASgJEjEKB3RlbmFudHMYAiADKAsyIC5sYXR0aWNlLnYxLlVzZXJUZW5hbnRVc2FnZVByb3RvEhcKD3RvdGFsX2dwdV9ob3VycxgDIAEoARIUCgxwZXJpb2Rfc3RhcnQYBCABKAkSEgoKcGVyaW9kX2VuZBgFIAEoCSLBAQoUVXNlclRlbmFudFVzYWdlUHJvdG8SDgoGdGVuYW50GAEgASgJEhYKDmdwdV9ob3Vyc191c2VkGAIgASgBEh0KEGdwdV9ob3Vyc19idWRnZXQYAyABKAFIAIgBARIXCg9ub2RlX2hvdXJzX3VzZWQYBCABKAESHgoRbm9kZV9ob3Vyc19idWRnZXQYBSABKAFIAYgBAUITChFfZ3B1X2hvdXJzX2J1ZGdldEIUChJfbm9kZV9ob3Vyc19idWRnZXQiJAoUTG9va3VwU2VydmljZVJlcXVlc3QSDAoEbmFtZRgBIAEoCSJdChVMb29rdXBTZXJ2aWNlUmVzcG9uc2USDAoEbmFtZRgBIAEoCRI2CgllbmRwb2ludHMYAiADKAsyIy5sYXR0aWNlLnYxLlJlZ2lzdGVyZWRFbmRwb2ludFByb3RvIm8KF1JlZ2lzdGVyZWRFbmRwb2ludFByb3RvEhUKDWFsbG9jYXRpb25faWQYASABKAkSDgoGdGVuYW50GAIgASgJEg0KBW5vZGVzGAMgAygJEgwKBHBvcnQYBCABKA0SEAoIcHJvdG9jb2wYBSABKAkiJQoUTGlzdFNlcnZpY2VzUmVzcG9uc2USDQoFbmFtZXMYASADKAkiFgoUR2V0UmFmdFN0YXR1c1JlcXVlc3QiFQoTTGlzdFNlcnZpY2VzUmVxdWVzdCIiCg5EZWRpY2F0ZWROb2RlcxIQCghub2RlX2lkcxgBIAMoCTKBDQoMQWRtaW5TZXJ2aWNlEksKDENyZWF0ZVRlbmFudBIfLmxhdHRpY2UudjEuQ3JlYXRlVGVuYW50UmVxdWVzdBoaLmxhdHRpY2UudjEuVGVuYW50UmVzcG9uc2USSwoMVXBkYXRlVGVuYW50Eh8ubGF0dGljZS52MS5VcGRhdGVUZW5hbnRSZXF1ZXN0GhoubGF0dGljZS52MS5UZW5hbnRSZXNwb25zZRJRCg5DcmVhdGVWQ2x1c3RlchIhLmxhdHRpY2UudjEuQ3JlYXRlVkNsdXN0ZXJSZXF1ZXN0GhwubGF0dGljZS52MS5WQ2x1c3RlclJlc3BvbnNlElEKDlVwZGF0ZVZDbHVzdGVyEiEubGF0dGljZS52MS5VcGRhdGVWQ2x1c3RlclJlcXVlc3QaHC5sYXR0aWNlLnYxLlZDbHVzdGVyUmVzcG9uc2USUQoNR2V0UmFmdFN0YXR1cxIgLmxhdHRpY2UudjEuR2V0UmFmdFN0YXR1c1JlcXVlc3QaHi5sYXR0aWNlLnYxLlJhZnRTdGF0dXNSZXNwb25zZRJRCgxCYWNrdXBWZXJpZnkSHy5sYXR0aWNlLnYxLkJhY2t1cFZlcmlmeVJlcXVlc3QaIC5sYXR0aWNlLnYxLkJhY2t1cFZlcmlmeVJlc3BvbnNlElEKDENyZWF0ZUJhY2t1cBIfLmxhdHRpY2UudjEuQ3JlYXRlQmFja3VwUmVxdWVzdBogLmxhdHRpY2UudjEuQ3JlYXRlQmFja3VwUmVzcG9uc2USVAoNUmVzdG9yZUJhY2t1cBIgLmxhdHRpY2UudjEuUmVzdG9yZUJhY2t1cFJlcXVlc3QaIS5sYXR0aWNlLnYxLlJlc3RvcmVCYWNrdXBSZXNwb25zZRJOCgtMaXN0QmFja3VwcxIeLmxhdHRpY2UudjEuTGlzdEJhY2t1cHNSZXF1ZXN0Gh8ubGF0dGljZS52MS5MaXN0QmFja3Vwc1Jlc3BvbnNlEk4KC0xpc3RUZW5hbnRzEh4ubGF0dGljZS52MS5MaXN0VGVuYW50c1JlcXVlc3QaHy5sYXR0aWNlLnYxLkxpc3RUZW5hbnRzUmVzcG9uc2USRQoJR2V0VGVuYW50EhwubGF0dGljZS52MS5HZXRUZW5hbnRSZXF1ZXN0GhoubGF0dGljZS52MS5UZW5hbnRSZXNwb25zZRJUCg1MaXN0VkNsdXN0ZXJzEiAubGF0dGljZS52MS5MaXN0VkNsdXN0ZXJzUmVxdWVzdBohLmxhdHRpY2UudjEuTGlzdFZDbHVzdGVyc1Jlc3BvbnNlEksKC0dldFZDbHVzdGVyEh4ubGF0dGljZS52MS5HZXRWQ2x1c3RlclJlcXVlc3QaHC5sYXR0aWNlLnYxLlZDbHVzdGVyUmVzcG9uc2USWgoQR2V0VkNsdXN0ZXJRdWV1ZRIjLmxhdHRpY2UudjEuR2V0VkNsdXN0ZXJRdWV1ZVJlcXVlc3QaIS5sYXR0aWNlLnYxLlZDbHVzdGVyUXVldWVSZXNwb25zZRJLCgpRdWVyeUF1ZGl0Eh0ubGF0dGljZS52MS5RdWVyeUF1ZGl0UmVxdWVzdBoeLmxhdHRpY2UudjEuUXVlcnlBdWRpdFJlc3BvbnNlEmAKEkdldEFjY291bnRpbmdVc2FnZRIlLmxhdHRpY2UudjEuR2V0QWNjb3VudGluZ1VzYWdlUmVxdWVzdBojLmxhdHRpY2UudjEuQWNjb3VudGluZ1VzYWdlUmVzcG9uc2USVAoOR2V0VGVuYW50VXNhZ2USIS5sYXR0aWNlLnYxLkdldFRlbmFudFVzYWdlUmVxdWVzdBofLmxhdHRpY2UudjEuVGVuYW50VXNhZ2VSZXNwb25zZRJOCgxHZXRVc2VyVXNhZ2USHy5sYXR0aWNlLnYxLkdldFVzZXJVc2FnZVJlcXVlc3QaHS5sYXR0aWNlLnYxLlVzZXJVc2FnZVJlc3BvbnNlElQKDUxvb2t1cFNlcnZpY2USIC5sYXR0aWNlLnYxLkxvb2t1cFNlcnZpY2VSZXF1ZXN0GiEubGF0dGljZS52MS5Mb29rdXBTZXJ2aWNlUmVzcG9uc2USUQoMTGlzdFNlcnZpY2VzEh8ubGF0dGljZS52MS5MaXN0U2VydmljZXNSZXF1ZXN0GiAubGF0dGljZS52MS5MaXN0U2VydmljZXNSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("ChZsYXR0aWNlL3YxL2FkbWluLnByb3RvEgpsYXR0aWNlLnYxImgKE0NyZWF0ZVRlbmFudFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIqCgVxdW90YRgCIAEoCzIbLmxhdHRpY2UudjEuVGVuYW50UXVvdGFTcGVjEhcKD2lzb2xhdGlvbl9sZXZlbBgDIAEoCSKVAQoTVXBkYXRlVGVuYW50UmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSLwoFcXVvdGEYAiABKAsyGy5sYXR0aWNlLnYxLlRlbmFudFF1b3RhU3BlY0gAiAEBEhwKD2lzb2xhdGlvbl9sZXZlbBgDIAEoCUgBiAEBQggKBl9xdW90YUISChBfaXNvbGF0aW9uX2xldmVsIqMCCg9UZW5hbnRRdW90YVNwZWMSEQoJbWF4X25vZGVzGAEgASgNEhkKEWZhaXJfc2hhcmVfdGFyZ2V0GAIgASgBEh0KEGdwdV9ob3Vyc19idWRnZXQYAyABKAFIAIgBARInChptYXhfY29uY3VycmVudF9hbGxvY2F0aW9ucxgEIAEoDUgBiAEBEh4KEW5vZGVfaG91cnNfYnVkZ2V0GAUgASgBSAKIAQESHAoPYnVyc3RfYWxsb3dhbmNlGAYgASgBSAOIAQFCEwoRX2dwdV9ob3Vyc19idWRnZXRCHQobX21heF9jb25jdXJyZW50X2FsbG9jYXRpb25zQhQKEl9ub2RlX2hvdXJzX2J1ZGdldEISChBfYnVyc3RfYWxsb3dhbmNlIrkBCg5UZW5hbnRSZXNwb25zZRIRCgl0ZW5hbnRfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIqCgVxdW90YRgDIAEoCzIbLmxhdHRpY2UudjEuVGVuYW50UXVvdGFTcGVjEhcKD2lzb2xhdGlvbl9sZXZlbBgEIAEoCRIvCgpjcmVhdGVkX2F0GMgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoHdmVyc2lvbhjJASABKAQi4wEKFUNyZWF0ZVZDbHVzdGVyUmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIWCg5zY2hlZHVsZXJfdHlwZRgDIAEoCRIxCgxjb3N0X3dlaWdodHMYBCABKAsyGy5sYXR0aWNlLnYxLkNvc3RXZWlnaHRzU3BlYxIXCg9kZWRpY2F0ZWRfbm9kZXMYBSADKAkSFwoPYWxsb3dfYm9ycm93aW5nGAYgASgIEhUKDWFsbG93X2xlbmRpbmcYByABKAgSFQoMbm9kZV9zaGFyaW5nGMgBIAEoCCKCAwoVVXBkYXRlVkNsdXN0ZXJSZXF1ZXN0EhMKC3ZjbHVzdGVyX2lkGAEgASgJEjYKDGNvc3Rfd2VpZ2h0cxgCIAEoCzIbLmxhdHRpY2UudjEuQ29zdFdlaWdodHNTcGVjSACIAQESHAoPYWxsb3dfYm9ycm93aW5nGAMgASgISAGIAQESGgoNYWxsb3dfbGVuZGluZxgEIAEoCEgCiAEBEhoKDG5vZGVfc2hhcmluZxjIASABKAhIA4gBARI5Cg9kZWRpY2F0ZWRfbm9kZXMYyQEgASgLMhoubGF0dGljZS52MS5EZWRpY2F0ZWROb2Rlc0gEiAEBEhwKDnNjaGVkdWxlcl90eXBlGMoBIAEoCUgFiAEBQg8KDV9jb3N0X3dlaWdodHNCEgoQX2FsbG93X2JvcnJvd2luZ0IQCg5fYWxsb3dfbGVuZGluZ0IPCg1fbm9kZV9zaGFyaW5nQhIKEF9kZWRpY2F0ZWRfbm9kZXNCEQoPX3NjaGVkdWxlcl90eXBlIskBCg9Db3N0V2VpZ2h0c1NwZWMSEAoIcHJpb3JpdHkYASABKAESEQoJd2FpdF90aW1lGAIgASgBEhIKCmZhaXJfc2hhcmUYAyABKAESEAoIdG9wb2xvZ3kYBCABKAESFgoOZGF0YV9yZWFkaW5lc3MYBSABKAESDwoHYmFja2xvZxgGIAEoARIOCgZlbmVyZ3kYByABKAESHQoVY2hlY2twb2ludF9lZmZpY2llbmN5GAggASgBEhMKC2NvbmZvcm1hbmNlGAkgASgBIrcCChBWQ2x1c3RlclJlc3BvbnNlEhMKC3ZjbHVzdGVyX2lkGAEgASgJEhEKCXRlbmFudF9pZBgCIAEoCRIMCgRuYW1lGAMgASgJEhYKDnNjaGVkdWxlcl90eXBlGAQgASgJEjEKDGNvc3Rfd2VpZ2h0cxgFIAEoCzIbLmxhdHRpY2UudjEuQ29zdFdlaWdodHNTcGVjEhcKD2FsbG93X2JvcnJvd2luZxgGIAEoCBIVCg1hbGxvd19sZW5kaW5nGAcgASgIEhgKD2RlZGljYXRlZF9ub2RlcxjIASADKAkSFQoMbm9kZV9zaGFyaW5nGMkBIAEoCBIvCgpjcmVhdGVkX2F0GMoBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoHdmVyc2lvbhjLASABKAQi2AEKElJhZnRTdGF0dXNSZXNwb25zZRIRCglsZWFkZXJfaWQYASABKAQSFAoMY3VycmVudF90ZXJtGAIgASgEEhQKDGxhc3RfYXBwbGllZBgDIAEoBBIUCgxjb21taXRfaW5kZXgYBCABKAQSLQoHbWVtYmVycxgFIAMoCzIcLmxhdHRpY2UudjEuUmFmdE1lbWJlclN0YXR1cxIQCgdzZWxmX2lkGMgBIAEoBBITCgpzdGF0ZV9oYXNoGMkBIAEoCRIXCg5sZWFkZXJfYWRkcmVzcxjKASABKAkiOAoUQWRkUmFmdE1lbWJlclJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoBBIPCgdhZGRyZXNzGAIgASgJIisKGFByb21vdGVSYWZ0TWVtYmVyUmVxdWVzdBIPCgdub2RlX2lkGAEgASgEIioKF1JlbW92ZVJhZnRNZW1iZXJSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAQiMAodVHJhbnNmZXJSYWZ0TGVhZGVyc2hpcFJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoBCLnAQoQUmFmdE1lbWJlclN0YXR1cxIPCgdub2RlX2lkGAEgASgEEg8KB2FkZHJlc3MYAiABKAkSDAoEcm9sZRgDIAEoCRITCgttYXRjaF9pbmRleBgEIAEoBBIwCgxsYXN0X2NvbnRhY3QYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBXZvdGVyGMgBIAEoCBIRCgNsYWcYyQEgASgESACIAQESHQoPbGFzdF9jb250YWN0X21zGMoBIAEoBEgBiAEBQgYKBF9sYWdCEgoQX2xhc3RfY29udGFjdF9tcyIqChNCYWNrdXBWZXJpZnlSZXF1ZXN0EhMKC2JhY2t1cF9wYXRoGAEgASgJIo0CChRCYWNrdXBWZXJpZnlSZXNwb25zZRINCgV2YWxpZBgBIAEoCBIPCgdtZXNzYWdlGAIgASgJEjQKEGJhY2t1cF90aW1lc3RhbXAYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXNuYXBzaG90X3Rlcm0YBCABKAQSFgoOc25hcHNob3RfaW5kZXgYBSABKAQSFAoLYmFja3VwX3BhdGgYyAEgASgJEhMKCm5vZGVfY291bnQYyQEgASgEEhkKEGFsbG9jYXRpb25fY291bnQYygEgASgEEhUKDHRlbmFudF9jb3VudBjLASABKAQSEwoKc3RhdGVfaGFzaBjMASABKAkiKgoTQ3JlYXRlQmFja3VwUmVxdWVzdBITCgtiYWNrdXBfcGF0aBgBIAEoCSK+AgoUQ3JlYXRlQmFja3VwUmVzcG9uc2USDwoHc3VjY2VzcxgBIAEoCBIPCgdtZXNzYWdlGAIgASgJEjQKEGJhY2t1cF90aW1lc3RhbXAYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCm5vZGVfY291bnQYBCABKAQSGAoQYWxsb2NhdGlvbl9jb3VudBgFIAEoBBIUCgx0ZW5hbnRfY291bnQYBiABKAQSGQoRYXVkaXRfZW50cnlfY291bnQYByABKAQSFAoLYmFja3VwX3BhdGgYyAEgASgJEhMKCnNpemVfYnl0ZXMYyQEgASgEEhYKDXNuYXBzaG90X3Rlcm0YygEgASgEEhcKDnNuYXBzaG90X2luZGV4GMsBIAEoBBITCgpzdGF0ZV9oYXNoGMwBIAEoCSI7ChRSZXN0b3JlQmFja3VwUmVxdWVzdBITCgtiYWNrdXBfcGF0aBgBIAEoCRIOCgVmb3JjZRjIASABKAgiOQoVUmVzdG9yZUJhY2t1cFJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCSIUChJMaXN0QmFja3Vwc1JlcXVlc3QiPwoTTGlzdEJhY2t1cHNSZXNwb25zZRIoCgdiYWNrdXBzGAEgAygLMhcubGF0dGljZS52MS5CYWNrdXBFbnRyeSJsCgtCYWNrdXBFbnRyeRITCgtiYWNrdXBfcGF0aBgBIAEoCRI0ChBiYWNrdXBfdGltZXN0YW1wGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpzaXplX2J5dGVzGAMgASgEIjMKEkxpc3RUZW5hbnRzUmVxdWVzdBINCgVsaW1pdBgBIAEoDRIOCgZjdXJzb3IYAiABKAkiVwoTTGlzdFRlbmFudHNSZXNwb25zZRIrCgd0ZW5hbnRzGAEgAygLMhoubGF0dGljZS52MS5UZW5hbnRSZXNwb25zZRITCgtuZXh0X2N1cnNvchgCIAEoCSIlChBHZXRUZW5hbnRSZXF1ZXN0EhEKCXRlbmFudF9pZBgBIAEoCSJIChRMaXN0VkNsdXN0ZXJzUmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSDQoFbGltaXQYAiABKA0SDgoGY3Vyc29yGAMgASgJIl0KFUxpc3RWQ2x1c3RlcnNSZXNwb25zZRIvCgl2Y2x1c3RlcnMYASADKAsyHC5sYXR0aWNlLnYxLlZDbHVzdGVyUmVzcG9uc2USEwoLbmV4dF9jdXJzb3IYAiABKAkiKQoSR2V0VkNsdXN0ZXJSZXF1ZXN0EhMKC3ZjbHVzdGVyX2lkGAEgASgJIi4KF0dldFZDbHVzdGVyUXVldWVSZXF1ZXN0EhMKC3ZjbHVzdGVyX2lkGAEgASgJIl0KFVZDbHVzdGVyUXVldWVSZXNwb25zZRITCgt2Y2x1c3Rlcl9pZBgBIAEoCRIPCgdwZW5kaW5nGAIgASgNEg8KB3J1bm5pbmcYAyABKA0SDQoFdG90YWwYBCABKA0iZgoRUXVlcnlBdWRpdFJlcXVlc3QSEQoJdGVuYW50X2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSDgoGYWN0aW9uGAMgASgJEg0KBWxpbWl0GAQgASgNEg4KBmN1cnNvchgFIAEoCSJXChJRdWVyeUF1ZGl0UmVzcG9uc2USLAoHZW50cmllcxgBIAMoCzIbLmxhdHRpY2UudjEuQXVkaXRFbnRyeVByb3RvEhMKC25leHRfY3Vyc29yGAIgASgJIpEBCg9BdWRpdEVudHJ5UHJvdG8SCgoCaWQYASABKAkSEQoJdGVuYW50X2lkGAIgASgJEg8KB3VzZXJfaWQYAyABKAkSDgoGYWN0aW9uGAQgASgJEg8KB2RldGFpbHMYBSABKAkSLQoJdGltZXN0YW1wGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKCAQoZR2V0QWNjb3VudGluZ1VzYWdlUmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSKQoFc3RhcnQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA2VuZBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAigwEKF0FjY291bnRpbmdVc2FnZVJlc3BvbnNlEhEKCXRlbmFudF9pZBgBIAEoCRIRCgljcHVfaG91cnMYAiABKAESEQoJZ3B1X2hvdXJzGAMgASgBEhUKDXN0b3JhZ2VfYnl0ZXMYBCABKAQSGAoQYWxsb2NhdGlvbl9jb3VudBgFIAEoDSI4ChVHZXRUZW5hbnRVc2FnZVJlcXVlc3QSEQoJdGVuYW50X2lkGAEgASgJEgwKBGRheXMYAiABKA0i7QIKE1RlbmFudFVzYWdlUmVzcG9uc2USDgoGdGVuYW50GAEgASgJEhYKDmdwdV9ob3Vyc191c2VkGAIgASgBEh0KEGdwdV9ob3Vyc19idWRnZXQYAyABKAFIAIgBARIeChFncHVfZnJhY3Rpb25fdXNlZBgEIAEoAUgBiAEBEhcKD25vZGVfaG91cnNfdXNlZBgFIAEoARIeChFub2RlX2hvdXJzX2J1ZGdldBgGIAEoAUgCiAEBEh8KEm5vZGVfZnJhY3Rpb25fdXNlZBgHIAEoAUgDiAEBEhQKDHBlcmlvZF9zdGFydBgIIAEoCRISCgpwZXJpb2RfZW5kGAkgASgJEhMKC3BlcmlvZF9kYXlzGAogASgNQhMKEV9ncHVfaG91cnNfYnVkZ2V0QhQKEl9ncHVfZnJhY3Rpb25fdXNlZEIUChJfbm9kZV9ob3Vyc19idWRnZXRCFQoTX25vZGVfZnJhY3Rpb25fdXNlZCIxChNHZXRVc2VyVXNhZ2VSZXF1ZXN0EgwKBHVzZXIYASABKAkSDAoEZGF5cxgCIAEoDSKXAQoRVXNlclVzYWdlUmVzcG9uc2USDAoEdXNlchgBIAEoCRIxCgd0ZW5hbnRzGAIgAygLMiAubGF0dGljZS52MS5Vc2VyVGVuYW50VXNhZ2VQcm90bxIXCg90b3RhbF9ncHVfaG91cnMYAyABKAESFAoMcGVyaW9kX3N0YXJ0GAQgASgJEhIKCnBlcmlvZF9lbmQYBSABKAkiwQEKFFVzZXJUZW5hbnRVc2FnZVByb3RvEg4KBnRlbmFudBgBIAEoCRIWCg5ncHVfaG91cnNfdXNlZBgCIAEoARIdChBncHVfaG91cnNfYnVkZ2V0GAMgASgBSACIAQESFwoPbm9kZV9ob3Vyc191c2VkGAQgASgBEh4KEW5vZGVfaG91cnNfYnVkZ2V0GAUgASgBSAGIAQFCEwoRX2dwdV9ob3Vyc19idWRnZXRCFAoSX25vZGVfaG91cnNfYnVkZ2V0IiQKFExvb2t1cFNlcnZpY2VSZXF1ZXN0EgwKBG5hbWUYASABKAkiXQoVTG9va3VwU2VydmljZVJlc3BvbnNlEgwKBG5hbWUYASABKAkSNgoJZW5kcG9pbnRzGAIgAygLMiMubGF0dGljZS52MS5SZWdpc3RlcmVkRW5kcG9pbnRQcm90byJvChdSZWdpc3RlcmVkRW5kcG9pbnRQcm90bxIVCg1hbGxvY2F0aW9uX2lkGAEgASgJEg4KBnRlbmFudBgCIAEoCRINCgVub2RlcxgDIAMoCRIMCgRwb3J0GAQgASgNEhAKCHByb3RvY29sGAUgASgJIiUKFExpc3RTZXJ2aWNlc1Jlc3BvbnNlEg0KBW5hbWVzGAEgAygJIhYKFEdldFJhZnRTdGF0dXNSZXF1ZXN0IhUKE0xpc3RTZXJ2aWNlc1JlcXVlc3QiIgoORGVkaWNhdGVkTm9kZXMSEAoIbm9kZV9pZHMYASADKAky7Q8KDEFkbWluU2VydmljZRJLCgxDcmVhdGVUZW5hbnQSHy5sYXR0aWNlLnYxLkNyZWF0ZVRlbmFudFJlcXVlc3QaGi5sYXR0aWNlLnYxLlRlbmFudFJlc3BvbnNlEksKDFVwZGF0ZVRlbmFudBIfLmxhdHRpY2UudjEuVXBkYXRlVGVuYW50UmVxdWVzdBoaLmxhdHRpY2UudjEuVGVuYW50UmVzcG9uc2USUQoOQ3JlYXRlVkNsdXN0ZXISIS5sYXR0aWNlLnYxLkNyZWF0ZVZDbHVzdGVyUmVxdWVzdBocLmxhdHRpY2UudjEuVkNsdXN0ZXJSZXNwb25zZRJRCg5VcGRhdGVWQ2x1c3RlchIhLmxhdHRpY2UudjEuVXBkYXRlVkNsdXN0ZXJSZXF1ZXN0GhwubGF0dGljZS52MS5WQ2x1c3RlclJlc3BvbnNlElEKDUdldFJhZnRTdGF0dXMSIC5sYXR0aWNlLnYxLkdldFJhZnRTdGF0dXNSZXF1ZXN0Gh4ubGF0dGljZS52MS5SYWZ0U3RhdHVzUmVzcG9uc2USUQoNQWRkUmFmdE1lbWJlchIgLmxhdHRpY2UudjEuQWRkUmFmdE1lbWJlclJlcXVlc3QaHi5sYXR0aWNlLnYxLlJhZnRTdGF0dXNSZXNwb25zZRJZChFQcm9tb3RlUmFmdE1lbWJlchIkLmxhdHRpY2UudjEuUHJvbW90ZVJhZnRNZW1iZXJSZXF1ZXN0Gh4ubGF0dGljZS52MS5SYWZ0U3RhdHVzUmVzcG9uc2USVwoQUmVtb3ZlUmFmdE1lbWJlchIjLmxhdHRpY2UudjEuUmVtb3ZlUmFmdE1lbWJlclJlcXVlc3QaHi5sYXR0aWNlLnYxLlJhZnRTdGF0dXNSZXNwb25zZRJjChZUcmFuc2ZlclJhZnRMZWFkZXJzaGlwEikubGF0dGljZS52MS5UcmFuc2ZlclJhZnRMZWFkZXJzaGlwUmVxdWVzdBoeLmxhdHRpY2UudjEuUmFmdFN0YXR1c1Jlc3BvbnNlElEKDEJhY2t1cFZlcmlmeRIfLmxhdHRpY2UudjEuQmFja3VwVmVyaWZ5UmVxdWVzdBogLmxhdHRpY2UudjEuQmFja3VwVmVyaWZ5UmVzcG9uc2USUQoMQ3JlYXRlQmFja3VwEh8ubGF0dGljZS52MS5DcmVhdGVCYWNrdXBSZXF1ZXN0GiAubGF0dGljZS52MS5DcmVhdGVCYWNrdXBSZXNwb25zZRJUCg1SZXN0b3JlQmFja3VwEiAubGF0dGljZS52MS5SZXN0b3JlQmFja3VwUmVxdWVzdBohLmxhdHRpY2UudjEuUmVzdG9yZUJhY2t1cFJlc3BvbnNlEk4KC0xpc3RCYWNrdXBzEh4ubGF0dGljZS52MS5MaXN0QmFja3Vwc1JlcXVlc3QaHy5sYXR0aWNlLnYxLkxpc3RCYWNrdXBzUmVzcG9uc2USTgoLTGlzdFRlbmFudHMSHi5sYXR0aWNlLnYxLkxpc3RUZW5hbnRzUmVxdWVzdBofLmxhdHRpY2UudjEuTGlzdFRlbmFudHNSZXNwb25zZRJFCglHZXRUZW5hbnQSHC5sYXR0aWNlLnYxLkdldFRlbmFudFJlcXVlc3QaGi5sYXR0aWNlLnYxLlRlbmFudFJlc3BvbnNlElQKDUxpc3RWQ2x1c3RlcnMSIC5sYXR0aWNlLnYxLkxpc3RWQ2x1c3RlcnNSZXF1ZXN0GiEubGF0dGljZS52MS5MaXN0VkNsdXN0ZXJzUmVzcG9uc2USSwoLR2V0VkNsdXN0ZXISHi5sYXR0aWNlLnYxLkdldFZDbHVzdGVyUmVxdWVzdBocLmxhdHRpY2UudjEuVkNsdXN0ZXJSZXNwb25zZRJaChBHZXRWQ2x1c3RlclF1ZXVlEiMubGF0dGljZS52MS5HZXRWQ2x1c3RlclF1ZXVlUmVxdWVzdBohLmxhdHRpY2UudjEuVkNsdXN0ZXJRdWV1ZVJlc3BvbnNlEksKClF1ZXJ5QXVkaXQSHS5sYXR0aWNlLnYxLlF1ZXJ5QXVkaXRSZXF1ZXN0Gh4ubGF0dGljZS52MS5RdWVyeUF1ZGl0UmVzcG9uc2USYAoSR2V0QWNjb3VudGluZ1VzYWdlEiUubGF0dGljZS52MS5HZXRBY2NvdW50aW5nVXNhZ2VSZXF1ZXN0GiMubGF0dGljZS52MS5BY2NvdW50aW5nVXNhZ2VSZXNwb25zZRJUCg5HZXRUZW5hbnRVc2FnZRIhLmxhdHRpY2UudjEuR2V0VGVuYW50VXNhZ2VSZXF1ZXN0Gh8ubGF0dGljZS52MS5UZW5hbnRVc2FnZVJlc3BvbnNlEk4KDEdldFVzZXJVc2FnZRIfLmxhdHRpY2UudjEuR2V0VXNlclVzYWdlUmVxdWVzdBodLmxhdHRpY2UudjEuVXNlclVzYWdlUmVzcG9uc2USVAoNTG9va3VwU2VydmljZRIgLmxhdHRpY2UudjEuTG9va3VwU2VydmljZVJlcXVlc3QaIS5sYXR0aWNlLnYxLkxvb2t1cFNlcnZpY2VSZXNwb25zZRJRCgxMaXN0U2VydmljZXMSHy5sYXR0aWNlLnYxLkxpc3RTZXJ2aWNlc1JlcXVlc3QaIC5sYXR0aWNlLnYxLkxpc3RTZXJ2aWNlc1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message lattice.v1.CreateTenantRequest
@@ -421,6 +421,13 @@ export type RaftStatusResponse = Message<"lattice.v1.RaftStatusResponse"> & {
    * @generated from field: string state_hash = 201;
    */
   stateHash: string;
+
+  /**
+   * HOST:PORT that the other members dial; empty without a leader.
+   *
+   * @generated from field: string leader_address = 202;
+   */
+  leaderAddress: string;
 };
 
 /**
@@ -429,6 +436,83 @@ export type RaftStatusResponse = Message<"lattice.v1.RaftStatusResponse"> & {
  */
 export const RaftStatusResponseSchema: GenMessage<RaftStatusResponse> = /*@__PURE__*/
   messageDesc(file_lattice_v1_admin, 8);
+
+/**
+ * @generated from message lattice.v1.AddRaftMemberRequest
+ */
+export type AddRaftMemberRequest = Message<"lattice.v1.AddRaftMemberRequest"> & {
+  /**
+   * @generated from field: uint64 node_id = 1;
+   */
+  nodeId: bigint;
+
+  /**
+   * HOST:PORT of its quorum.raft_listen_address, as the other members reach it.
+   *
+   * @generated from field: string address = 2;
+   */
+  address: string;
+};
+
+/**
+ * Describes the message lattice.v1.AddRaftMemberRequest.
+ * Use `create(AddRaftMemberRequestSchema)` to create a new message.
+ */
+export const AddRaftMemberRequestSchema: GenMessage<AddRaftMemberRequest> = /*@__PURE__*/
+  messageDesc(file_lattice_v1_admin, 9);
+
+/**
+ * @generated from message lattice.v1.PromoteRaftMemberRequest
+ */
+export type PromoteRaftMemberRequest = Message<"lattice.v1.PromoteRaftMemberRequest"> & {
+  /**
+   * @generated from field: uint64 node_id = 1;
+   */
+  nodeId: bigint;
+};
+
+/**
+ * Describes the message lattice.v1.PromoteRaftMemberRequest.
+ * Use `create(PromoteRaftMemberRequestSchema)` to create a new message.
+ */
+export const PromoteRaftMemberRequestSchema: GenMessage<PromoteRaftMemberRequest> = /*@__PURE__*/
+  messageDesc(file_lattice_v1_admin, 10);
+
+/**
+ * @generated from message lattice.v1.RemoveRaftMemberRequest
+ */
+export type RemoveRaftMemberRequest = Message<"lattice.v1.RemoveRaftMemberRequest"> & {
+  /**
+   * @generated from field: uint64 node_id = 1;
+   */
+  nodeId: bigint;
+};
+
+/**
+ * Describes the message lattice.v1.RemoveRaftMemberRequest.
+ * Use `create(RemoveRaftMemberRequestSchema)` to create a new message.
+ */
+export const RemoveRaftMemberRequestSchema: GenMessage<RemoveRaftMemberRequest> = /*@__PURE__*/
+  messageDesc(file_lattice_v1_admin, 11);
+
+/**
+ * @generated from message lattice.v1.TransferRaftLeadershipRequest
+ */
+export type TransferRaftLeadershipRequest = Message<"lattice.v1.TransferRaftLeadershipRequest"> & {
+  /**
+   * Whom to hand it to.
+   *
+   * @generated from field: uint64 node_id = 1;
+   */
+  nodeId: bigint;
+};
+
+/**
+ * Describes the message lattice.v1.TransferRaftLeadershipRequest.
+ * Use `create(TransferRaftLeadershipRequestSchema)` to create a new message.
+ */
+export const TransferRaftLeadershipRequestSchema: GenMessage<TransferRaftLeadershipRequest> = /*@__PURE__*/
+  messageDesc(file_lattice_v1_admin, 12);
 
 /**
  * @generated from message lattice.v1.RaftMemberStatus
@@ -458,6 +542,27 @@ export type RaftMemberStatus = Message<"lattice.v1.RaftMemberStatus"> & {
    * @generated from field: google.protobuf.Timestamp last_contact = 5;
    */
   lastContact?: Timestamp | undefined;
+
+  /**
+   * Whether it elects and counts.
+   *
+   * @generated from field: bool voter = 200;
+   */
+  voter: boolean;
+
+  /**
+   * Entries that it lacks; absent where the answering server cannot know: only the leader does.
+   *
+   * @generated from field: optional uint64 lag = 201;
+   */
+  lag?: bigint | undefined;
+
+  /**
+   * Since the answering server heard it; absent when it never did.
+   *
+   * @generated from field: optional uint64 last_contact_ms = 202;
+   */
+  lastContactMs?: bigint | undefined;
 };
 
 /**
@@ -465,7 +570,7 @@ export type RaftMemberStatus = Message<"lattice.v1.RaftMemberStatus"> & {
  * Use `create(RaftMemberStatusSchema)` to create a new message.
  */
 export const RaftMemberStatusSchema: GenMessage<RaftMemberStatus> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 9);
+  messageDesc(file_lattice_v1_admin, 13);
 
 /**
  * @generated from message lattice.v1.BackupVerifyRequest
@@ -482,7 +587,7 @@ export type BackupVerifyRequest = Message<"lattice.v1.BackupVerifyRequest"> & {
  * Use `create(BackupVerifyRequestSchema)` to create a new message.
  */
 export const BackupVerifyRequestSchema: GenMessage<BackupVerifyRequest> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 10);
+  messageDesc(file_lattice_v1_admin, 14);
 
 /**
  * @generated from message lattice.v1.BackupVerifyResponse
@@ -544,7 +649,7 @@ export type BackupVerifyResponse = Message<"lattice.v1.BackupVerifyResponse"> & 
  * Use `create(BackupVerifyResponseSchema)` to create a new message.
  */
 export const BackupVerifyResponseSchema: GenMessage<BackupVerifyResponse> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 11);
+  messageDesc(file_lattice_v1_admin, 15);
 
 /**
  * @generated from message lattice.v1.CreateBackupRequest
@@ -561,7 +666,7 @@ export type CreateBackupRequest = Message<"lattice.v1.CreateBackupRequest"> & {
  * Use `create(CreateBackupRequestSchema)` to create a new message.
  */
 export const CreateBackupRequestSchema: GenMessage<CreateBackupRequest> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 12);
+  messageDesc(file_lattice_v1_admin, 16);
 
 /**
  * @generated from message lattice.v1.CreateBackupResponse
@@ -633,7 +738,7 @@ export type CreateBackupResponse = Message<"lattice.v1.CreateBackupResponse"> & 
  * Use `create(CreateBackupResponseSchema)` to create a new message.
  */
 export const CreateBackupResponseSchema: GenMessage<CreateBackupResponse> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 13);
+  messageDesc(file_lattice_v1_admin, 17);
 
 /**
  * @generated from message lattice.v1.RestoreBackupRequest
@@ -657,7 +762,7 @@ export type RestoreBackupRequest = Message<"lattice.v1.RestoreBackupRequest"> & 
  * Use `create(RestoreBackupRequestSchema)` to create a new message.
  */
 export const RestoreBackupRequestSchema: GenMessage<RestoreBackupRequest> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 14);
+  messageDesc(file_lattice_v1_admin, 18);
 
 /**
  * @generated from message lattice.v1.RestoreBackupResponse
@@ -679,7 +784,7 @@ export type RestoreBackupResponse = Message<"lattice.v1.RestoreBackupResponse"> 
  * Use `create(RestoreBackupResponseSchema)` to create a new message.
  */
 export const RestoreBackupResponseSchema: GenMessage<RestoreBackupResponse> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 15);
+  messageDesc(file_lattice_v1_admin, 19);
 
 /**
  * @generated from message lattice.v1.ListBackupsRequest
@@ -692,7 +797,7 @@ export type ListBackupsRequest = Message<"lattice.v1.ListBackupsRequest"> & {
  * Use `create(ListBackupsRequestSchema)` to create a new message.
  */
 export const ListBackupsRequestSchema: GenMessage<ListBackupsRequest> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 16);
+  messageDesc(file_lattice_v1_admin, 20);
 
 /**
  * @generated from message lattice.v1.ListBackupsResponse
@@ -711,7 +816,7 @@ export type ListBackupsResponse = Message<"lattice.v1.ListBackupsResponse"> & {
  * Use `create(ListBackupsResponseSchema)` to create a new message.
  */
 export const ListBackupsResponseSchema: GenMessage<ListBackupsResponse> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 17);
+  messageDesc(file_lattice_v1_admin, 21);
 
 /**
  * @generated from message lattice.v1.BackupEntry
@@ -738,7 +843,7 @@ export type BackupEntry = Message<"lattice.v1.BackupEntry"> & {
  * Use `create(BackupEntrySchema)` to create a new message.
  */
 export const BackupEntrySchema: GenMessage<BackupEntry> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 18);
+  messageDesc(file_lattice_v1_admin, 22);
 
 /**
  * @generated from message lattice.v1.ListTenantsRequest
@@ -760,7 +865,7 @@ export type ListTenantsRequest = Message<"lattice.v1.ListTenantsRequest"> & {
  * Use `create(ListTenantsRequestSchema)` to create a new message.
  */
 export const ListTenantsRequestSchema: GenMessage<ListTenantsRequest> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 19);
+  messageDesc(file_lattice_v1_admin, 23);
 
 /**
  * @generated from message lattice.v1.ListTenantsResponse
@@ -782,7 +887,7 @@ export type ListTenantsResponse = Message<"lattice.v1.ListTenantsResponse"> & {
  * Use `create(ListTenantsResponseSchema)` to create a new message.
  */
 export const ListTenantsResponseSchema: GenMessage<ListTenantsResponse> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 20);
+  messageDesc(file_lattice_v1_admin, 24);
 
 /**
  * @generated from message lattice.v1.GetTenantRequest
@@ -799,7 +904,7 @@ export type GetTenantRequest = Message<"lattice.v1.GetTenantRequest"> & {
  * Use `create(GetTenantRequestSchema)` to create a new message.
  */
 export const GetTenantRequestSchema: GenMessage<GetTenantRequest> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 21);
+  messageDesc(file_lattice_v1_admin, 25);
 
 /**
  * @generated from message lattice.v1.ListVClustersRequest
@@ -826,7 +931,7 @@ export type ListVClustersRequest = Message<"lattice.v1.ListVClustersRequest"> & 
  * Use `create(ListVClustersRequestSchema)` to create a new message.
  */
 export const ListVClustersRequestSchema: GenMessage<ListVClustersRequest> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 22);
+  messageDesc(file_lattice_v1_admin, 26);
 
 /**
  * @generated from message lattice.v1.ListVClustersResponse
@@ -848,7 +953,7 @@ export type ListVClustersResponse = Message<"lattice.v1.ListVClustersResponse"> 
  * Use `create(ListVClustersResponseSchema)` to create a new message.
  */
 export const ListVClustersResponseSchema: GenMessage<ListVClustersResponse> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 23);
+  messageDesc(file_lattice_v1_admin, 27);
 
 /**
  * @generated from message lattice.v1.GetVClusterRequest
@@ -865,7 +970,7 @@ export type GetVClusterRequest = Message<"lattice.v1.GetVClusterRequest"> & {
  * Use `create(GetVClusterRequestSchema)` to create a new message.
  */
 export const GetVClusterRequestSchema: GenMessage<GetVClusterRequest> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 24);
+  messageDesc(file_lattice_v1_admin, 28);
 
 /**
  * @generated from message lattice.v1.GetVClusterQueueRequest
@@ -882,7 +987,7 @@ export type GetVClusterQueueRequest = Message<"lattice.v1.GetVClusterQueueReques
  * Use `create(GetVClusterQueueRequestSchema)` to create a new message.
  */
 export const GetVClusterQueueRequestSchema: GenMessage<GetVClusterQueueRequest> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 25);
+  messageDesc(file_lattice_v1_admin, 29);
 
 /**
  * @generated from message lattice.v1.VClusterQueueResponse
@@ -914,7 +1019,7 @@ export type VClusterQueueResponse = Message<"lattice.v1.VClusterQueueResponse"> 
  * Use `create(VClusterQueueResponseSchema)` to create a new message.
  */
 export const VClusterQueueResponseSchema: GenMessage<VClusterQueueResponse> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 26);
+  messageDesc(file_lattice_v1_admin, 30);
 
 /**
  * @generated from message lattice.v1.QueryAuditRequest
@@ -951,7 +1056,7 @@ export type QueryAuditRequest = Message<"lattice.v1.QueryAuditRequest"> & {
  * Use `create(QueryAuditRequestSchema)` to create a new message.
  */
 export const QueryAuditRequestSchema: GenMessage<QueryAuditRequest> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 27);
+  messageDesc(file_lattice_v1_admin, 31);
 
 /**
  * @generated from message lattice.v1.QueryAuditResponse
@@ -973,7 +1078,7 @@ export type QueryAuditResponse = Message<"lattice.v1.QueryAuditResponse"> & {
  * Use `create(QueryAuditResponseSchema)` to create a new message.
  */
 export const QueryAuditResponseSchema: GenMessage<QueryAuditResponse> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 28);
+  messageDesc(file_lattice_v1_admin, 32);
 
 /**
  * @generated from message lattice.v1.AuditEntryProto
@@ -1015,7 +1120,7 @@ export type AuditEntryProto = Message<"lattice.v1.AuditEntryProto"> & {
  * Use `create(AuditEntryProtoSchema)` to create a new message.
  */
 export const AuditEntryProtoSchema: GenMessage<AuditEntryProto> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 29);
+  messageDesc(file_lattice_v1_admin, 33);
 
 /**
  * @generated from message lattice.v1.GetAccountingUsageRequest
@@ -1042,7 +1147,7 @@ export type GetAccountingUsageRequest = Message<"lattice.v1.GetAccountingUsageRe
  * Use `create(GetAccountingUsageRequestSchema)` to create a new message.
  */
 export const GetAccountingUsageRequestSchema: GenMessage<GetAccountingUsageRequest> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 30);
+  messageDesc(file_lattice_v1_admin, 34);
 
 /**
  * @generated from message lattice.v1.AccountingUsageResponse
@@ -1079,7 +1184,7 @@ export type AccountingUsageResponse = Message<"lattice.v1.AccountingUsageRespons
  * Use `create(AccountingUsageResponseSchema)` to create a new message.
  */
 export const AccountingUsageResponseSchema: GenMessage<AccountingUsageResponse> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 31);
+  messageDesc(file_lattice_v1_admin, 35);
 
 /**
  * @generated from message lattice.v1.GetTenantUsageRequest
@@ -1101,7 +1206,7 @@ export type GetTenantUsageRequest = Message<"lattice.v1.GetTenantUsageRequest"> 
  * Use `create(GetTenantUsageRequestSchema)` to create a new message.
  */
 export const GetTenantUsageRequestSchema: GenMessage<GetTenantUsageRequest> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 32);
+  messageDesc(file_lattice_v1_admin, 36);
 
 /**
  * @generated from message lattice.v1.TenantUsageResponse
@@ -1163,7 +1268,7 @@ export type TenantUsageResponse = Message<"lattice.v1.TenantUsageResponse"> & {
  * Use `create(TenantUsageResponseSchema)` to create a new message.
  */
 export const TenantUsageResponseSchema: GenMessage<TenantUsageResponse> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 33);
+  messageDesc(file_lattice_v1_admin, 37);
 
 /**
  * @generated from message lattice.v1.GetUserUsageRequest
@@ -1185,7 +1290,7 @@ export type GetUserUsageRequest = Message<"lattice.v1.GetUserUsageRequest"> & {
  * Use `create(GetUserUsageRequestSchema)` to create a new message.
  */
 export const GetUserUsageRequestSchema: GenMessage<GetUserUsageRequest> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 34);
+  messageDesc(file_lattice_v1_admin, 38);
 
 /**
  * @generated from message lattice.v1.UserUsageResponse
@@ -1222,7 +1327,7 @@ export type UserUsageResponse = Message<"lattice.v1.UserUsageResponse"> & {
  * Use `create(UserUsageResponseSchema)` to create a new message.
  */
 export const UserUsageResponseSchema: GenMessage<UserUsageResponse> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 35);
+  messageDesc(file_lattice_v1_admin, 39);
 
 /**
  * @generated from message lattice.v1.UserTenantUsageProto
@@ -1259,7 +1364,7 @@ export type UserTenantUsageProto = Message<"lattice.v1.UserTenantUsageProto"> & 
  * Use `create(UserTenantUsageProtoSchema)` to create a new message.
  */
 export const UserTenantUsageProtoSchema: GenMessage<UserTenantUsageProto> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 36);
+  messageDesc(file_lattice_v1_admin, 40);
 
 /**
  * @generated from message lattice.v1.LookupServiceRequest
@@ -1276,7 +1381,7 @@ export type LookupServiceRequest = Message<"lattice.v1.LookupServiceRequest"> & 
  * Use `create(LookupServiceRequestSchema)` to create a new message.
  */
 export const LookupServiceRequestSchema: GenMessage<LookupServiceRequest> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 37);
+  messageDesc(file_lattice_v1_admin, 41);
 
 /**
  * @generated from message lattice.v1.LookupServiceResponse
@@ -1298,7 +1403,7 @@ export type LookupServiceResponse = Message<"lattice.v1.LookupServiceResponse"> 
  * Use `create(LookupServiceResponseSchema)` to create a new message.
  */
 export const LookupServiceResponseSchema: GenMessage<LookupServiceResponse> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 38);
+  messageDesc(file_lattice_v1_admin, 42);
 
 /**
  * @generated from message lattice.v1.RegisteredEndpointProto
@@ -1335,7 +1440,7 @@ export type RegisteredEndpointProto = Message<"lattice.v1.RegisteredEndpointProt
  * Use `create(RegisteredEndpointProtoSchema)` to create a new message.
  */
 export const RegisteredEndpointProtoSchema: GenMessage<RegisteredEndpointProto> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 39);
+  messageDesc(file_lattice_v1_admin, 43);
 
 /**
  * @generated from message lattice.v1.ListServicesResponse
@@ -1352,7 +1457,7 @@ export type ListServicesResponse = Message<"lattice.v1.ListServicesResponse"> & 
  * Use `create(ListServicesResponseSchema)` to create a new message.
  */
 export const ListServicesResponseSchema: GenMessage<ListServicesResponse> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 40);
+  messageDesc(file_lattice_v1_admin, 44);
 
 /**
  * @generated from message lattice.v1.GetRaftStatusRequest
@@ -1365,7 +1470,7 @@ export type GetRaftStatusRequest = Message<"lattice.v1.GetRaftStatusRequest"> & 
  * Use `create(GetRaftStatusRequestSchema)` to create a new message.
  */
 export const GetRaftStatusRequestSchema: GenMessage<GetRaftStatusRequest> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 41);
+  messageDesc(file_lattice_v1_admin, 45);
 
 /**
  * @generated from message lattice.v1.ListServicesRequest
@@ -1378,7 +1483,7 @@ export type ListServicesRequest = Message<"lattice.v1.ListServicesRequest"> & {
  * Use `create(ListServicesRequestSchema)` to create a new message.
  */
 export const ListServicesRequestSchema: GenMessage<ListServicesRequest> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 42);
+  messageDesc(file_lattice_v1_admin, 46);
 
 /**
  * The nodes that only one vCluster may use.
@@ -1397,7 +1502,7 @@ export type DedicatedNodes = Message<"lattice.v1.DedicatedNodes"> & {
  * Use `create(DedicatedNodesSchema)` to create a new message.
  */
 export const DedicatedNodesSchema: GenMessage<DedicatedNodes> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 43);
+  messageDesc(file_lattice_v1_admin, 47);
 
 /**
  * Tenants, vClusters, the quorum and its records.
@@ -1443,6 +1548,46 @@ export const AdminService: GenService<{
   getRaftStatus: {
     methodKind: "unary";
     input: typeof GetRaftStatusRequestSchema;
+    output: typeof RaftStatusResponseSchema;
+  },
+  /**
+   * Lets a server join as a learner, which receives the log and does not count.
+   *
+   * @generated from rpc lattice.v1.AdminService.AddRaftMember
+   */
+  addRaftMember: {
+    methodKind: "unary";
+    input: typeof AddRaftMemberRequestSchema;
+    output: typeof RaftStatusResponseSchema;
+  },
+  /**
+   * Lets a learner that is nearly caught up vote and count.
+   *
+   * @generated from rpc lattice.v1.AdminService.PromoteRaftMember
+   */
+  promoteRaftMember: {
+    methodKind: "unary";
+    input: typeof PromoteRaftMemberRequestSchema;
+    output: typeof RaftStatusResponseSchema;
+  },
+  /**
+   * Takes a member out for good: it cannot come back by itself.
+   *
+   * @generated from rpc lattice.v1.AdminService.RemoveRaftMember
+   */
+  removeRaftMember: {
+    methodKind: "unary";
+    input: typeof RemoveRaftMemberRequestSchema;
+    output: typeof RaftStatusResponseSchema;
+  },
+  /**
+   * Hands leadership to another voter.
+   *
+   * @generated from rpc lattice.v1.AdminService.TransferRaftLeadership
+   */
+  transferRaftLeadership: {
+    methodKind: "unary";
+    input: typeof TransferRaftLeadershipRequestSchema;
     output: typeof RaftStatusResponseSchema;
   },
   /**
