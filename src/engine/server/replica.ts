@@ -75,6 +75,10 @@ export class Replica {
     return this.#applied;
   }
 
+  get consensus(): Consensus {
+    return this.#parts.consensus;
+  }
+
   get status(): ConsensusStatus {
     return this.#parts.consensus.status();
   }
