@@ -74,6 +74,8 @@ export function problemOf(of: Fault, requestId: string, extra: Readonly<Record<s
     "content-type": PROBLEM_JSON,
     "x-request-id": requestId,
     ...(FAULTS[of.reason].rpc === "unauthenticated" && { "www-authenticate": "Bearer" }),
+    // RFC 9110 §10.2.3: a service that is away says when to come back.
+    ...(FAULTS[of.reason].rpc === "unavailable" && { "retry-after": "1" }),
     ...retryHeaders(of),
     ...extra,
   };

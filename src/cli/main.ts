@@ -49,8 +49,8 @@ export function processHost(version: string, signal: AbortSignal): CliHost {
     directory: process.cwd(),
     version,
     terminal: processTerminal,
-    client: ({ endpoints, token, timeoutMs }) =>
-      createClient({ endpoints, timeoutMs, ...(token === undefined ? {} : { token }), ...userOf() }),
+    client: ({ endpoints, token, timeoutMs, isStale }) =>
+      createClient({ endpoints, timeoutMs, isStale, ...(token === undefined ? {} : { token }), ...userOf() }),
     now: Date.now,
     signal,
   };

@@ -29,6 +29,7 @@ export interface Settings {
   readonly vclusterDefault?: string;
   readonly format: Format;
   readonly isQuiet: boolean;
+  readonly isStale: boolean;
   readonly timeoutMs: number;
 }
 
@@ -48,6 +49,7 @@ export const GLOBAL_FLAGS = {
   vcluster: { type: "string", valueHint: "NAME", description: "vCluster (LATTICE_VCLUSTER)" },
   output: { type: "string", alias: "o", valueHint: "FORMAT", choices: FORMATS, description: "Format of the output" },
   quiet: { type: "boolean", alias: "q", description: "Print ids only" },
+  stale: { type: "boolean", description: "Take what the server has, although others may know more" },
   "no-color": { type: "boolean", description: "Never use colour (NO_COLOR)" },
   timeout: {
     type: "string",
@@ -88,6 +90,7 @@ export function settingsFrom(given: Given, env: Environment, file: FileSettings)
     ...(file.vcluster === undefined ? {} : { vclusterDefault: file.vcluster }),
     format,
     isQuiet: given.has("quiet"),
+    isStale: given.has("stale"),
     timeoutMs: timeout.value,
   };
 }

@@ -23,6 +23,8 @@ export interface ClientOptions {
   readonly timeoutMs: number;
   /** How long servers that do not answer are tried again. */
   readonly unreachableMs?: number;
+  /** Whether answers may come from a server that is behind the others. */
+  readonly isStale?: boolean;
 }
 
 /** The services of a cluster. */
@@ -48,6 +50,7 @@ export function clientOver(servers: readonly Server[], options: ClientOptions, h
   const headers = {
     ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
     ...(options.user === undefined ? {} : { "x-lattice-user": options.user }),
+    ...(options.isStale === true ? { "x-lattice-consistency": "stale" } : {}),
   };
   const { timeoutMs, unreachableMs = UNREACHABLE_MS } = options;
   const transport: Transport = createResilientTransport(servers, { timeoutMs, unreachableMs, headers }, host);
@@ -58,10 +61,17 @@ export function clientOver(servers: readonly Server[], options: ClientOptions, h
   };
 }
 
+const PROBE_MS = 1_500;
+
 const HOST: TransportHost = {
   now: () => performance.now(),
   random: Math.random,
   uuid: () => crypto.randomUUID(),
+  isAlive: (endpoint) =>
+    fetch(`${endpoint}/healthz`, { signal: AbortSignal.timeout(PROBE_MS) }).then(
+      () => true,
+      () => false,
+    ),
   sleep: (ms, signal) =>
     new Promise((resolve) => {
       const timer = setTimeout(resolve, ms);

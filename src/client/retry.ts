@@ -11,6 +11,8 @@ export interface Attempt {
   readonly endpoints: number;
   /** From 0 to 1, for jitter. */
   readonly random: number;
+  /** Whether any server has answered: then the service is there, whatever one of them does. */
+  readonly hasAnswer: boolean;
 }
 
 /** How long a call may take, and how long an unreachable service is worth waiting for. */
@@ -34,8 +36,8 @@ export function retryDelay(fault: Fault, attempt: Attempt, budget: RetryBudget):
   const round = Math.floor((attempt.made - 1) / attempt.endpoints);
   const backoff = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** Math.min(round, 10));
   const delay = fault.retryAfterMs ?? backoff * (0.5 + attempt.random / 2);
-  const limit =
-    fault.reason === "SERVER_UNREACHABLE" ? Math.min(budget.unreachableMs, budget.timeoutMs) : budget.timeoutMs;
+  const isAway = fault.reason === "SERVER_UNREACHABLE" && !attempt.hasAnswer;
+  const limit = isAway ? Math.min(budget.unreachableMs, budget.timeoutMs) : budget.timeoutMs;
   return attempt.elapsedMs + delay < limit ? delay : undefined;
 }
 

@@ -8,6 +8,7 @@ import type { Transport } from "@connectrpc/connect";
 import { assert, present } from "../base/assert.ts";
 import { LatticeError } from "../core/domain/errors.ts";
 import { errorFromCall } from "./faults.ts";
+import { whileAlive } from "./liveness.ts";
 import type { RetryBudget } from "./retry.ts";
 import { isAboutServer, retryDelay } from "./retry.ts";
 
@@ -24,6 +25,8 @@ export interface TransportHost {
   readonly sleep: (ms: number, signal: AbortSignal | undefined) => Promise<void>;
   readonly random: () => number;
   readonly uuid: () => string;
+  /** Returns whether a server answers anything; absent: silence is waited through. */
+  readonly isAlive?: (endpoint: string) => Promise<boolean>;
 }
 
 /** The headers of every call, and its limits. */
@@ -42,7 +45,24 @@ interface Call {
   readonly timeoutMs: number;
 }
 
-type Attempt<T> = (server: Server, header: Headers, leftMs: number) => Promise<T>;
+/** What one attempt is made with. */
+interface Ask {
+  readonly server: Server;
+  readonly header: Headers;
+  readonly leftMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** How a call has gone so far. */
+interface Progress {
+  readonly call: Call;
+  readonly made: number;
+  readonly began: number;
+  /** Whether any server has answered anything. */
+  readonly hasAnswer: boolean;
+}
+
+type Attempt<T> = (ask: Ask) => Promise<T>;
 
 /** Returns one transport over `servers`, which has at least one. */
 export function createResilientTransport(
@@ -56,18 +76,20 @@ export function createResilientTransport(
       const call = { method: method.name, signal, timeoutMs: timeoutMs ?? options.timeoutMs };
       // With several servers, one that hangs must leave time for the others.
       const share = servers.length === 1 ? call.timeoutMs : Math.ceil(call.timeoutMs / 2);
-      return caller.attempts(call, (server, header, leftMs) =>
-        server.transport.unary(method, signal, Math.min(leftMs, share), header, input),
+      return caller.attempts(call, (ask) =>
+        ask.server.transport.unary(method, ask.signal, Math.min(ask.leftMs, share), ask.header, input),
       );
     },
     async stream(...[method, signal, , , input]) {
       // Each attempt sends the request anew; what a caller streams cannot be sent twice.
       const requests = method.methodKind === "server_streaming" ? await Array.fromAsync(input) : undefined;
       const call = { method: method.name, signal, timeoutMs: requests ? options.timeoutMs : 0 };
-      return caller.attempts(call, async (server, header) => {
+      return caller.attempts(call, async ({ server, header, signal: ending }) => {
         const sent = requests === undefined ? input : replay(requests);
-        const opened = await server.transport.stream(method, signal, 0, header, sent);
-        return { ...opened, message: await started(opened.message, server.endpoint) };
+        const opened = await server.transport.stream(method, ending, 0, header, sent);
+        const { endpoint } = server;
+        const message = await started(opened.message, endpoint, (next) => caller.answered(next, endpoint));
+        return { ...opened, message };
       });
     },
   };
@@ -88,16 +110,39 @@ class Caller {
   async attempts<T>(call: Call, run: Attempt<T>): Promise<T> {
     const began = this.host.now();
     const header = this.#headers(call);
+    let hasAnswer = false;
     for (let made = 1; ; made++) {
       const server = present(this.servers[this.#current % this.servers.length], "the index is within the servers");
       const leftMs = Math.max(1, Math.ceil(call.timeoutMs - (this.host.now() - began)));
       try {
-        return await run(server, header, leftMs);
+        return await this.#ask(call, run, { server, header, leftMs });
       } catch (thrown) {
         const error = errorFromCall(thrown, server.endpoint);
         if (call.signal?.aborted) throw canceled(error);
-        await this.#pauseBeforeRetry(error, { call, made, began });
+        hasAnswer ||= error.fault.reason !== "SERVER_UNREACHABLE";
+        await this.#pauseBeforeRetry(error, { call, made, began, hasAnswer });
       }
+    }
+  }
+
+  /** Returns what `answer` gives; where there is another server, this one has to be alive. */
+  answered<T>(answer: Promise<T>, endpoint: string): Promise<T> {
+    const { isAlive, sleep } = this.host;
+    return isAlive === undefined || this.servers.length === 1
+      ? answer
+      : whileAlive(answer, endpoint, { isAlive, sleep });
+  }
+
+  /** Makes one attempt; one that is given up for its server's silence is ended. */
+  async #ask<T>({ signal }: Call, run: Attempt<T>, ask: Omit<Ask, "signal">): Promise<T> {
+    if (this.host.isAlive === undefined || this.servers.length === 1) return run({ ...ask, signal });
+    const stop = new AbortController();
+    const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+    try {
+      return await this.answered(run({ ...ask, signal: either }), ask.server.endpoint);
+    } catch (error) {
+      stop.abort();
+      throw error;
     }
   }
 
@@ -108,12 +153,10 @@ class Caller {
   }
 
   /** Returns when the next attempt may be made. @throws `error` when there is to be none. */
-  async #pauseBeforeRetry(
-    error: LatticeError,
-    { call, made, began }: { readonly call: Call; readonly made: number; readonly began: number },
-  ): Promise<void> {
+  async #pauseBeforeRetry(error: LatticeError, { call, made, began, hasAnswer }: Progress): Promise<void> {
     const { host, servers } = this;
-    const attempt = { made, elapsedMs: host.now() - began, endpoints: servers.length, random: host.random() };
+    const elapsedMs = host.now() - began;
+    const attempt = { made, elapsedMs, endpoints: servers.length, random: host.random(), hasAnswer };
     const delay = retryDelay(error.fault, attempt, { ...this.options, timeoutMs: call.timeoutMs });
     if (isAboutServer(error.fault)) this.#current++;
     if (delay === undefined) throw error;
@@ -130,12 +173,16 @@ async function* replay<T>(requests: readonly T[]): AsyncGenerator<T> {
 }
 
 /** Waits for the first message, so that an error before it can be retried; later errors are converted. */
-async function started<T>(messages: AsyncIterable<T>, endpoint: string): Promise<AsyncIterable<T>> {
+async function started<T>(
+  messages: AsyncIterable<T>,
+  endpoint: string,
+  answered: <R>(next: Promise<R>) => Promise<R>,
+): Promise<AsyncIterable<T>> {
   const iterator = messages[Symbol.asyncIterator]();
   const first = await iterator.next();
   async function* all(): AsyncGenerator<T> {
     try {
-      for (let item = first; item.done !== true; item = await iterator.next()) yield item.value;
+      for (let item = first; item.done !== true; item = await answered(iterator.next())) yield item.value;
     } catch (thrown) {
       throw errorFromCall(thrown, endpoint);
     } finally {

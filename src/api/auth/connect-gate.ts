@@ -15,7 +15,7 @@ import type { Call } from "../../engine/server/call.ts";
 import type { Server } from "../../engine/server/server.ts";
 import { connectErrorOf, faultOf, SHUTTING_DOWN } from "../errors.ts";
 import type { Authenticator } from "./authenticate.ts";
-import { idempotencyKeyOf, requestIdOf } from "./request-call.ts";
+import { idempotencyKeyOf, isStaleOf, requestIdOf } from "./request-call.ts";
 
 const CALL: ContextKey<Call | undefined> = createContextKey<Call | undefined>(undefined, {
   description: "the call that the gate let in",
@@ -38,6 +38,7 @@ export function createGate(server: Server, authenticator: Authenticator) {
         principal,
         requestId,
         signal,
+        isStale: isStaleOf(headers),
         ...(idempotencyKey !== undefined && { idempotencyKey }),
       });
     } catch (error) {

@@ -25,9 +25,17 @@ export function idempotencyKeyOf(headers: HeaderReader): string | undefined {
   return key;
 }
 
+/** Returns whether the caller takes data that may be behind. @throws MALFORMED for a word that nothing obeys. */
+export function isStaleOf(headers: HeaderReader): boolean {
+  const consistency = headers.get("x-lattice-consistency") ?? "linearizable";
+  if (consistency === "linearizable" || consistency === "stale") return consistency === "stale";
+  throw new LatticeError(fault("MALFORMED", "x-lattice-consistency must be stale or linearizable"));
+}
+
 /** A call whose abort signal is only made when somebody asks for it: most requests never do. */
 export class RequestCall implements Call {
   readonly idempotencyKey?: string;
+  readonly isStale: boolean;
 
   constructor(
     readonly principal: Principal,
@@ -36,6 +44,7 @@ export class RequestCall implements Call {
   ) {
     const key = idempotencyKeyOf(source.headers);
     if (key !== undefined) this.idempotencyKey = key;
+    this.isStale = isStaleOf(source.headers);
   }
 
   get signal(): AbortSignal {

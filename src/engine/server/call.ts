@@ -7,6 +7,8 @@ export interface Call {
   readonly requestId: string;
   /** The caller's key for safe retries, if any. */
   readonly idempotencyKey?: string;
+  /** The caller takes what this server has, although others may know more. */
+  readonly isStale?: boolean;
   /** Aborts when the caller has gone. */
   readonly signal: AbortSignal;
 }

@@ -66,6 +66,7 @@ function setting() {
     setting: {
       clock: {
         now: () => millis(0),
+        monotonic: () => 0,
         after: () => () => {},
         every: (_: number, callback: () => void) => {
           timers.push(callback);

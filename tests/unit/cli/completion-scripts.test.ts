@@ -26,7 +26,7 @@ test("commands, then their members", () => {
 });
 
 test("flags of the command and of every command, and the values of choices", () => {
-  expect(offers("status", "--st")).toEqual(["--state"]);
+  expect(offers("status", "--st")).toEqual(["--stale", "--state"]);
   expect(offers("status", "--se")).toEqual(["--server"]);
   expect(offers("status", "--state", "ru")).toEqual(["running"]);
   expect(offers("-o", "y")).toEqual(["yaml"]);

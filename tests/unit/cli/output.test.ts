@@ -25,7 +25,7 @@ function showing(pieces: readonly Piece[]) {
   const options = { endpoints: [], timeoutMs: 1_000 };
   const text = (data: string | Uint8Array) => (typeof data === "string" ? data : new TextDecoder().decode(data));
   const context: Context = {
-    settings: { endpoints: [], format: "table", isQuiet: false, timeoutMs: 1_000 },
+    settings: { endpoints: [], format: "table", isQuiet: false, isStale: false, timeoutMs: 1_000 },
     terminal: {
       out: (data) => {
         shown.out += text(data);

@@ -15,6 +15,7 @@ test("nothing said, the server is this machine's and the output a table", () => 
     endpoints: ["http://127.0.0.1:8080"],
     format: "table",
     isQuiet: false,
+    isStale: false,
     timeoutMs: 30_000,
   });
 });

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { UsageError } from "../../../src/cli/grammar/usage-error.ts";
 import { readWorkflow } from "../../../src/cli/workflow-file.ts";
 
-const SETTINGS = { endpoints: [], format: "table", isQuiet: false, timeoutMs: 1 } as const;
+const SETTINGS = { endpoints: [], format: "table", isQuiet: false, isStale: false, timeoutMs: 1 } as const;
 const read = (text: string) => readWorkflow(text, "/flows/w.yaml", SETTINGS);
 
 test("members take every option of submit, with dashes or underscores", async () => {

@@ -193,3 +193,63 @@ test("an aborted call is cancelled, not retried", async () => {
   expect((await faultOf(call)).reason).toBe("CANCELED");
   expect(server.calls()).toBe(1);
 });
+
+/** A server that takes requests and says nothing. */
+function aFrozenServer(endpoint: string) {
+  const aborted: boolean[] = [];
+  const hang = (_method: unknown, signal: AbortSignal | undefined) =>
+    new Promise<never>((_, reject) => {
+      signal?.addEventListener("abort", () => {
+        aborted.push(true);
+        reject(new Error("aborted"));
+      });
+    });
+  return { endpoint, transport: { unary: hang, stream: hang }, aborted };
+}
+
+test("a server that is silent and does not say that it is alive is left for the next", async () => {
+  const { host } = aWorld();
+  const frozen = aFrozenServer("a");
+  const asked: string[] = [];
+  const isAlive = async (endpoint: string) => {
+    if (!asked.includes(endpoint)) asked.push(endpoint);
+    // The transport in memory needs turns of the event loop to answer.
+    await new Promise((resolve) => setImmediate(resolve));
+    return endpoint === "b";
+  };
+  const servers = [frozen, aServer("b", () => {})];
+  const { allocations } = clientOver(servers, OPTIONS, { ...host, isAlive });
+  expect((await allocations.get({ allocationId: "1" })).message).toBe("b");
+  expect([asked[0], frozen.aborted]).toEqual(["a", [true]]);
+});
+
+test("a server that is slow and alive is waited for", async () => {
+  const { host } = aWorld();
+  let probes = 0;
+  const answer = Promise.withResolvers<void>();
+  const isAlive = async () => {
+    if (++probes === 3) answer.resolve();
+    return true;
+  };
+  const slow = aServer("a", () => {});
+  const inner = slow.transport;
+  const transport: typeof inner = {
+    ...inner,
+    unary: async (...args) => {
+      await answer.promise;
+      return inner.unary(...args);
+    },
+  };
+  const servers = [{ endpoint: "a", transport }, aServer("b", () => {})];
+  const { allocations } = clientOver(servers, OPTIONS, { ...host, isAlive });
+  expect((await allocations.get({ allocationId: "1" })).message).toBe("a");
+});
+
+test("the wish for stale data goes with every call", async () => {
+  const { host } = aWorld();
+  const seen: (string | null)[] = [];
+  const server = aServer("a", (_, { requestHeader }) => seen.push(requestHeader.get("x-lattice-consistency")));
+  await clientOver([server], { ...OPTIONS, isStale: true }, host).allocations.get({ allocationId: "1" });
+  await clientOver([server], OPTIONS, host).allocations.get({ allocationId: "1" });
+  expect(seen).toEqual(["stale", null]);
+});

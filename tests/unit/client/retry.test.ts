@@ -4,7 +4,7 @@ import { retryDelay } from "../../../src/client/retry.ts";
 import { FAULTS, type FaultReason, fault } from "../../../src/core/domain/errors.ts";
 
 const BUDGET = { timeoutMs: 30_000, unreachableMs: 1_000 };
-const FIRST = { made: 1, elapsedMs: 0, endpoints: 1, random: 0 };
+const FIRST = { made: 1, elapsedMs: 0, endpoints: 1, random: 0, hasAnswer: false };
 const REASONS = Object.keys(FAULTS).filter((name): name is FaultReason => name in FAULTS);
 
 test("a fault is retried exactly when the table allows it", () => {
@@ -35,4 +35,10 @@ test("nothing is tried past the deadline, and unreachable servers only for a whi
   expect(retryDelay(fault("NO_QUORUM", "x"), late, BUDGET)).toBeUndefined();
   expect(retryDelay(fault("SERVER_UNREACHABLE", "x"), { ...FIRST, elapsedMs: 999 }, BUDGET)).toBeUndefined();
   expect(retryDelay(fault("NO_QUORUM", "x"), { ...FIRST, elapsedMs: 999 }, BUDGET)).toBeDefined();
+});
+
+test("one server that cannot be reached does not end a call that another has answered", () => {
+  const late = { ...FIRST, made: 4, endpoints: 2, elapsedMs: 5_000 };
+  expect(retryDelay(fault("SERVER_UNREACHABLE", "x"), late, BUDGET)).toBeUndefined();
+  expect(retryDelay(fault("SERVER_UNREACHABLE", "x"), { ...late, hasAnswer: true }, BUDGET)).toBeDefined();
 });
