@@ -1,0 +1,86 @@
+/**
+ * TCP between servers, with mutual TLS when there are certificates: who dials checks that
+ * the certificate is good for the address dialled, who is called that it is good for the
+ * address of the member that the caller says it is. So another holder of a certificate of
+ * the same authority (an agent) cannot pass for a server.
+ */
+import type { Server, Socket } from "node:net";
+import { connect as connectTcp, createServer as createTcpServer } from "node:net";
+import type { TLSSocket } from "node:tls";
+import { checkServerIdentity, connect as connectTls, createServer as createTlsServer } from "node:tls";
+import { fault, LatticeError } from "../../core/domain/errors.ts";
+
+/** Certificates, PEM. */
+export interface PeerTls {
+  /** This server's, with its chain. */
+  readonly cert: string;
+  readonly key: string;
+  /** Of the authority that signs those of all servers. */
+  readonly ca: string;
+}
+
+/** Where to listen. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Begins to connect with `address` (HOST:PORT). */
+export function dial(address: string, tls: PeerTls | undefined): Socket {
+  const { host, port } = splitAddress(address);
+  if (tls === undefined) return connectTcp({ host, port });
+  return connectTls({
+    host,
+    port,
+    ...tls,
+    rejectUnauthorized: true,
+    checkServerIdentity: (_, cert) => checkServerIdentity(host, cert),
+  });
+}
+
+/** Calls `onSocket` with each connection from outside. @throws LatticeError INTERNAL when it cannot listen. */
+export async function listen(
+  at: ListenAddress,
+  tls: PeerTls | undefined,
+  onSocket: (socket: Socket) => void,
+): Promise<Server> {
+  const server =
+    tls === undefined
+      ? createTcpServer(onSocket)
+      : createTlsServer({ ...tls, requestCert: true, rejectUnauthorized: true, handshakeTimeout: 5_000 }, onSocket);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => reject(listenError(at, error)));
+    server.listen({ host: at.host, port: at.port }, resolve);
+  });
+  server.on("error", () => undefined);
+  return server;
+}
+
+/** Returns why the certificate at the other end of an accepted socket is not that of the member at `address`. */
+export function certificateDefect(socket: Socket, address: string | undefined): string | undefined {
+  if (address === undefined) return "this server does not know its address, so its certificate proves nothing";
+  const { host } = splitAddress(address);
+  const certificate = (socket as TLSSocket).getPeerCertificate();
+  return checkServerIdentity(host, certificate) === undefined
+    ? undefined
+    : `its certificate is not for ${host}: issue one with that name`;
+}
+
+/** Returns the parts of HOST:PORT; an IPv6 host is in brackets. */
+export function splitAddress(address: string): ListenAddress {
+  const colon = address.lastIndexOf(":");
+  const host = address.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
+  return { host, port: Number(address.slice(colon + 1)) };
+}
+
+const LISTEN_CAUSES: Readonly<Record<string, readonly [what: string, next: string]>> = {
+  EADDRINUSE: ["is in use by another process", "end that process, or set another quorum.raft_listen_address"],
+  EACCES: ["may not be bound by this user", "set quorum.raft_listen_address to a port above 1023"],
+  EADDRNOTAVAIL: ["is no address of this machine", "set quorum.raft_listen_address to one that it has"],
+};
+
+function listenError({ host, port }: ListenAddress, cause: NodeJS.ErrnoException): LatticeError {
+  const [what, next] = LISTEN_CAUSES[cause.code ?? ""] ?? [`cannot be bound: ${cause.message}`, undefined];
+  const where = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  return new LatticeError(fault("INTERNAL", `${where}, where the other servers dial, ${what}`, next), { cause });
+}
