@@ -18,7 +18,7 @@ import { createLogStore, hasLog } from "../io/sqlite/log-store.ts";
 import { openStateMirror } from "../io/sqlite/state-mirror.ts";
 import { systemClock, systemEntropy } from "../io/system-clock.ts";
 import type { Logger } from "../ports/log.ts";
-import { backupsOf, restoreFrom, takeStagedRestore } from "./server-backups.ts";
+import { backupsOf, membersOf, restoreFrom, takeStagedRestore } from "./server-backups.ts";
 import { settingsOf } from "./server-settings.ts";
 
 /** The longest that a stop waits for requests in flight. */
@@ -62,10 +62,12 @@ async function serve(config: ServerConfig, log: Logger): Promise<void> {
 }
 
 /** Makes the log of a new cluster, once. */
-function bootstrap({ bootstrap: isWanted, dataDir, nodeId }: ServerConfig["quorum"], log: Logger): void {
+function bootstrap(quorum: ServerConfig["quorum"], log: Logger): void {
+  const { bootstrap: isWanted, dataDir, nodeId } = quorum;
   if (!isWanted) return;
   if (hasLog(dataDir)) log.warn("--bootstrap is ignored: this data directory holds a cluster already", { dataDir });
-  else createLogStore(dataDir, nodeId, systemEntropy.uuid()).close();
+  else
+    createLogStore(dataDir, { memberId: nodeId, clusterId: systemEntropy.uuid(), members: membersOf(quorum) }).close();
 }
 
 try {

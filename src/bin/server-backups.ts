@@ -8,6 +8,7 @@ import { openWorkerBackups } from "../io/backup/worker-backups.ts";
 import { systemClock, systemEntropy } from "../io/system-clock.ts";
 import type { Backups } from "../ports/backups.ts";
 import type { Logger } from "../ports/log.ts";
+import type { PeerAddress } from "../ports/peer-link.ts";
 
 /** Returns the backups of this server. */
 export const backupsOf = (config: ServerConfig): Backups =>
@@ -22,10 +23,11 @@ export function takeStagedRestore({ quorum }: ServerConfig, log: Logger): void {
 /** Makes the data directory of a stopped server from a backup file and returns what to tell the operator. */
 export async function restoreFrom(file: string, { quorum }: ServerConfig): Promise<string> {
   const { dataDir, nodeId } = quorum;
+  const members = membersOf(quorum);
   const now = systemClock.now();
   const context = { clusterId: systemEntropy.uuid(), seconds: now / 1000 };
   const { manifest, replaced } = await restoreOffline(
-    { file: resolve(file), dataDir, memberId: nodeId, ...context },
+    { file: resolve(file), dataDir, memberId: nodeId, members, ...context },
     now,
   );
   const lines = [
@@ -38,11 +40,18 @@ export async function restoreFrom(file: string, { quorum }: ServerConfig): Promi
   return `${lines.join("\n")}\n`;
 }
 
+/** Returns every configured member, this one first. */
+export const membersOf = (quorum: ServerConfig["quorum"]): readonly PeerAddress[] => [
+  { id: quorum.nodeId, address: quorum.advertiseAddress },
+  ...quorum.peers,
+];
+
 function placesOf({ quorum, backup }: ServerConfig): BackupPlaces {
   const { accessKeyId, secretAccessKey, ...s3 } = backup.s3;
   return {
     dataDir: quorum.dataDir,
     memberId: quorum.nodeId,
+    members: membersOf(quorum),
     location: backup.location,
     s3: {
       ...s3,

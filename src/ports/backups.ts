@@ -25,7 +25,6 @@ export interface BackupRequest {
   /** Its file name; a fresh one from the time when absent. */
   readonly name?: string;
   readonly at: Millis;
-  readonly term: number;
   readonly version: string;
 }
 

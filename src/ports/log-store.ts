@@ -31,6 +31,8 @@ export interface LogStore {
   readonly identity: PeerIdentity;
   /** The stores of the other members as this one first met them. */
   readonly knownStores: ReadonlyMap<MemberId, string>;
+  /** Set when damage was found as it was opened and cut off: a sentence for the log. */
+  readonly damage?: string;
   /** Returns what is stored, as verified when the store was opened and changed since. */
   load(): StoredLog;
   /**

@@ -1,7 +1,8 @@
 /**
  * Shows that a log that cannot be trusted is refused with the reason and left byte for
- * byte as it was found, on real files: whatever single byte is flipped, opening either
- * refuses or finds every acknowledged entry.
+ * byte as it was found, on real files: whatever single byte is flipped, opening finds
+ * every acknowledged entry, or refuses, or, where other voters hold them, says up to
+ * where the log must be filled again.
  */
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
@@ -11,19 +12,20 @@ import { logIndex, term } from "../../src/base/brand.ts";
 import type { Fault } from "../../src/core/domain/errors.ts";
 import { LatticeError } from "../../src/core/domain/errors.ts";
 import { createLogStore, openLogStore } from "../../src/io/sqlite/log-store.ts";
-import { entriesOf } from "../fixtures/raft-entries.ts";
+import { aNewLog, entriesOf } from "../fixtures/raft-entries.ts";
 import { TempDir } from "../fixtures/temp-dir.ts";
 
 const HARD_STATE = { term: term(1), votedFor: 1, commit: logIndex(0) };
 const FILES = ["log.db", "log.db-wal"];
-const COUNT = 60;
+/** The membership, then three entries a transaction. */
+const COUNT = 61;
 
-/** Fills a log, three entries a transaction; `image` is a copy of its files while it was open, as after a kill. */
-function aLog(dir: TempDir): { readonly closed: string; readonly image: string } {
+/** Fills a log of as many members; `image` is a copy of its files while it was open, as after a kill. */
+function aLog(dir: TempDir, memberCount = 1): { readonly closed: string; readonly image: string } {
   const closed = dir.join("closed");
   const image = dir.join("image");
-  const store = createLogStore(closed, 1, "c1");
-  for (let from = 1; from <= COUNT; from += 3) {
+  const store = createLogStore(closed, aNewLog(memberCount));
+  for (let from = 2; from <= COUNT; from += 3) {
     store.persist({ hardState: HARD_STATE, truncateFrom: undefined, entries: entriesOf(from, from + 2, 1) });
   }
   copyLog(closed, image);
@@ -87,6 +89,49 @@ describe("INV-D1: a flipped byte", () => {
     expect(refusals).toBeGreaterThan(20);
   });
 
+  test("in a log whose entries others hold is refused, harmless, or leaves a log to be filled again", () => {
+    using dir = new TempDir();
+    const { closed } = aLog(dir, 3);
+    const size = readFileSync(join(closed, "log.db")).length;
+    let cuts = 0;
+    for (let at = 3; at < size; at += 61) {
+      const copy = dir.join(`flip-${at}`);
+      copyLog(closed, copy);
+      flip(join(copy, "log.db"), at);
+      const result = tryOpen(copy);
+      if (typeof result !== "number") {
+        expect([at, result.reason]).toEqual([at, "CORRUPT_LOG"]);
+        continue;
+      }
+      const store = openLogStore(copy, 1);
+      const { hardState, shape } = store.load();
+      store.close();
+      expect([at, Number(shape.lastIndex)]).toEqual([at, result]);
+      if (result < COUNT) {
+        expect(hardState).toEqual({ ...HARD_STATE, recoverUntil: logIndex(COUNT) });
+        cuts += 1;
+      } else expect(hardState).toEqual(HARD_STATE);
+    }
+    expect(cuts).toBeGreaterThan(20);
+  });
+
+  test("in an entry that others hold is told, cut off, and filled again", () => {
+    using dir = new TempDir();
+    const { closed } = aLog(dir, 3);
+    const path = join(closed, "log.db");
+    flip(path, readFileSync(path).lastIndexOf("entry 33") + 2);
+    let store = openLogStore(closed, 1);
+    expect(store.damage).toBe(
+      `${path}: entry 33 is damaged: its checksum does not match; the log was cut before entry 33`,
+    );
+    store.close();
+    store = openLogStore(closed, 1);
+    expect([store.damage, Number(store.load().shape.lastIndex)]).toEqual([undefined, 32]);
+    store.persist({ hardState: HARD_STATE, truncateFrom: undefined, entries: entriesOf(33, COUNT, 1) });
+    store.close();
+    expect(tryOpen(closed)).toBe(COUNT);
+  });
+
   test("in the data of an entry names the entry", () => {
     using dir = new TempDir();
     const { closed } = aLog(dir);
@@ -136,8 +181,8 @@ describe("a log that is not this member's to open", () => {
   test("another format version is refused with both versions", () => {
     using dir = new TempDir();
     const { closed } = aLog(dir);
-    edit(closed, "PRAGMA user_version = 2");
-    expect(refusal(tryOpen(closed))).toEndWith("this log has format version 2; this build reads version 1");
+    edit(closed, "PRAGMA user_version = 1");
+    expect(refusal(tryOpen(closed))).toEndWith("this log has format version 1; this build reads version 2");
   });
 
   test("another member's log is refused with its owner", () => {
@@ -163,8 +208,9 @@ describe("a log that is not this member's to open", () => {
 
   test.each([
     ["DELETE FROM entries WHERE idx = 40", "entry 40 is missing: entry 41 comes next"],
-    ["DELETE FROM entries WHERE idx > 58", "the log ends at entry 58, but entry 60 was acknowledged as its last"],
+    ["DELETE FROM entries WHERE idx > 58", "the log ends at entry 58, but entry 61 was acknowledged as its last"],
     ["DELETE FROM meta WHERE name = 'state'", "the state record is missing"],
+    ["DELETE FROM meta WHERE name = 'stores'", "the stores record is missing"],
     ["DROP TABLE entries", "no such table: entries"],
     [
       "UPDATE entries SET record = (SELECT record FROM entries WHERE idx = 3) WHERE idx = 4",
@@ -179,10 +225,10 @@ describe("a log that is not this member's to open", () => {
 
   test("a log that is open elsewhere is refused and the first goes on", () => {
     using dir = new TempDir();
-    const store = createLogStore(dir.path, 1, "c1");
+    const store = createLogStore(dir.path, aNewLog());
     const result = tryOpen(dir.path);
     expect(refusal(result)).toBe(`INTERNAL: ${dir.join("log.db")} is in use by another process`);
-    store.persist({ hardState: HARD_STATE, truncateFrom: undefined, entries: entriesOf(1, 3, 1) });
+    store.persist({ hardState: HARD_STATE, truncateFrom: undefined, entries: entriesOf(2, 3, 1) });
     store.close();
     expect(tryOpen(dir.path)).toBe(3);
   });
@@ -191,7 +237,7 @@ describe("a log that is not this member's to open", () => {
     using dir = new TempDir();
     writeFileSync(dir.join("file"), "");
     expect(refusal(tryOpen(dir.path))).toBe(`INTERNAL: there is no log in ${dir.path}`);
-    expect(() => createLogStore(dir.join("file", "data"), 1, "c1")).toThrow("cannot read and write");
-    expect(() => createLogStore("/proc/lattice", 1, "c1")).toThrow(/cannot read and write \/proc\/lattice \(E/);
+    expect(() => createLogStore(dir.join("file", "data"), aNewLog())).toThrow("cannot read and write");
+    expect(() => createLogStore("/proc/lattice", aNewLog())).toThrow(/cannot read and write \/proc\/lattice \(E/);
   });
 });

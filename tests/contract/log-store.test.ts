@@ -4,10 +4,18 @@
  */
 import { describe, expect, test } from "bun:test";
 import { logIndex, term } from "../../src/base/brand.ts";
-import { createLogStore, hasLog, openLogStore } from "../../src/io/sqlite/log-store.ts";
+import { UNJOINED } from "../../src/core/raft/membership.ts";
+import type { MembershipAt } from "../../src/core/raft/raft-types.ts";
+import {
+  createLogStore,
+  createLogStoreAt,
+  createWaitingStore,
+  hasLog,
+  openLogStore,
+} from "../../src/io/sqlite/log-store.ts";
 import type { LogChange, LogStore } from "../../src/ports/log-store.ts";
 import { MemoryLogStore } from "../fixtures/memory-log-store.ts";
-import { anEntry, entriesOf, showEntry } from "../fixtures/raft-entries.ts";
+import { aMembershipEntry, aNewLog, anEntry, entriesOf, showEntry, votersWith } from "../fixtures/raft-entries.ts";
 import { TempDir } from "../fixtures/temp-dir.ts";
 
 const change = (fields: Partial<LogChange>): LogChange => ({
@@ -26,7 +34,7 @@ interface Subject extends Disposable {
 
 class SqliteSubject implements Subject {
   readonly #dir = new TempDir();
-  store = createLogStore(this.#dir.path, 1, "c1");
+  store = createWaitingStore(this.#dir.path, 1);
 
   reopen(): void {
     this.store.close();
@@ -51,9 +59,11 @@ const SUBJECTS: readonly (readonly [string, new () => Subject])[] = [
 ];
 
 describe.each(SUBJECTS)("log store: %s", (_, Subject) => {
-  test("a fresh store is empty", () => {
+  test("a fresh store is empty and belongs to no cluster", () => {
     using subject = new Subject();
-    const { hardState, shape } = subject.store.load();
+    const { hardState, shape, memberships } = subject.store.load();
+    expect(subject.store.identity).toMatchObject({ clusterId: "", memberId: 1 });
+    expect(memberships).toEqual([UNJOINED]);
     expect(hardState).toEqual({ term: term(0), votedFor: undefined, commit: logIndex(0) });
     expect([Number(shape.compactedIndex), Number(shape.lastIndex), shape.runs.length]).toEqual([0, 0, 0]);
     expect(subject.store.read(logIndex(1), 10)).toEqual([]);
@@ -120,24 +130,141 @@ describe.each(SUBJECTS)("log store: %s", (_, Subject) => {
     expect(subject.store.load().shape.lastIndex).toBe(logIndex(2));
     subject.store.persist(change({ entries: [anEntry(3, 3)] }));
   });
+
+  test("the memberships are those of the entries that are left", () => {
+    using subject = new Subject();
+    const [alone, pair, three] = [votersWith(1), votersWith(1, 2), votersWith(1, 2, 3)];
+    const entries = [aMembershipEntry(1, 1, alone), anEntry(2, 1), aMembershipEntry(3, 1, pair), anEntry(4, 1)];
+    const expectMemberships = (...expected: readonly MembershipAt[]) => {
+      for (let i = 0; i < 2; i++) {
+        expect(subject.store.load().memberships).toEqual(expected);
+        subject.reopen();
+      }
+    };
+    subject.store.persist(change({ hardState: HARD_STATE, entries }));
+    const first = { index: logIndex(1), membership: alone };
+    expectMemberships(UNJOINED, first, { index: logIndex(3), membership: pair });
+    subject.store.persist(
+      change({ truncateFrom: logIndex(3), entries: [anEntry(3, 2), aMembershipEntry(4, 2, three)] }),
+    );
+    const last = { index: logIndex(4), membership: three };
+    expectMemberships(UNJOINED, first, last);
+    subject.store.compact(logIndex(2));
+    expectMemberships(first, last);
+    subject.store.compact(logIndex(4));
+    expectMemberships(last);
+    subject.store.persist(change({ entries: [anEntry(5, 4)] }));
+    expectMemberships(last);
+  });
+
+  test("a snapshot takes the place of the whole log", () => {
+    using subject = new Subject();
+    subject.store.persist(change({ hardState: HARD_STATE, entries: entriesOf(1, 3, 4) }));
+    const membership = { index: logIndex(7), membership: votersWith(1, 2, 3) };
+    const hardState = { term: term(5), votedFor: undefined, commit: logIndex(9) };
+    subject.store.installSnapshot(hardState, { index: logIndex(9), term: term(5), membership });
+    subject.reopen();
+    const { shape, memberships } = subject.store.load();
+    expect([Number(shape.compactedIndex), Number(shape.compactedTerm), Number(shape.lastIndex)]).toEqual([9, 5, 9]);
+    expect([subject.store.load().hardState, memberships]).toEqual([hardState, [membership]]);
+    expect(() => subject.store.read(logIndex(9), 1)).toThrow("entry 9 is compacted");
+    subject.store.persist(change({ entries: [anEntry(10, 5)] }));
+    subject.reopen();
+    expect(subject.store.read(logIndex(10), 9).map(showEntry)).toEqual(["10/5 entry 10"]);
+  });
+
+  test("up to where a damaged log must be filled again is remembered", () => {
+    using subject = new Subject();
+    const recovering = { ...HARD_STATE, recoverUntil: logIndex(77), commit: logIndex(0) };
+    subject.store.persist(change({ hardState: recovering }));
+    subject.reopen();
+    expect(subject.store.load().hardState).toEqual(recovering);
+    const { recoverUntil, ...healed } = recovering;
+    subject.store.persist(change({ hardState: healed }));
+    subject.reopen();
+    expect(subject.store.load().hardState).toEqual(healed);
+  });
+
+  test("a waiting store joins one cluster, once", () => {
+    using subject = new Subject();
+    const { storeId } = subject.store.identity;
+    subject.store.adopt("c1");
+    subject.store.adopt("c1");
+    subject.reopen();
+    expect(subject.store.identity).toEqual({ clusterId: "c1", memberId: 1, storeId });
+    expect(() => subject.store.adopt("c2")).toThrow("this store belongs to cluster c1 already");
+    subject.reopen();
+    expect(subject.store.identity.clusterId).toBe("c1");
+  });
+
+  test("the stores of other members are remembered, the last one that came", () => {
+    using subject = new Subject();
+    expect([...subject.store.knownStores]).toEqual([]);
+    subject.store.rememberStore(2, "store-2");
+    subject.store.rememberStore(300, "store-300");
+    subject.store.rememberStore(2, "store-2b");
+    subject.reopen();
+    expect([...subject.store.knownStores]).toEqual([
+      [2, "store-2b"],
+      [300, "store-300"],
+    ]);
+  });
 });
 
 describe("log files", () => {
+  test("a new cluster's log begins with its members, all of them voters, only the own store known", () => {
+    using dir = new TempDir();
+    using other = new TempDir();
+    const store = createLogStore(dir.path, aNewLog(3));
+    const { clusterId, memberId, storeId } = store.identity;
+    expect([clusterId, memberId]).toEqual(["c1", 1]);
+    expect(storeId).toMatch(/^[0-9a-f-]{36}$/);
+    const { hardState, shape, memberships } = store.load();
+    expect(hardState).toEqual({ term: term(1), votedFor: undefined, commit: logIndex(0) });
+    expect([Number(shape.lastIndex), shape.runs.length]).toEqual([1, 1]);
+    expect(store.read(logIndex(1), 2).map((e) => e.kind)).toEqual(["membership"]);
+    const [base, first] = memberships;
+    expect(base).toEqual(UNJOINED);
+    expect(first?.membership.members.map((m) => [m.id, m.address, m.storeId, m.isVoter])).toEqual([
+      [1, "server-1:9000", storeId, true],
+      [2, "server-2:9000", "", true],
+      [3, "server-3:9000", "", true],
+    ]);
+    store.close();
+    const again = createLogStore(other.path, aNewLog(3));
+    expect(again.identity.storeId).not.toBe(storeId);
+    again.close();
+    expect(() => createLogStore(other.join("none"), { ...aNewLog(), memberId: 2 })).toThrow("among the members");
+  });
+
+  test("a log may begin after an index, with members of its own", () => {
+    using dir = new TempDir();
+    createLogStoreAt(dir.path, aNewLog(3), { index: logIndex(500), term: term(7) }).close();
+    const store = openLogStore(dir.path, 1);
+    const { hardState, shape, memberships } = store.load();
+    expect(hardState).toEqual({ term: term(7), votedFor: undefined, commit: logIndex(500) });
+    expect([Number(shape.compactedIndex), Number(shape.lastIndex)]).toEqual([500, 500]);
+    expect(memberships.map((m) => [Number(m.index), m.membership.members.length])).toEqual([[500, 3]]);
+    store.close();
+  });
+
   test("a log is made once, with its cluster", () => {
     using dir = new TempDir();
+    const at = dir.join("made", "on", "the", "way");
     expect(hasLog(dir.path)).toBe(false);
-    const store = createLogStore(dir.join("made", "on", "the", "way"), 2, "c1");
-    expect(store.clusterId).toBe("c1");
+    const store = createLogStore(at, { ...aNewLog(2), memberId: 2 });
+    expect(store.identity.clusterId).toBe("c1");
     store.close();
-    expect(hasLog(dir.join("made/on/the/way"))).toBe(true);
-    expect(() => createLogStore(dir.join("made/on/the/way"), 2, "c2")).toThrow("exists");
-    openLogStore(dir.join("made/on/the/way"), 2).close();
+    expect(hasLog(at)).toBe(true);
+    expect(() => createLogStore(at, aNewLog())).toThrow("exists");
+    expect(() => createWaitingStore(at, 2)).toThrow("exists");
+    openLogStore(at, 2).close();
   });
 
   test("a clean stop leaves one file and no write-ahead log", () => {
     using dir = new TempDir();
-    const store = createLogStore(dir.path, 1, "c1");
-    store.persist(change({ hardState: HARD_STATE, entries: entriesOf(1, 9, 1) }));
+    const store = createLogStore(dir.path, aNewLog());
+    store.persist(change({ hardState: HARD_STATE, entries: entriesOf(2, 9, 1) }));
     store.close();
     expect([...new Bun.Glob("*-wal").scanSync(dir.path)]).toEqual([]);
   });

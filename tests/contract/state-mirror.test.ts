@@ -5,12 +5,12 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { logIndex } from "../../src/base/brand.ts";
 import { canonicalEncode } from "../../src/base/canonical-encode.ts";
 import { LatticeError } from "../../src/core/domain/errors.ts";
 import type { Row } from "../../src/core/state/table.ts";
 import { openStateMirror } from "../../src/io/sqlite/state-mirror.ts";
 import type { HistoryQuery, StateMirror } from "../../src/ports/state-mirror.ts";
+import { upTo } from "../fixtures/raft-entries.ts";
 import { TempDir } from "../fixtures/temp-dir.ts";
 
 interface Fields {
@@ -65,21 +65,21 @@ describe("rows", () => {
   test("a fresh mirror is empty, at index 0", () => {
     using dir = new TempDir();
     const mirror = open(dir);
-    expect([mirror.appliedIndex(), [...mirror.liveRows()]]).toEqual([logIndex(0), []]);
+    expect([Number(mirror.applied().index), [...mirror.liveRows()]]).toEqual([0, []]);
     mirror.close();
   });
 
   test("what was written is there after opening again, with its index", () => {
     using dir = new TempDir();
     const first = open(dir);
-    first.write([aRow(1, true), aRow(2, true, { state: "pending" })], logIndex(4));
+    first.write([aRow(1, true), aRow(2, true, { state: "pending" })], upTo(4));
     first.write(
       [aRow(2, true, { state: "running" }), { table: "meta", id: "meta", text: "{}", isLive: true }],
-      logIndex(9),
+      upTo(9),
     );
     first.close();
     const second = open(dir);
-    expect(second.appliedIndex()).toBe(logIndex(9));
+    expect(second.applied()).toEqual(upTo(9));
     expect(sorted(second.liveRows())).toEqual([
       aRow(1, true),
       aRow(2, true, { state: "running" }),
@@ -91,13 +91,13 @@ describe("rows", () => {
   test("a row that is gone is gone; one that is archived is only found", () => {
     using dir = new TempDir();
     const mirror = open(dir);
-    mirror.write([aRow(1, true), aRow(2, true), aRow(3, true)], logIndex(1));
-    mirror.write([{ ...aRow(1, true), text: undefined }, aRow(2, false)], logIndex(2));
+    mirror.write([aRow(1, true), aRow(2, true), aRow(3, true)], upTo(1));
+    mirror.write([{ ...aRow(1, true), text: undefined }, aRow(2, false)], upTo(2));
     expect(sorted(mirror.liveRows()).map((r) => r.id)).toEqual([idOf(3)]);
     expect(mirror.find("allocations", idOf(1))).toBeUndefined();
     expect(mirror.find("allocations", idOf(2))).toBe(aRow(2, false).text);
     expect(mirror.find("allocations", idOf(3))).toBe(aRow(3, true).text);
-    mirror.write([{ ...aRow(2, false), text: undefined }], logIndex(3));
+    mirror.write([{ ...aRow(2, false), text: undefined }], upTo(3));
     expect(mirror.find("allocations", idOf(2))).toBeUndefined();
     expect(mirror.archivedAllocations({ limit: 9 })).toEqual([]);
     mirror.close();
@@ -107,14 +107,14 @@ describe("rows", () => {
     using dir = new TempDir();
     using image = new TempDir();
     const mirror = open(dir);
-    mirror.write([aRow(1, true)], logIndex(1));
-    mirror.write([aRow(2, true)], logIndex(2));
+    mirror.write([aRow(1, true)], upTo(1));
+    mirror.write([aRow(2, true)], upTo(2));
     for (const file of ["state.db", "state.db-wal"]) copyFileSync(dir.join(file), image.join(file));
     mirror.close();
     const wal = readFileSync(image.join("state.db-wal"));
     writeFileSync(image.join("state.db-wal"), wal.subarray(0, wal.length - 100));
     const survivor = open(image);
-    expect(survivor.appliedIndex()).toBe(logIndex(1));
+    expect(survivor.applied()).toEqual(upTo(1));
     expect([...survivor.liveRows()]).toEqual([aRow(1, true)]);
     survivor.close();
   });
@@ -123,12 +123,12 @@ describe("rows", () => {
     using dir = new TempDir();
     using image = new TempDir();
     const mirror = open(dir);
-    mirror.write([aRow(1, true)], logIndex(7));
+    mirror.write([aRow(1, true)], upTo(7));
     mirror.sync();
     copyFileSync(dir.join("state.db"), image.join("state.db"));
     mirror.close();
     const survivor = open(image);
-    expect([survivor.appliedIndex(), [...survivor.liveRows()]]).toEqual([logIndex(7), [aRow(1, true)]]);
+    expect([survivor.applied(), [...survivor.liveRows()]]).toEqual([upTo(7), [aRow(1, true)]]);
     survivor.close();
   });
 });
@@ -149,7 +149,7 @@ describe("finding", () => {
         aRow(5, true),
         aRow(6, false, { user: "bob" }),
       ],
-      logIndex(1),
+      upTo(1),
     );
     return mirror;
   }
@@ -204,7 +204,7 @@ describe("finding", () => {
 describe("a state file that is refused", () => {
   function aFile(dir: TempDir): void {
     const mirror = open(dir);
-    mirror.write([aRow(1, true), aRow(2, true), aRow(3, true), aRow(4, false)], logIndex(5));
+    mirror.write([aRow(1, true), aRow(2, true), aRow(3, true), aRow(4, false)], upTo(5));
     mirror.close();
   }
 
@@ -236,7 +236,7 @@ describe("a state file that is refused", () => {
     aFile(dir);
     edit(dir, "CREATE TABLE past AS SELECT * FROM live");
     const writer = open(dir);
-    writer.write([aRow(2, true, { state: "failed" })], logIndex(6));
+    writer.write([aRow(2, true, { state: "failed" })], upTo(6));
     writer.close();
     edit(dir, "REPLACE INTO live SELECT * FROM past WHERE short_id = 2");
     const mirror = open(dir);
@@ -245,7 +245,7 @@ describe("a state file that is refused", () => {
   });
 
   test.each([
-    ["PRAGMA user_version = 3", "this state file has format version 3; this build reads version 1"],
+    ["PRAGMA user_version = 3", "this state file has format version 3; this build reads version 2"],
     ["PRAGMA application_id = 1", "this is not a state file of lattice-server"],
     ["UPDATE meta SET text = replace(text, '5', '4')", "the meta row is damaged"],
     ["DELETE FROM meta", "the meta row is damaged"],
@@ -261,6 +261,18 @@ describe("a state file that is refused", () => {
   test("belongs to another cluster", () => {
     using dir = new TempDir();
     aFile(dir);
+    expect(faultOf(() => open(dir, "c2"))).toEndWith("this state belongs to cluster c1, the log to cluster c2");
+  });
+
+  test("belongs to the cluster that its member joined after it was made", () => {
+    using dir = new TempDir();
+    const waiting = open(dir, "");
+    waiting.write([aRow(1, true)], upTo(2));
+    waiting.close();
+    const joined = open(dir, "c1");
+    expect(joined.applied()).toEqual(upTo(2));
+    joined.write([], upTo(3));
+    joined.close();
     expect(faultOf(() => open(dir, "c2"))).toEndWith("this state belongs to cluster c1, the log to cluster c2");
   });
 
@@ -280,7 +292,7 @@ describe("a state file that is refused", () => {
     const rows = (at: TempDir) => {
       const mirror = open(at);
       try {
-        return [Number(mirror.appliedIndex()), ...sorted(mirror.liveRows())];
+        return [Number(mirror.applied().index), ...sorted(mirror.liveRows())];
       } finally {
         mirror.close();
       }

@@ -1,12 +1,13 @@
 /** Shows that a large backup is made in a thread of its own: the loop of the server goes on, and so do its writes. */
 import { expect, test } from "bun:test";
-import { logIndex, millis } from "../../src/base/brand.ts";
+import { millis } from "../../src/base/brand.ts";
 import { canonicalEncode } from "../../src/base/canonical-encode.ts";
 import { addHash, EMPTY_HASH } from "../../src/base/hash.ts";
 import type { Row } from "../../src/core/state/table.ts";
 import { rowHash } from "../../src/core/state/table.ts";
 import { openWorkerBackups } from "../../src/io/backup/worker-backups.ts";
 import { openStateMirror } from "../../src/io/sqlite/state-mirror.ts";
+import { upTo } from "../fixtures/raft-entries.ts";
 import { TempDir } from "../fixtures/temp-dir.ts";
 
 const WORKER = new URL("../../src/bin/workers/backup-worker.ts", import.meta.url).href;
@@ -32,19 +33,25 @@ test("a backup of a long history neither stalls the loop nor holds up writes", a
   for (let from = 1; from <= HISTORY; from += 5_000) {
     const rows = Array.from({ length: 5_000 }, (_, i) => archivedRow(from + i));
     for (const { table, id, text = "" } of rows) archivedHash = addHash(archivedHash, rowHash(table, id, text));
-    mirror.write(rows, logIndex(from));
+    mirror.write(rows, upTo(from));
   }
   const meta = { clusterId: "c", nextShortId: 1, restoreEpoch: 1, time: 0, archivedCount: HISTORY, archivedHash };
-  mirror.write([{ table: "meta", id: "meta", text: canonicalEncode(meta), isLive: true }], logIndex(HISTORY));
+  mirror.write([{ table: "meta", id: "meta", text: canonicalEncode(meta), isLive: true }], upTo(HISTORY));
 
-  const backups = openWorkerBackups(WORKER, { dataDir, memberId: 1, location: temp.join("backups"), s3: {} });
+  const backups = openWorkerBackups(WORKER, {
+    dataDir,
+    memberId: 1,
+    members: [],
+    location: temp.join("backups"),
+    s3: {},
+  });
   let [last, longest, ticks] = [performance.now(), 0, 0];
   const beat = setInterval(() => {
     longest = Math.max(longest, performance.now() - last);
     last = performance.now();
-    mirror.write([{ table: "idempotency", id: "k", text: String(ticks), isLive: true }], logIndex(HISTORY + ++ticks));
+    mirror.write([{ table: "idempotency", id: "k", text: String(ticks), isLive: true }], upTo(HISTORY + ++ticks));
   }, 5);
-  const { manifest, bytes } = await backups.create({ at: millis(Date.now()), term: 1, version: "test" });
+  const { manifest, bytes } = await backups.create({ at: millis(Date.now()), version: "test" });
   clearInterval(beat);
   expect(manifest.counts.allocations).toBe(HISTORY);
   expect(manifest.index).toBeLessThan(HISTORY + ticks);
@@ -64,6 +71,6 @@ test("what the worker refuses comes back as the fault that it is", async () => {
     location: temp.join("b"),
     s3: {},
   });
-  const refused = await backups.create({ at: millis(0), term: 1, version: "test" }).catch((error: unknown) => error);
+  const refused = await backups.create({ at: millis(0), version: "test" }).catch((error: unknown) => error);
   expect(refused).toMatchObject({ name: "LatticeError", fault: { message: expect.stringContaining("state.db") } });
 });

@@ -24,7 +24,8 @@ const NAME = "backup-20260305T120000Z.tar.gz";
 const temp = new TempDir();
 const dataDir = temp.join("raft");
 const location = temp.join("backups");
-const places = { dataDir, memberId: 1, location, s3: {} };
+const members = [{ id: 1, address: "server-1:9000" }];
+const places = { dataDir, memberId: 1, members, location, s3: {} };
 let running: TestServer;
 
 const ask = async <K extends BackupTask>(task: K, given: BackupTasks[K]["given"]) =>
@@ -50,7 +51,7 @@ const bytesOf = (name = NAME) => readFileSync(join(location, name));
 
 test("a backup has the index, the counts and the hash of the state that it was made from", async () => {
   const { server } = running;
-  const { manifest, path } = await ask("create", { at: AT, term: 1, version: "test" });
+  const { manifest, path } = await ask("create", { at: AT, version: "test" });
   expect(path).toBe(join(location, NAME));
   expect(manifest.index).toBe(server.replica.applied);
   expect(manifest.stateHash).toBe(stateHash(server.replica.state));
@@ -91,7 +92,7 @@ test("a file that is cut off, or longer, is found", async () => {
 });
 
 test("two backups in one second have two names, the newest is listed first", async () => {
-  const second = await ask("create", { at: AT, term: 1, version: "test" });
+  const second = await ask("create", { at: AT, version: "test" });
   expect(second.path).toEndWith("backup-20260305T120001Z.tar.gz");
   expect((await ask("list", {})).map((file) => file.path)).toEqual([second.path, join(location, NAME)]);
   await ask("remove", { names: ["backup-20260305T120001Z.tar.gz"] });
@@ -172,7 +173,7 @@ test("a folder for backups that cannot be written is named", async () => {
   const file = temp.join("file");
   writeFileSync(file, "");
   const odd = { ...places, location: join(file, "backups") };
-  const given = { at: AT, term: 1, version: "test" };
+  const given = { at: AT, version: "test" };
   const refused = await doBackupTask({ task: "create", places: odd, given }).catch((error: unknown) => error);
   expect(refused).toMatchObject({ fault: { reason: "BACKUP_FAILED", message: expect.stringContaining(file) } });
 });

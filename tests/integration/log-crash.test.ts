@@ -7,6 +7,7 @@ import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { logIndex } from "../../src/base/brand.ts";
 import { createLogStore, openLogStore } from "../../src/io/sqlite/log-store.ts";
+import { aNewLog } from "../fixtures/raft-entries.ts";
 import { TempDir } from "../fixtures/temp-dir.ts";
 
 const WRITER = join(import.meta.dir, "../fixtures/log-writer.ts");
@@ -35,7 +36,7 @@ function entryCount(dir: string): number {
 describe("INV-D1: acknowledged entries", () => {
   test("survive kill -9 at any moment, time after time", async () => {
     using dir = new TempDir();
-    createLogStore(dir.path, 1, "c1").close();
+    createLogStore(dir.path, aNewLog()).close();
     let found = 0;
     for (const [inFlight, count] of [
       [1, 3],
@@ -59,7 +60,7 @@ describe("INV-D1: acknowledged entries", () => {
 
   test("survive a disk that is full, which ends the member", async () => {
     using dir = new TempDir();
-    createLogStore(dir.path, 1, "c1").close();
+    createLogStore(dir.path, aNewLog()).close();
     // Writes past the limit fail as on a full disk, for root as well.
     const limited = `trap '' XFSZ; ulimit -f 256; exec "$0" "$@"`;
     const command = ["bash", "-c", limited, process.execPath, WRITER, dir.path, "16"];

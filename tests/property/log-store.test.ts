@@ -6,7 +6,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { logIndex, term } from "../../src/base/brand.ts";
 import type { Entry } from "../../src/core/raft/raft-types.ts";
-import { createLogStore, openLogStore } from "../../src/io/sqlite/log-store.ts";
+import { createWaitingStore, openLogStore } from "../../src/io/sqlite/log-store.ts";
 import type { LogStore } from "../../src/ports/log-store.ts";
 import { holds } from "../fixtures/property-runs.ts";
 import { anEntry, showEntry } from "../fixtures/raft-entries.ts";
@@ -87,7 +87,7 @@ test("INV-D1: any history of writes and restarts leaves the log that was acknowl
     fc.property(fc.array(operation, { maxLength: 20 }), (operations) => {
       using dir = new TempDir();
       const model = new Model();
-      let store = createLogStore(dir.path, 1, "c1");
+      let store = createWaitingStore(dir.path, 1);
       try {
         for (const operation of operations) {
           apply(operation, model, store);

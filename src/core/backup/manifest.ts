@@ -29,7 +29,7 @@ export interface BackupManifest {
   readonly version: string;
   readonly clusterId: string;
   readonly createdAt: Millis;
-  /** The term of the server that wrote it, and the last entry of the log that it reflects. */
+  /** The last entry of the log that it reflects. */
   readonly term: Term;
   readonly index: LogIndex;
   readonly stateHash: string;

@@ -32,6 +32,7 @@ export class BackupSchedule {
     const { clock, settings } = this.#parts;
     if (settings.backupIntervalMs === 0) return;
     this.#timer = clock.every(Math.min(LOOK_PERIOD_MS, settings.backupIntervalMs), () => void this.look());
+    this.#parts.replica.listen({ onRole: () => void this.look() });
   }
 
   stop(): void {
@@ -57,8 +58,9 @@ export class BackupSchedule {
     const [newest] = await backups.list();
     const now = clock.now();
     if (newest !== undefined && now - newest.createdAt < settings.backupIntervalMs) return;
+    if (!replica.isLeader) return;
     replica.flush();
-    const { path, bytes, manifest } = await backups.create({ at: now, term: replica.status.term, version });
+    const { path, bytes, manifest } = await backups.create({ at: now, version });
     log.info("scheduled backup made", { path, bytes, index: manifest.index });
     const prefix = backupPath(backups.location, "").length;
     const names = (await backups.list()).map((file) => file.path.slice(prefix));

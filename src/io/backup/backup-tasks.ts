@@ -72,11 +72,20 @@ function verify(store: BlobStore, { dataDir }: BackupPlaces, name: string): Prom
   });
 }
 
-function stage(store: BlobStore, { dataDir, memberId }: BackupPlaces, request: RestoreRequest): Promise<BackupInfo> {
+function stage(store: BlobStore, places: BackupPlaces, request: RestoreRequest): Promise<BackupInfo> {
+  const { dataDir, memberId, members } = places;
   const { name, at, clusterId, replaced } = request;
   return withScratch(dataDir, async (scratch) => {
     const file = await store.fetch(name, scratch);
-    const manifest = await stageRestore({ file, dataDir, memberId, clusterId, replaced, seconds: at / 1000 });
+    const manifest = await stageRestore({
+      file,
+      dataDir,
+      memberId,
+      members,
+      clusterId,
+      replaced,
+      seconds: at / 1000,
+    });
     const path = backupPath(store.location, name);
     return { path, bytes: statSync(file).size, createdAt: manifest.createdAt, manifest };
   });

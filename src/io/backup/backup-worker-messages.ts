@@ -1,12 +1,15 @@
 /** What the main thread and the backup Worker say to each other: one request, one reply. */
 import type { Fault } from "../../core/domain/errors.ts";
 import type { BackupFile, BackupInfo, BackupRequest, BackupVerdict, RestoreRequest } from "../../ports/backups.ts";
+import type { PeerAddress } from "../../ports/peer-link.ts";
 import type { S3Options } from "../s3/s3-store.ts";
 
 /** Where the data and the backups are. */
 export interface BackupPlaces {
   readonly dataDir: string;
   readonly memberId: number;
+  /** Every configured member, this one too. */
+  readonly members: readonly PeerAddress[];
   /** A folder, or s3://bucket/prefix. */
   readonly location: string;
   readonly s3: S3Options;

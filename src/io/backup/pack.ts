@@ -1,7 +1,6 @@
 /** Packs the state on disk, as it is at one index, into a backup file. */
 import { rmSync } from "node:fs";
 import type { Millis } from "../../base/brand.ts";
-import { term } from "../../base/brand.ts";
 import type { BackupManifest, BackupMember } from "../../core/backup/manifest.ts";
 import { BACKUP_FORMAT, encodeManifest, MANIFEST_MEMBER } from "../../core/backup/manifest.ts";
 import { RowAudit } from "../../core/backup/row-audit.ts";
@@ -19,7 +18,6 @@ export interface PackRequest {
   readonly dataDir: string;
   readonly path: string;
   readonly at: Millis;
-  readonly term: number;
   readonly version: string;
 }
 
@@ -34,9 +32,9 @@ export function packBackup(request: PackRequest): BackupManifest {
       const members = writeRows(writer, audit, cut.rows());
       const facts = audit.finish();
       if (!facts.ok) throw corruptFile(dataDir, facts.error);
-      const { clusterId, index } = cut;
-      const head = { format: BACKUP_FORMAT, version: request.version, createdAt: at, term: term(request.term) };
-      const manifest = { ...head, clusterId, index, ...facts.value, members };
+      const { index, term } = cut.applied;
+      const head = { format: BACKUP_FORMAT, version: request.version, createdAt: at, clusterId: cut.clusterId };
+      const manifest = { ...head, index, term, ...facts.value, members };
       writer.add(MANIFEST_MEMBER, new TextEncoder().encode(encodeManifest(manifest)));
       writer.finish();
       return manifest;

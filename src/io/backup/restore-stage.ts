@@ -13,10 +13,13 @@ import type { BackupManifest } from "../../core/backup/manifest.ts";
 import type { RestoreContext } from "../../core/backup/restored-meta.ts";
 import { restoredMeta } from "../../core/backup/restored-meta.ts";
 import { fault, LatticeError } from "../../core/domain/errors.ts";
+import { UNJOINED } from "../../core/raft/membership.ts";
+import type { SnapshotMeta } from "../../core/raft/raft-types.ts";
 import { decodeSnapshot } from "../../core/state/snapshot.ts";
 import type { Meta } from "../../core/state/state.ts";
 import { META_ID } from "../../core/state/state.ts";
 import type { Row } from "../../core/state/table.ts";
+import type { PeerAddress } from "../../ports/peer-link.ts";
 import type { StateMirror } from "../../ports/state-mirror.ts";
 import { isLogInUse } from "../sqlite/log-lock.ts";
 import { createLogStoreAt } from "../sqlite/log-store.ts";
@@ -36,6 +39,8 @@ export interface StageRequest extends RestoreContext {
   readonly file: string;
   readonly dataDir: string;
   readonly memberId: number;
+  /** Every configured member, this one too: the restored cluster may have another size. */
+  readonly members: readonly PeerAddress[];
   /** Of the new log: the restored servers are a group of their own, which no old log joins. */
   readonly clusterId: string;
 }
@@ -50,8 +55,8 @@ export async function stageRestore(request: StageRequest): Promise<BackupManifes
     rmSync(stage, { recursive: true, force: true });
     mkdirSync(stage, { recursive: true, mode: 0o750 });
     checkRoom(checked.manifest, stage);
-    await buildState(stage, request, checked.manifest);
-    buildLog(stage, request, checked.manifest);
+    const applied = buildLog(stage, request, checked.manifest);
+    await buildState(stage, request, applied);
     writeFileSync(join(stage, READY), `${canonicalEncode({ ...checked.manifest, members: [] })}\n`, { flush: true });
     return checked.manifest;
   } catch (error) {
@@ -132,11 +137,11 @@ function checkRoom({ members }: BackupManifest, folder: string): void {
   );
 }
 
-async function buildState(stage: string, context: StageRequest, manifest: BackupManifest): Promise<void> {
+async function buildState(stage: string, context: StageRequest, applied: SnapshotMeta): Promise<void> {
   const mirror = openStateMirror({ dir: stage, clusterId: context.clusterId });
   try {
     const rows: Row[] = [];
-    const flush = () => mirror.write(rows.splice(0), manifest.index);
+    const flush = () => mirror.write(rows.splice(0), applied);
     const { isValid } = await unpackBackup(context.file, (row) => {
       rows.push(row.table === "meta" ? withNewMeta(row, context) : row);
       if (rows.length >= ROWS_AT_ONCE) flush();
@@ -160,13 +165,10 @@ function checkState(file: string, mirror: StateMirror): void {
   if (!state.ok) throw damaged(file, state.error);
 }
 
-function buildLog(stage: string, { memberId, clusterId }: StageRequest, { index, term }: BackupManifest): void {
-  createLogStoreAt(
-    stage,
-    { memberId, clusterId },
-    {
-      hardState: { term, votedFor: undefined, commit: index },
-      shape: { compactedIndex: index, compactedTerm: term, lastIndex: index, runs: [] },
-    },
-  ).close();
+/** Makes a log that begins after the backup, with all configured members as voters. */
+function buildLog(stage: string, request: StageRequest, { index, term }: BackupManifest): SnapshotMeta {
+  const store = createLogStoreAt(stage, request, { index, term });
+  const { memberships } = store.load();
+  store.close();
+  return { index, term, membership: memberships[0] ?? UNJOINED };
 }

@@ -6,24 +6,32 @@
 import { Database } from "bun:sqlite";
 import type { Result } from "../../base/result.ts";
 import type { MemberId } from "../../core/raft/raft-types.ts";
-import type { LogState } from "../../core/raft/record.ts";
-import { decodeIdentity, decodeState } from "../../core/raft/record.ts";
-import type { StoredRecord } from "../../core/raft/recovery.ts";
+import type { LogIdentity } from "../../core/raft/record.ts";
+import { decodeIdentity, decodeState, decodeStores } from "../../core/raft/record.ts";
+import type { RecoveredLog, StoredRecord } from "../../core/raft/recovery.ts";
 import { recoverLog } from "../../core/raft/recovery.ts";
-import type { StoredLog } from "../../ports/log-store.ts";
 import type { FileFormat } from "./database-file.ts";
 import { checkFormat } from "./database-file.ts";
 import { corruptFile, sqliteError } from "./sqlite-error.ts";
 import { findWalDamage } from "./wal-damage.ts";
 
 /** "LatL" marks the file; records carry a version of their own. */
-export const LOG_FORMAT: FileFormat = { noun: "log", applicationId: 0x4c61744c, version: 1 };
+export const LOG_FORMAT: FileFormat = { noun: "log", applicationId: 0x4c61744c, version: 2 };
+
+/** What a log holds beside its entries, each as a record of its own. */
+export type MetaName = "identity" | "state" | "stores";
+
+/** A log that may be used. */
+export interface InspectedLog {
+  readonly identity: LogIdentity;
+  readonly knownStores: ReadonlyMap<MemberId, string>;
+  readonly log: RecoveredLog;
+  /** The state record as it lies in the file. */
+  readonly stateRecord: Uint8Array;
+}
 
 /** Reads the whole log at `path`. Throws LatticeError CORRUPT_LOG, with the reason, when it cannot be trusted. */
-export function inspectLog(
-  path: string,
-  memberId: MemberId,
-): { readonly clusterId: string; readonly stored: StoredLog } {
+export function inspectLog(path: string, memberId: MemberId): InspectedLog {
   const walDamage = findWalDamage(`${path}-wal`);
   if (walDamage) throw corruptFile(`${path}-wal`, walDamage);
   try {
@@ -35,29 +43,28 @@ export function inspectLog(
       const owner = `this log belongs to member ${identity.memberId} of cluster ${identity.clusterId}, not to member ${memberId}`;
       throw corruptFile(path, owner, "correct quorum.node_id or quorum.data_dir");
     }
-    const state = readState(path, db);
+    const knownStores = trust(path, decodeStores(readMeta(path, db, "stores")));
+    const stateRecord = readMeta(path, db, "state");
+    const state = trust(path, decodeState(stateRecord));
     using records = db.prepare<StoredRecord, []>('SELECT idx AS "index", record FROM entries ORDER BY idx');
-    const shape = trust(path, recoverLog(state, records.iterate()));
-    return { clusterId: identity.clusterId, stored: { hardState: state.hardState, shape } };
+    const log = trust(path, recoverLog(memberId, state, records.iterate()));
+    return { identity, knownStores, log, stateRecord };
   } catch (error) {
     throw sqliteError(path, error);
   }
 }
 
-/** Reads the state record. */
-export const readState = (path: string, db: Database): LogState =>
-  trust(path, decodeState(readMeta(path, db, "state")));
+/** Reads one record beside the entries. */
+export function readMeta(path: string, db: Database, name: MetaName): Uint8Array {
+  const row = db.query<{ record: Uint8Array }, [string]>("SELECT record FROM meta WHERE name = ?").get(name);
+  if (!row) throw corruptFile(path, `the ${name} record is missing`);
+  return row.record;
+}
 
 /** Finds damage to SQLite's own pages, which the checksums of records do not cover. */
 function checkPages(path: string, db: Database): void {
   const { quick_check } = db.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").get() ?? {};
   if (quick_check !== "ok") throw corruptFile(path, `this log is damaged: ${quick_check}`);
-}
-
-function readMeta(path: string, db: Database, name: "identity" | "state"): Uint8Array {
-  const row = db.query<{ record: Uint8Array }, [string]>("SELECT record FROM meta WHERE name = ?").get(name);
-  if (!row) throw corruptFile(path, `the ${name} record is missing`);
-  return row.record;
 }
 
 function trust<T>(path: string, result: Result<T, string>): T {

@@ -4,7 +4,7 @@
  */
 import { Database } from "bun:sqlite";
 import { join } from "node:path";
-import type { LogIndex } from "../../base/brand.ts";
+import type { SnapshotMeta } from "../../core/raft/raft-types.ts";
 import type { Row } from "../../core/state/table.ts";
 import { sqliteError } from "./sqlite-error.ts";
 import { readMirrorMeta, type StoredRow, trustedText } from "./state-mirror.ts";
@@ -12,7 +12,7 @@ import { readMirrorMeta, type StoredRow, trustedText } from "./state-mirror.ts";
 /** The state at one index. */
 export interface MirrorCut {
   readonly clusterId: string;
-  readonly index: LogIndex;
+  readonly applied: SnapshotMeta;
   /** Walks all rows, the live ones first. */
   rows(): IterableIterator<Row>;
   /** Returns one live row's text, or undefined. */
@@ -29,7 +29,7 @@ export function openMirrorCut(dir: string): MirrorCut {
     const { clusterId, applied } = readMirrorMeta(path, db);
     return {
       clusterId,
-      index: applied,
+      applied,
       rows: () => readRows(path, db),
       find: (table, id) => {
         const row = db.query<StoredRow, [string, string]>("SELECT * FROM live WHERE tbl = ? AND id = ?").get(table, id);

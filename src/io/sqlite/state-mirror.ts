@@ -7,12 +7,13 @@
 import { Database, type Statement } from "bun:sqlite";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { LogIndex } from "../../base/brand.ts";
-import { logIndex } from "../../base/brand.ts";
+import { logIndex, term } from "../../base/brand.ts";
 import { canonicalEncode } from "../../base/canonical-encode.ts";
 import type { Hash64 } from "../../base/hash.ts";
 import { addHash, EMPTY_HASH, hashHex, hashText, subtractHash } from "../../base/hash.ts";
 import type { LatticeError } from "../../core/domain/errors.ts";
+import { UNJOINED } from "../../core/raft/membership.ts";
+import type { SnapshotMeta } from "../../core/raft/raft-types.ts";
 import type { Row } from "../../core/state/table.ts";
 import type { HistoryQuery, StateMirror } from "../../ports/state-mirror.ts";
 import { prepareDataDir } from "./data-dir.ts";
@@ -29,15 +30,17 @@ import {
 } from "./state-mirror-sql.ts";
 
 /** Marks the file. */
-export const MIRROR_FORMAT: FileFormat = { noun: "state file", applicationId: 0x4c617453, version: 1 };
+export const MIRROR_FORMAT: FileFormat = { noun: "state file", applicationId: 0x4c617453, version: 2 };
 
 /** WAL pages after which a commit copies them back by itself; sync usually comes long before. */
 const AUTO_CHECKPOINT_PAGES = 16_384;
 
 /** What the file says about itself, in one checked row. */
 export interface MirrorMeta {
+  /** Empty while the member waits to join a cluster. */
   readonly clusterId: string;
-  readonly applied: LogIndex;
+  /** The end of the log that the rows reflect. */
+  readonly applied: SnapshotMeta;
   /** Sum of the hashes of the live rows: a row that vanished or came back from the past shows. */
   readonly liveHash: string;
 }
@@ -54,13 +57,16 @@ export interface StoredRow extends CheckedText {
   readonly id: string;
 }
 
+/** The end of a log that never had an entry. */
+const NOTHING_APPLIED: SnapshotMeta = { index: logIndex(0), term: term(0), membership: UNJOINED };
+
 /** Opens the state of cluster `clusterId` in `dir`, or makes an empty one. Throws LatticeError CORRUPT_LOG or INTERNAL. */
 export function openStateMirror(options: { readonly dir: string; readonly clusterId: string }): StateMirror {
   const { dir, clusterId } = options;
   const path = join(dir, "state.db");
   prepareDataDir(dir);
   if (!existsSync(path)) {
-    const first: MirrorMeta = { clusterId, applied: logIndex(0), liveHash: hashHex(EMPTY_HASH) };
+    const first: MirrorMeta = { clusterId, applied: NOTHING_APPLIED, liveHash: hashHex(EMPTY_HASH) };
     createDatabaseFile(path, MIRROR_FORMAT, (db) => {
       for (const statement of MIRROR_SCHEMA) db.run(statement);
       const { text, hash } = checked(canonicalEncode(first));
@@ -82,10 +88,11 @@ export function openStateMirror(options: { readonly dir: string; readonly cluste
 function inspect(path: string, clusterId: string): MirrorMeta {
   using db = new Database(path, { readonly: true });
   const meta = readMirrorMeta(path, db);
-  if (meta.clusterId !== clusterId) {
+  // A state that was made before its member joined a cluster is of the log's cluster.
+  if (meta.clusterId !== clusterId && meta.clusterId !== "") {
     throw corruptFile(path, `this state belongs to cluster ${meta.clusterId}, the log to cluster ${clusterId}`);
   }
-  return meta;
+  return { ...meta, clusterId };
 }
 
 /** Returns what an open file says about itself. Throws LatticeError CORRUPT_LOG. */
@@ -124,7 +131,7 @@ class SqliteStateMirror implements StateMirror {
     this.#hashOf = db.prepare("SELECT hash FROM live WHERE tbl = ? AND id = ?");
   }
 
-  appliedIndex(): LogIndex {
+  applied(): SnapshotMeta {
     return this.#meta.applied;
   }
 
@@ -144,7 +151,7 @@ class SqliteStateMirror implements StateMirror {
     }
   }
 
-  write(rows: readonly Row[], applied: LogIndex): void {
+  write(rows: readonly Row[], applied: SnapshotMeta): void {
     this.#transact(() => {
       for (const row of rows) this.#writeRow(row);
       return { ...this.#meta, applied, liveHash: hashHex(this.#liveHash) };

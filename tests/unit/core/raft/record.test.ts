@@ -6,12 +6,14 @@ import {
   decodeEntry,
   decodeIdentity,
   decodeState,
+  decodeStores,
   encodeEntry,
   encodeIdentity,
   encodeState,
+  encodeStores,
   type LogState,
 } from "../../../../src/core/raft/record.ts";
-import { anEntry } from "../../../fixtures/raft-entries.ts";
+import { anEntry, votersWith } from "../../../fixtures/raft-entries.ts";
 
 const ENTRY = anEntry(7, 3, "hello");
 const BIG = 2 ** 52 + 1;
@@ -20,6 +22,7 @@ const STATE: LogState = {
   compactedIndex: logIndex(5),
   compactedTerm: term(2),
   lastIndex: logIndex(BIG),
+  membership: { index: logIndex(4), membership: { ...votersWith(1, 2, 3), departed: [7] } },
 };
 
 /** Changes the version and makes the checksum right again. */
@@ -45,8 +48,22 @@ describe("records", () => {
     expect(decodeState(encodeState(STATE))).toEqual({ ok: true, value: STATE });
     const fresh = { ...STATE, hardState: { term: term(0), votedFor: undefined, commit: logIndex(0) } };
     expect(decodeState(encodeState(fresh))).toEqual({ ok: true, value: fresh });
-    const identity = { clusterId: "b2f0c1de-6f43-4b7e-9a51-0c6a5d3ce001", memberId: 3 };
+    const damaged = { ...STATE, hardState: { ...STATE.hardState, recoverUntil: logIndex(BIG - 1) } };
+    expect(decodeState(encodeState(damaged))).toEqual({ ok: true, value: damaged });
+    const identity = { clusterId: "b2f0c1de-6f43-4b7e-9a51-0c6a5d3ce001", memberId: 3, storeId: "store-3" };
     expect(decodeIdentity(encodeIdentity(identity))).toEqual({ ok: true, value: identity });
+    const waiting = { ...identity, clusterId: "" };
+    expect(decodeIdentity(encodeIdentity(waiting))).toEqual({ ok: true, value: waiting });
+  });
+
+  test("the known stores come back as they were", () => {
+    const stores = new Map([
+      [2, "store-2"],
+      [BIG, ""],
+      [5, "x".repeat(255)],
+    ]);
+    expect(decodeStores(encodeStores(stores))).toEqual({ ok: true, value: stores });
+    expect(decodeStores(encodeStores(new Map()))).toEqual({ ok: true, value: new Map() });
   });
 
   test("a flipped bit anywhere is found", () => {
@@ -73,13 +90,13 @@ describe("records", () => {
   });
 
   test("a record of another version is refused by its version", () => {
-    expect(decodeEntry(ofVersion(encodeEntry(ENTRY), 2), ENTRY.index)).toEqual({
+    expect(decodeEntry(ofVersion(encodeEntry(ENTRY), 1), ENTRY.index)).toEqual({
       ok: false,
-      error: "entry 7 has format version 2; this build reads version 1",
+      error: "entry 7 has format version 1; this build reads version 2",
     });
     expect(decodeState(ofVersion(encodeState(STATE), 9))).toEqual({
       ok: false,
-      error: "the state record has format version 9; this build reads version 1",
+      error: "the state record has format version 9; this build reads version 2",
     });
   });
 
