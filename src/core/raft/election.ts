@@ -17,6 +17,7 @@ import {
   membershipOf,
   pendingTicket,
   persist,
+  possibleMemberships,
   send,
 } from "./node-state.ts";
 import type { MemberId, RaftMessage } from "./raft-types.ts";
@@ -131,9 +132,7 @@ function solicit(node: RaftNode, kind: Pick<Vote, "term" | "isPreVote" | "isTran
 /** A member whose removal is not committed may still be needed to commit it (thesis §4.2.2). */
 function canStand(node: RaftNode): boolean {
   if (node.role === "leader" || node.recoverUntil > 0) return false;
-  const possible = node.memberships.slice(-2);
-  const inForce = possible.filter((_, i) => i === possible.length - 1 || (possible[i + 1]?.index ?? 0) > node.commit);
-  return inForce.some((m) => isVoter(m.membership, node.id));
+  return possibleMemberships(node).some((membership) => isVoter(membership, node.id));
 }
 
 /** A leader hears itself; a member that just started may have heard one that it does not remember. */

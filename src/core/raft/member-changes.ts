@@ -1,7 +1,8 @@
 /**
  * Changes of the members and of the leader that people or the driver ask for. One change
  * at a time (thesis §4.1), only by a leader that has committed an entry of its term, so
- * that two leaders cannot make changes whose majorities do not overlap.
+ * that two leaders cannot make changes whose majorities do not overlap. A binding is free
+ * of both conditions.
  */
 import { logIndex } from "../../base/brand.ts";
 import { termAt } from "./log.ts";
@@ -33,6 +34,8 @@ export function changeMembers(node: RaftNode, change: MembershipChange): void {
 
 function obstacleTo(node: RaftNode, change: MembershipChange): string | undefined {
   if (node.role !== "leader") return "this member is not the leader";
+  // A binding changes no majority, and must precede whatever the bound member helps to commit.
+  if (change.kind === "bind") return undefined;
   if (termAt(node.log, node.commit) !== node.term) return "the leader has not yet committed an entry of its term";
   if ((node.memberships.at(-1)?.index ?? 0) > node.commit) return "another change of the members is under way";
   if (change.kind !== "promote") return undefined;

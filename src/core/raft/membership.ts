@@ -53,6 +53,11 @@ export function changeMembership(now: Membership, change: MembershipChange): Res
     case "promote":
       if (!member) return err(`there is no member ${id}`);
       return member.isVoter ? err(`member ${id} is a voter already`) : ok(put({ ...member, isVoter: true }));
+    case "bind":
+      if (!member) return err(`there is no member ${id}`);
+      if (member.storeId === change.storeId) return err(`member ${id} is bound already`);
+      if (member.storeId !== "") return err(`member ${id} has another data directory`);
+      return ok(put({ ...member, storeId: change.storeId }));
     case "remove":
       if (!member) return err(`there is no member ${id}`);
       if (member.isVoter && votersOf(now).length === 1) return err(`member ${id} is the only voter`);

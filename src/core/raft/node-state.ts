@@ -102,6 +102,8 @@ export interface RaftNode {
   readonly rounds: { readonly round: number; readonly at: number }[];
   /** Until when the lease holds, in ticks. */
   leaseUntil: number;
+  /** Of a leader: whether confirmed rounds renew the lease; not after it asked another to take over. */
+  grantsLease: boolean;
   /** First index of the leader's own term. */
   termStart: LogIndex;
   transferTo: MemberId | undefined;
@@ -161,6 +163,7 @@ export function createRaftNode(options: RaftNodeOptions): RaftNode {
     round: 0,
     rounds: [],
     leaseUntil: 0,
+    grantsLease: true,
     termStart: logIndex(0),
     transferTo: undefined,
     transferUntil: 0,
@@ -180,6 +183,13 @@ export function createRaftNode(options: RaftNodeOptions): RaftNode {
 
 /** Returns the membership in force. */
 export const membershipOf = (node: RaftNode): Membership => node.memberships.at(-1)?.membership ?? NO_MEMBERS;
+
+/** Returns the last committed membership and those after it, any of which may turn out to be the one that stays. */
+export function possibleMemberships({ memberships, commit }: RaftNode): readonly Membership[] {
+  return memberships
+    .filter((_, i) => (memberships[i + 1]?.index ?? Number.MAX_SAFE_INTEGER) > commit)
+    .map((m) => m.membership);
+}
 
 /** Draws the silence after which this member campaigns: between one and two election spans (§5.2). */
 export function drawTimeout(node: RaftNode): void {

@@ -130,6 +130,8 @@ export type RaftEffect =
    */
   | {
       readonly kind: "replicate";
+      /** Not 0 only for the first entry after the one that began the cluster: admission.ts. */
+      readonly after: number;
       readonly to: MemberId;
       readonly term: Term;
       readonly commit: LogIndex;

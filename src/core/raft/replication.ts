@@ -5,10 +5,11 @@
  */
 import type { LogIndex } from "../../base/brand.ts";
 import { logIndex } from "../../base/brand.ts";
+import { isFounding } from "./admission.ts";
 import { extendLog, termAt } from "./log.ts";
 import { isVoter, majorityOf, votersOf } from "./membership.ts";
 import type { RaftNode } from "./node-state.ts";
-import { announce, becomeFollower, endTransfer, membershipOf, persist, send } from "./node-state.ts";
+import { announce, becomeFollower, endTransfer, membershipOf, pendingTicket, persist, send } from "./node-state.ts";
 import type { Progress } from "./progress.ts";
 import { probe, startProgress } from "./progress.ts";
 import type { AppendReply, Entry, EntryKind, MemberId, RaftInput, RaftMessage } from "./raft-types.ts";
@@ -21,6 +22,7 @@ export function becomeLeader(node: RaftNode): void {
   node.role = "leader";
   node.leader = node.id;
   node.termStart = logIndex(node.log.lastIndex + 1);
+  node.grantsLease = true;
   node.leaseUntil = 0;
   node.rounds.length = 0;
   node.peers.clear();
@@ -91,7 +93,8 @@ function replicate(node: RaftNode, peer: Progress, last: LogIndex): boolean {
     return false;
   }
   const { term, commit } = node;
-  node.out.push({ kind: "replicate", to: peer.id, term, commit, first: peer.next, last, prevTerm });
+  const after = isFounding(node) ? pendingTicket(node) : 0;
+  node.out.push({ kind: "replicate", after, to: peer.id, term, commit, first: peer.next, last, prevTerm });
   return true;
 }
 
@@ -218,6 +221,8 @@ export function onUnreachable(node: RaftNode, member: MemberId): void {
 export function completeTransfer(node: RaftNode): void {
   const { transferTo } = node;
   if (transferTo === undefined || node.peers.get(transferTo)?.match !== node.log.lastIndex) return;
+  // However late this arrives, its receiver is voted for without regard to a lease.
+  node.grantsLease = false;
   node.leaseUntil = 0;
   send(node, transferTo, { message: { kind: "timeout-now", term: node.term } });
 }

@@ -34,7 +34,8 @@ export function onRoundsConfirmed(node: RaftNode): void {
   const confirmed = answered.toSorted((a, b) => b - a)[majorityOf(membershipOf(node)) - 1] ?? 0;
   while (node.rounds[0] && node.rounds[0].round <= confirmed) {
     // Members count ticks by clocks that may run a little faster than this one's.
-    node.leaseUntil = node.rounds[0].at + Math.floor(node.settings.electionTicks * 0.8);
+    const span = Math.floor(node.settings.electionTicks * 0.8);
+    if (node.grantsLease) node.leaseUntil = node.rounds[0].at + span;
     node.rounds.shift();
   }
   const isReady = (round: number): boolean => round <= confirmed;
