@@ -89,7 +89,7 @@ export const FAULTS = {
   BACKUP_FAILED: spec("internal", 500, 1, "never", "check backup.location: the folder or bucket, its rights and space"),
   BACKUP_DAMAGED: spec("data_loss", 500, 1, "never", "restore another backup: lattice admin backup list"),
   INTERNAL: spec("internal", 500, 1, "never", "report the request id to the operator"),
-  CORRUPT_LOG: spec("data_loss", 500, 1, "never", "restore the server's data directory from a backup"),
+  CORRUPT_LOG: spec("data_loss", 500, 1, "never", "replace this server as docs/operations/quorum.md says, or restore one that is alone from a backup"),
 } as const satisfies Record<string, FaultSpec>;
 
 /** The name of a fault. Stable: programs branch on it. */

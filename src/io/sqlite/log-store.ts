@@ -15,7 +15,6 @@ import type { LogIndex, Term } from "../../base/brand.ts";
 import { logIndex, term } from "../../base/brand.ts";
 import { compareNumber } from "../../base/compare.ts";
 import { fault, LatticeError } from "../../core/domain/errors.ts";
-import type { LogShape } from "../../core/raft/log.ts";
 import { EMPTY_LOG } from "../../core/raft/log.ts";
 import { encodeMembership, UNJOINED } from "../../core/raft/membership.ts";
 import type { Entry, HardState, MemberId, Membership, SnapshotMeta } from "../../core/raft/raft-types.ts";
