@@ -65,9 +65,9 @@ async function refuseRegistration(context: HandlerContext, id: string): Promise<
 function health(server: Server) {
   const startedAt = server.clock.now();
   return {
-    health: (_, context) => {
+    health: async (_, context) => {
       demand(callOf(context), "node.read");
-      const { isReady, detail } = readiness(server);
+      const { isReady, detail } = await readiness(server);
       return {
         status: isReady ? "healthy" : detail,
         version: server.version,

@@ -35,7 +35,7 @@ export interface Route {
 export interface PublicRoute {
   readonly path: string;
   readonly summary: string;
-  readonly handle: (server: Server) => Response;
+  readonly handle: (server: Server) => Response | Promise<Response>;
 }
 
 /** The query parameters of every list. */

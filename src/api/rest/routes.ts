@@ -39,7 +39,7 @@ export const publicRoutes = ({ issuer, clientId }: Discovery): readonly PublicRo
   },
   {
     path: "/readyz",
-    summary: "Says whether the server can serve: it has a leader and has caught up",
+    summary: "Says whether the server can serve: the servers have a leader, and this one has caught up with it",
     handle: ready,
   },
   {
@@ -49,8 +49,8 @@ export const publicRoutes = ({ issuer, clientId }: Discovery): readonly PublicRo
   },
 ];
 
-function ready(server: Server): Response {
-  const { isReady, detail } = readiness(server);
+async function ready(server: Server): Promise<Response> {
+  const { isReady, detail } = await readiness(server);
   if (!isReady) return problemOf(fault("NO_QUORUM", detail), server.entropy.uuid());
   return new Response("ready", { headers: { "content-type": "text/plain" } });
 }

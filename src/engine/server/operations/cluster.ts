@@ -31,12 +31,18 @@ export async function raftStatus(server: Server, call: Call): Promise<RaftStatus
   };
 }
 
-/** Returns whether this server can serve: the servers have a leader, and this one has caught up. */
-export function readiness(server: Server): Readiness {
-  const { leader, commit } = server.replica.status;
+/** Returns whether this server can serve: the servers have a leader, and this one has caught up with it. */
+export async function readiness({ replica }: Server): Promise<Readiness> {
+  const { leader, commit } = replica.status;
   if (leader === undefined) return { isReady: false, detail: "the servers have no leader" };
-  if (server.replica.applied < commit) return { isReady: false, detail: "this server is catching up" };
-  return { isReady: true, detail: "ok" };
+  if (replica.applied < commit) return { isReady: false, detail: "this server is catching up" };
+  try {
+    await replica.readBarrier();
+    return { isReady: true, detail: "ok" };
+  } catch (error) {
+    if (error instanceof LatticeError) return { isReady: false, detail: error.fault.message };
+    throw error;
+  }
 }
 
 const ADDRESS = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([1-9]\d{0,4})$/;
