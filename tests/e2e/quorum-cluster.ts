@@ -47,8 +47,12 @@ export interface QuorumOptions {
   readonly quorum?: Readonly<Record<string, unknown>>;
   /** Runs the servers by another command, which is given the member and the command line. */
   readonly wrap?: (id: number, command: readonly string[]) => readonly string[];
-  /** Where the members are; on loopback when absent. */
+  /** Where clients and agents find a server; on loopback when absent. */
   readonly hostOf?: (id: number) => string;
+  /** Where the other members find it; as clients do when absent. */
+  readonly raftHostOf?: (id: number) => string;
+  /** Is called before the first server starts. */
+  readonly prepare?: (cluster: QuorumCluster) => void;
 }
 
 /** Servers with the ids 1, 2, 3. */
@@ -70,6 +74,7 @@ export class QuorumCluster {
     const cluster = new QuorumCluster(options);
     await cluster.choosePorts(...cluster.ids);
     for (const id of cluster.ids) cluster.configure(id, cluster.ids);
+    options.prepare?.(cluster);
     return cluster;
   }
 
@@ -127,7 +132,7 @@ export class QuorumCluster {
   }
 
   raftAddress(id: number): string {
-    return `${this.#host(id)}:${this.#portsOf(id).raft}`;
+    return `${this.#options.raftHostOf?.(id) ?? this.#host(id)}:${this.#portsOf(id).raft}`;
   }
 
   /** Starts a server; does not wait for it. */
