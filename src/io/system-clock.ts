@@ -5,6 +5,7 @@ import type { Clock, Entropy } from "../ports/clock.ts";
 
 export const systemClock: Clock = {
   now: () => millis(Date.now()),
+  monotonic: () => performance.now(),
   after(delayMs, callback) {
     const timer = setTimeout(callback, delayMs);
     return () => clearTimeout(timer);

@@ -40,6 +40,8 @@ export interface LogRequest {
   readonly isFollowing: boolean;
   /** 0 is from the offset. */
   readonly tailLines: number;
+  /** HOST:PORT of the server that waits for the output; absent: the one that asks. */
+  readonly uploadTo?: string;
 }
 
 /** A piece of output. */

@@ -1,45 +1,39 @@
 /**
- * The agents' streams: tells each node what should be on it, takes in what is, and
- * proposes what heartbeats mean. Knows who is connected and when each was last heard;
- * the log only learns what follows from that.
+ * The agents' streams that end at this server: tells each node what should be on it, from
+ * this server's own state, and takes in what is. Whether a node is well, the leader judges
+ * (node-health.ts).
  */
-import type { Millis } from "../../base/brand.ts";
-import { millis } from "../../base/brand.ts";
 import { PART_PHASES } from "../../core/domain/allocation.ts";
 import type { Fence, WorkloadReport } from "../../core/domain/assignment.ts";
 import { fault, LatticeError } from "../../core/domain/errors.ts";
 import type { AllocationId, NodeId } from "../../core/domain/ids.ts";
 import { holdsNodes } from "../../core/domain/lifecycle.ts";
-import type { Node } from "../../core/domain/node.ts";
 import { workloadName } from "../../core/domain/workload.ts";
 import type { StateEvent } from "../../core/state/events.ts";
-import type { AgentSigns } from "../../core/state/health.ts";
-import { judgeHealth } from "../../core/state/health.ts";
 import { metaOf } from "../../core/state/state.ts";
 import { assignmentsOf } from "../../core/state/view.ts";
 import type { AgentHello, AgentMessage, AgentSession } from "../../ports/agent-link.ts";
 import type { CancelTimer } from "../../ports/clock.ts";
-import { LogRelay } from "./log-relay.ts";
+import type { NodeSigns } from "./agents/agent-signs.ts";
+import { LogRelay } from "./agents/log-relay.ts";
+import { NodeHealthLoop } from "./agents/node-health.ts";
 import type { LoopParts } from "./loop-parts.ts";
 import { SYSTEM } from "./replica.ts";
 
 /** Gathers the changes of one burst into one message. */
 const PUSH_DELAY_MS = 1;
-const CHECK_PERIOD_MS = 1_000;
-/** Clocks further apart than this make a node unusable: times in its output would mislead. */
-const CLOCK_SKEW_MAX_MS = 60_000;
-/** A restarted agent or server takes about a second; an agent that was stopped stays away. */
-const RECONNECT_MS = 3_000;
-/** After the agent has surely ended isolated work, a little more for clocks that run apart. */
-const ISOLATION_MARGIN_MS = 10_000;
 
 interface Connection {
   readonly session: AgentSession;
   readonly instanceId: string;
+  /** On the monotonic clock. */
+  heardAt: number;
+  /** The latest heartbeat that is not confirmed. */
+  heartbeat: number | undefined;
   clockSkewMs: number;
   issues: readonly string[];
   /** Runs that the agent had and should not have. */
-  readonly stale: Set<string>;
+  stale: Set<string>;
 }
 
 /** The server's handle on one accepted stream. */
@@ -50,35 +44,32 @@ export interface AgentConnection {
 
 export class AgentHub {
   readonly logs: LogRelay;
+  readonly health: NodeHealthLoop;
   readonly #parts: LoopParts;
   readonly #connections = new Map<NodeId, Connection>();
-  readonly #lastSeen = new Map<NodeId, Millis>();
   readonly #dirty = new Set<NodeId>();
-  readonly #judging = new Set<NodeId>();
-  #listeningSince: Millis;
   #pushTimer: CancelTimer | undefined;
-  #checkTimer: CancelTimer | undefined;
 
   constructor(parts: LoopParts) {
     this.#parts = parts;
-    this.#listeningSince = parts.clock.now();
-    this.logs = new LogRelay(parts.clock);
+    this.health = new NodeHealthLoop(parts, {
+      signsOf: (node) => this.#signsOf(node),
+      report: () => this.#report(),
+    });
+    this.logs = new LogRelay({ ...parts, sessionOf: (node) => this.#sessionOf(node) });
   }
 
   start(): void {
-    const { replica, clock } = this.#parts;
-    replica.onEvents((events) => this.#onEvents(events));
-    this.#checkTimer = clock.every(CHECK_PERIOD_MS, () => this.#judgeAll());
-    let wasLeader = replica.isLeader;
-    replica.onStatus(() => {
-      // A new leader has heard nobody yet: every node gets a fresh grace period.
-      if (replica.isLeader && !wasLeader) this.#listeningSince = clock.now();
-      wasLeader = replica.isLeader;
+    this.#parts.replica.listen({
+      onEvents: (events) => this.#onEvents(events),
+      onReplaced: () => this.#onReplaced(),
     });
+    this.logs.start();
+    this.health.start();
   }
 
   stop(): void {
-    this.#checkTimer?.();
+    this.health.stop();
     this.#pushTimer?.();
     for (const { session } of this.#connections.values()) session.close("this server is stopping");
     this.#connections.clear();
@@ -88,61 +79,53 @@ export class AgentHub {
     return this.#connections.size;
   }
 
-  /** Returns when the node was last heard by this server. */
-  lastSeen(node: NodeId): Millis | undefined {
-    return this.#lastSeen.get(node);
-  }
-
-  /** Returns the stream of a node. @throws AGENT_UNREACHABLE when it has none. */
-  sessionOf(node: NodeId): AgentSession {
-    const connection = this.#connections.get(node);
-    if (!connection) throw new LatticeError(fault("AGENT_UNREACHABLE", `the agent of node ${node} is not connected`));
-    return connection.session;
-  }
-
   /**
    * Takes in an agent.
    * @throws ALREADY_EXISTS when another living agent has the name, ILLEGAL_TRANSITION when
-   * the agent belongs to another cluster.
+   * the agent belongs to another cluster, NO_QUORUM while no leader can tell.
    */
   async open(hello: AgentHello, session: AgentSession): Promise<AgentConnection> {
-    const { registration } = hello;
+    const { registration, workloads } = hello;
     const { nodeId, instanceId } = registration;
-    const { replica, clock, log, settings } = this.#parts;
+    const { replica, clock, log } = this.#parts;
+    // An agent obeys what it is told first: that must not be an old state.
+    await replica.readBarrier();
     this.#refuseStranger(hello);
-    const rival = this.#connections.get(nodeId);
-    if (rival && rival.instanceId !== instanceId) {
-      const text = `node ${nodeId} is in use by another agent`;
-      throw new LatticeError(fault("ALREADY_EXISTS", text, "give this agent another --node-id"));
-    }
+    await this.health.claim({ node: nodeId, instanceId });
     if (this.#isNewRegistration(hello)) {
       await replica.propose({ kind: "register-node", registration, issues: [] }, SYSTEM);
     }
-    await this.#loseMissing(nodeId, hello.workloads);
-    rival?.session.close("the same agent connected again");
+    await this.#loseMissing(nodeId, workloads);
+    this.#connections.get(nodeId)?.session.close("the same agent connected again");
     const connection: Connection = {
       session,
       instanceId,
+      heardAt: clock.monotonic(),
+      heartbeat: undefined,
       clockSkewMs: hello.clock - clock.now(),
       issues: [],
-      stale: this.#staleOf(nodeId, hello.workloads),
+      stale: this.#staleOf(nodeId, workloads),
     };
     this.#connections.set(nodeId, connection);
-    this.#lastSeen.set(nodeId, clock.now());
     log.info("agent connected", { node: nodeId, address: registration.address, version: registration.agentVersion });
-    session.send({
-      kind: "welcome",
-      serverVersion: this.#parts.version,
-      heartbeatIntervalMs: settings.heartbeatIntervalMs,
-      isolationGraceMs: settings.gracePeriodMs,
-    });
+    this.#welcome(session);
     this.#push(nodeId);
-    this.#takeReports(nodeId, connection, { sequence: 0, workloads: hello.workloads });
-    this.#judge(nodeId);
+    this.#takeReports(nodeId, connection, { sequence: 0, workloads });
+    this.health.onHeard(nodeId, true);
     return {
       receive: (message) => this.#receive(nodeId, connection, message),
       close: () => this.#close(nodeId, connection),
     };
+  }
+
+  #welcome(session: AgentSession): void {
+    const { version, settings } = this.#parts;
+    session.send({
+      kind: "welcome",
+      serverVersion: version,
+      heartbeatIntervalMs: settings.heartbeatIntervalMs,
+      isolationGraceMs: settings.gracePeriodMs,
+    });
   }
 
   /** An agent of another cluster may run that cluster's work: taking it over silently would end it. */
@@ -158,6 +141,7 @@ export class AgentHub {
     if (this.#connections.get(nodeId) !== connection) return;
     this.#connections.delete(nodeId);
     this.#parts.log.info("agent disconnected", { node: nodeId });
+    this.health.onGone();
   }
 
   #isNewRegistration({ registration }: AgentHello): boolean {
@@ -203,18 +187,19 @@ export class AgentHub {
 
   #receive(nodeId: NodeId, connection: Connection, message: AgentMessage): void {
     if (this.#connections.get(nodeId) !== connection) return;
-    const now = this.#parts.clock.now();
-    this.#lastSeen.set(nodeId, now);
-    switch (message.kind) {
-      case "heartbeat":
-        connection.clockSkewMs = message.clock - now;
-        connection.issues = message.issues;
-        connection.session.send({ kind: "heartbeat-reply", sequence: message.sequence });
-        this.#judge(nodeId);
-        return;
-      case "reports":
-        this.#takeReports(nodeId, connection, message);
+    connection.heardAt = this.#parts.clock.monotonic();
+    if (message.kind === "reports") {
+      this.health.onHeard(nodeId, false);
+      this.#takeReports(nodeId, connection, message);
+      return;
     }
+    const isNews = message.issues.join() !== connection.issues.join();
+    connection.clockSkewMs = message.clock - this.#parts.clock.now();
+    connection.issues = message.issues;
+    connection.heartbeat = message.sequence;
+    this.health.onHeard(nodeId, isNews);
+    // The leader knows by now; a follower's agents are confirmed once the leader was told.
+    if (this.#parts.replica.isLeader) confirmHeartbeat(connection, message.sequence);
   }
 
   #takeReports(
@@ -225,7 +210,9 @@ export class AgentHub {
     const { replica, log } = this.#parts;
     const confirm = () => connection.session.send({ kind: "reports-committed", sequence: message.sequence });
     for (const report of message.workloads) {
-      if (report.phase === "ended" && connection.stale.delete(workloadName(report))) this.#judge(nodeId);
+      if (report.phase === "ended" && connection.stale.delete(workloadName(report))) {
+        this.health.onHeard(nodeId, true);
+      }
     }
     const reports = message.workloads.filter((report) => this.#isNews(nodeId, report));
     if (reports.length === 0) {
@@ -250,7 +237,15 @@ export class AgentHub {
     for (const event of events) {
       if (event.kind === "assignments-changed") this.#dirty.add(event.node);
     }
-    if (this.#dirty.size === 0) return;
+    if (this.#dirty.size > 0) this.#pushSoon();
+  }
+
+  #onReplaced(): void {
+    for (const node of this.#connections.keys()) this.#dirty.add(node);
+    this.#pushSoon();
+  }
+
+  #pushSoon(): void {
     this.#pushTimer ??= this.#parts.clock.after(PUSH_DELAY_MS, () => {
       this.#pushTimer = undefined;
       for (const node of this.#dirty) this.#push(node);
@@ -272,58 +267,36 @@ export class AgentHub {
   #fence(): Fence {
     const { replica } = this.#parts;
     const { clusterId, restoreEpoch } = metaOf(replica.state);
-    return { clusterId, restoreEpoch, term: replica.status.term, index: replica.applied };
+    return { clusterId, restoreEpoch, term: replica.appliedTerm, index: replica.applied };
   }
 
-  #judgeAll(): void {
-    if (!this.#parts.replica.isLeader) return;
-    for (const node of this.#parts.replica.state.tables.nodes.keys()) this.#judge(node);
+  /** A stream whose agent is silent may have ended without a word: the agent may be at another server. */
+  #sessionOf(node: NodeId): AgentSession | undefined {
+    const connection = this.#connections.get(node);
+    if (!connection) return undefined;
+    const isSilent = this.#parts.clock.monotonic() - connection.heardAt > this.#parts.settings.heartbeatTimeoutMs;
+    return isSilent ? undefined : connection.session;
   }
 
-  /** Proposes the health of a node when it is another one than the state has. */
-  #judge(id: NodeId): void {
-    const { replica, settings, log } = this.#parts;
-    const node = replica.state.tables.nodes.get(id);
-    if (!node || !replica.isLeader || this.#judging.has(id)) return;
-    const limits = {
-      timeoutMs: settings.heartbeatTimeoutMs,
-      graceMs: this.#holdsSensitiveWork(id) ? settings.sensitiveGracePeriodMs : settings.gracePeriodMs,
-      clockSkewMs: CLOCK_SKEW_MAX_MS,
-      reconnectMs: RECONNECT_MS,
+  #signsOf(node: NodeId): NodeSigns | undefined {
+    const connection = this.#connections.get(node);
+    if (!connection) return undefined;
+    const { instanceId, heardAt, clockSkewMs, issues, stale } = connection;
+    const silenceMs = this.#parts.clock.monotonic() - heardAt;
+    return { node, instanceId, silenceMs, clockSkewMs, issues, staleCount: stale.size };
+  }
+
+  #report() {
+    const signs = [...this.#connections.keys()].flatMap((node) => this.#signsOf(node) ?? []);
+    const beats = [...this.#connections.values()].map((connection) => ({ connection, beat: connection.heartbeat }));
+    const confirm = () => {
+      for (const { connection, beat } of beats) if (beat !== undefined) confirmHeartbeat(connection, beat);
     };
-    const signs = this.#signsOf(id);
-    const { health, reason } = judgeHealth(signs, limits, node.health);
-    const isDown = health === "down" && node.health === "down";
-    if (isDown || (health === node.health && this.#isKnown(node, reason, signs.issues))) return;
-    this.#judging.add(id);
-    const isolatedUntil = millis(this.#parts.clock.now() + ISOLATION_MARGIN_MS);
-    replica
-      .propose({ kind: "set-node-health", node: id, health, reason, issues: signs.issues, isolatedUntil }, SYSTEM)
-      .then(() => log.info("node health changed", { node: id, from: node.health, to: health, reason }))
-      .catch((error: unknown) => log.warn("node health was not stored", { node: id, error }))
-      .finally(() => this.#judging.delete(id));
+    return { signs, confirm };
   }
+}
 
-  #isKnown(node: Node, reason: string, issues: readonly string[]): boolean {
-    const keepsReason = node.isDisabled || node.drainReason !== undefined;
-    return (keepsReason || node.reason === reason) && JSON.stringify(node.issues) === JSON.stringify(issues);
-  }
-
-  #signsOf(id: NodeId): AgentSigns {
-    const connection = this.#connections.get(id);
-    const heard = Math.max(this.#lastSeen.get(id) ?? 0, this.#listeningSince);
-    return {
-      silenceMs: this.#parts.clock.now() - heard,
-      isConnected: connection !== undefined,
-      clockSkewMs: connection?.clockSkewMs ?? 0,
-      issues: connection?.issues ?? [],
-      staleCount: connection?.stale.size ?? 0,
-    };
-  }
-
-  #holdsSensitiveWork(id: NodeId): boolean {
-    const { tables, indexes } = this.#parts.replica.state;
-    const claims = indexes.nodeLoad.get(id)?.claims.keys() ?? [];
-    return [...claims].some((a) => tables.allocations.get(a)?.spec.isSensitive === true);
-  }
+function confirmHeartbeat(connection: Connection, sequence: number): void {
+  if (connection.heartbeat === sequence) connection.heartbeat = undefined;
+  connection.session.send({ kind: "heartbeat-reply", sequence });
 }

@@ -1,5 +1,7 @@
-/** What every operation knows of the call that reached it, whatever the protocol. */
+/** What every operation knows of the call that reached it, whatever the protocol, and what it may rely on. */
+import type { Operation } from "../../core/access/operations.ts";
 import type { Principal } from "../../core/domain/principal.ts";
+import type { Replica } from "./replica.ts";
 
 export interface Call {
   readonly principal: Principal;
@@ -9,6 +11,28 @@ export interface Call {
   readonly idempotencyKey?: string;
   /** The caller takes what this server has, although others may know more. */
   readonly isStale?: boolean;
+  /** When the caller's credential ends, in milliseconds since the epoch; streams end with it. */
+  readonly credentialEndsAt?: number;
   /** Aborts when the caller has gone. */
   readonly signal: AbortSignal;
+}
+
+/** These must work without a quorum, read nothing, or wait by themselves where they read. */
+const WITHOUT_BARRIER: readonly Operation[] = [
+  "raft.read",
+  "raft.change",
+  "backup.manage",
+  "agent.connect",
+  "allocation.submit",
+];
+
+/**
+ * Lets a call begin: every face calls it once, before the operation. What the operation
+ * then reads holds everything that was acknowledged, by any server, before the call came
+ * (INV-O2), unless the caller takes stale data.
+ * @throws LatticeError NO_QUORUM after a few seconds without a leader.
+ */
+export async function beginCall(replica: Replica, call: Call, operation: Operation): Promise<void> {
+  if (call.isStale || WITHOUT_BARRIER.includes(operation)) return;
+  await replica.readBarrier();
 }

@@ -5,10 +5,13 @@ import type { Backups } from "../../ports/backups.ts";
 import type { Clock, Entropy } from "../../ports/clock.ts";
 import type { Consensus } from "../../ports/consensus.ts";
 import type { Logger } from "../../ports/log.ts";
+import type { Snapshots } from "../../ports/snapshots.ts";
 import type { StateMirror } from "../../ports/state-mirror.ts";
 import { AgentHub } from "./agent-hub.ts";
 import { BackupSchedule } from "./backup-schedule.ts";
 import { Housekeeping } from "./housekeeping.ts";
+import { PeerBus } from "./peers/peer-bus.ts";
+import { answerQuorumQuestions } from "./peers/quorum-questions.ts";
 import { Replica, SYSTEM } from "./replica.ts";
 import { ScheduleLoop } from "./schedule-loop.ts";
 import type { Server } from "./server.ts";
@@ -18,12 +21,16 @@ import { WatchHub } from "./watch-hub.ts";
 /** What a server is made from. */
 export interface ServerParts {
   readonly version: string;
+  /** The log's. Read when it is needed: a server that waits to join has none at first, so give a getter. */
   readonly clusterId: string;
+  /** HOST:PORT at which agents reach this server's gRPC listener. */
+  readonly advertise: string;
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly log: Logger;
   readonly settings: ServerSettings;
   readonly mirror: StateMirror;
+  readonly snapshots: Snapshots;
   readonly consensus: Consensus;
   readonly backups: Backups;
   /** Called once when this server can no longer be trusted: the process must end. */
@@ -39,24 +46,40 @@ export interface RunningServer {
 
 /** Loads the state and starts every loop. @throws CORRUPT_LOG when the state cannot be used. */
 export function startServer(parts: ServerParts): RunningServer {
-  const { version, clock, entropy, log, settings, backups } = parts;
-  const replica = new Replica({ ...parts, proposer: entropy.uuid(), snapshotThreshold: settings.snapshotThreshold });
-  const loop = { version, replica, clock, log, settings };
+  const { version, clock, entropy, log, settings, backups, advertise } = parts;
+  const { mirror, snapshots, consensus, onFailed } = parts;
+  const { snapshotThreshold } = settings;
+  const proposer = entropy.uuid();
+  const replica = new Replica({
+    proposer,
+    mirror,
+    snapshots,
+    consensus,
+    clock,
+    log,
+    snapshotThreshold,
+    onFailed,
+  });
+  const bus = new PeerBus({ replica, clock, log });
+  const loop = { version, advertise, replica, bus, clock, log, settings };
   const agents = new AgentHub(loop);
   const watches = new WatchHub();
   const scheduler = new ScheduleLoop(loop);
   const housekeeping = new Housekeeping(loop);
   const schedule = new BackupSchedule({ ...loop, backups });
-  replica.onEvents((events) => watches.publish(events));
-  replica.onStatus(() => initializeOnce(replica, parts));
+  replica.listen({
+    onEvents: (events) => watches.publish(events),
+    onReplaced: () => watches.cutOff(),
+    onStatus: () => initializeOnce(replica, parts),
+  });
+  answerQuorumQuestions({ replica, bus });
   agents.start();
   scheduler.start();
   housekeeping.start();
   schedule.start();
   replica.start();
-  initializeOnce(replica, parts);
   return {
-    server: { version, clock, entropy, log, settings, backups, replica, agents, watches, scheduler },
+    server: { version, clock, entropy, log, settings, backups, replica, bus, agents, watches, scheduler },
     async stop() {
       housekeeping.stop();
       schedule.stop();
@@ -67,8 +90,8 @@ export function startServer(parts: ServerParts): RunningServer {
   };
 }
 
-/** The first leader of a cluster fixes its id; proposing it twice is harmless. */
-function initializeOnce(replica: Replica, { clusterId, log }: ServerParts): void {
+/** The first leader of a cluster fixes its id, which is the log's; proposing it twice is harmless. */
+function initializeOnce(replica: Replica, { clusterId, log }: { readonly clusterId: string; readonly log: Logger }) {
   if (!replica.isLeader || metaOf(replica.state).clusterId !== "") return;
   const body = { kind: "initialize-cluster", clusterId } as const;
   replica.propose(body, SYSTEM).catch((error: unknown) => log.warn("the cluster was not initialised", { error }));

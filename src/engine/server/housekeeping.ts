@@ -29,6 +29,7 @@ export class Housekeeping {
 
   start(): void {
     this.#timer = this.#parts.clock.every(PERIOD_MS, () => void this.#round());
+    this.#parts.replica.listen({ onRole: () => void this.#round() });
   }
 
   stop(): void {
@@ -57,6 +58,7 @@ export class Housekeeping {
       const a = replica.state.tables.allocations.get(id);
       if (!a?.startedAt || a.walltimeMs === 0 || a.stopping) continue;
       if (a.startedAt + a.walltimeMs + a.spec.gracePeriodMs + WALLTIME_MARGIN_MS > now) continue;
+      if (!replica.isLeader) return;
       await replica.propose(
         { kind: "stop-allocation", allocation: id, attempt: a.attempt, reason: "walltime" },
         SYSTEM,
@@ -68,7 +70,7 @@ export class Housekeeping {
     const { replica, settings } = this.#parts;
     for (let batch = 0; batch < ARCHIVE_BATCHES_MAX; batch++) {
       const ids = archivable(replica.state, settings.endedInMemoryMax);
-      if (ids.length === 0) return;
+      if (ids.length === 0 || !replica.isLeader) return;
       await replica.propose({ kind: "archive", ids }, SYSTEM);
     }
   }
@@ -77,6 +79,7 @@ export class Housekeeping {
     const { replica, clock } = this.#parts;
     const now = clock.now();
     if (now - this.#forgotAt < FORGET_PERIOD_MS || replica.state.tables.idempotency.size === 0) return;
+    if (!replica.isLeader) return;
     this.#forgotAt = now;
     await replica.propose({ kind: "forget-idempotency", before: millis(now - LIMITS.idempotencyKeepMs) }, SYSTEM);
   }

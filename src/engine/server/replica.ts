@@ -3,24 +3,32 @@
  * order, each once, and keeps the mirror on disk. It alone owns the state; everybody else
  * reads it between two events, and writes by proposing.
  */
-import type { LogIndex } from "../../base/brand.ts";
+import type { LogIndex, Term } from "../../base/brand.ts";
 import type { Fault } from "../../core/domain/errors.ts";
 import { fault, LatticeError } from "../../core/domain/errors.ts";
 import type { UserId } from "../../core/domain/ids.ts";
 import { userId } from "../../core/domain/ids.ts";
+import { decodeMembership } from "../../core/raft/membership.ts";
+import type { MemberId, SnapshotMeta } from "../../core/raft/raft-types.ts";
 import { apply } from "../../core/state/apply.ts";
 import type { CommandBody, IdempotencyKey, Output } from "../../core/state/commands.ts";
 import type { StateEvent } from "../../core/state/events.ts";
 import { decodeSnapshot, takeChanges } from "../../core/state/snapshot.ts";
 import type { State } from "../../core/state/state.ts";
 import type { CancelTimer, Clock } from "../../ports/clock.ts";
-import type { CommittedEntry, Consensus, ConsensusStatus } from "../../ports/consensus.ts";
+import type { CommittedEntry, Consensus, ConsensusListener, ConsensusStatus } from "../../ports/consensus.ts";
 import type { Logger } from "../../ports/log.ts";
+import type { ReceivedSnapshot, SnapshotOrder } from "../../ports/peer-link.ts";
+import type { Snapshots } from "../../ports/snapshots.ts";
 import type { StateMirror } from "../../ports/state-mirror.ts";
 import { decodeEntry, encodeEntry } from "./entry-codec.ts";
+import { InFlight, OUTCOME_UNKNOWN } from "./in-flight.ts";
+import { ReadBarrier } from "./read-barrier.ts";
 
 /** Between a change in memory and its row on disk, at most. */
 const MIRROR_DELAY_MS = 200;
+/** How often it is looked for proposals that have waited too long. */
+const SWEEP_PERIOD_MS = 500;
 /** More proposals than this in flight and the server says it is overloaded. */
 const IN_FLIGHT_MAX = 20_000;
 /** Acts for the servers themselves. */
@@ -31,6 +39,7 @@ export interface ReplicaParts {
   /** Names this process in the tags of its proposals. */
   readonly proposer: string;
   readonly mirror: StateMirror;
+  readonly snapshots: Snapshots;
   readonly consensus: Consensus;
   readonly clock: Clock;
   readonly log: Logger;
@@ -39,40 +48,58 @@ export interface ReplicaParts {
   readonly onFailed: (cause: Fault) => void;
 }
 
-interface InFlight {
-  readonly resolve: (output: Output) => void;
-  readonly reject: (error: LatticeError) => void;
+/** Is told what happens to the state and to the group. Every part may be left out. */
+export interface ReplicaListener {
+  /** Takes the events of one applied batch. */
+  onEvents?(events: readonly StateEvent[]): void;
+  /** The state is another one, by a snapshot; changes in between were not seen. */
+  onReplaced?(): void;
+  /** This server leads from here on, or no longer. */
+  onRole?(isLeader: boolean): void;
+  /** The leader, the term or the members may have changed. */
+  onStatus?(): void;
+  /** Another server's loop sent this. */
+  onRelayed?(from: MemberId, data: Uint8Array): void;
 }
 
-/** Takes the events of one applied batch. */
-export type EventListener = (events: readonly StateEvent[]) => void;
-
 export class Replica {
-  readonly state: State;
   readonly mirror: StateMirror;
   readonly #parts: ReplicaParts;
-  readonly #inFlight = new Map<number, InFlight>();
-  readonly #listeners: EventListener[] = [];
-  readonly #statusListeners: (() => void)[] = [];
-  #applied: LogIndex;
+  readonly #inFlight = new InFlight();
+  readonly #listeners: ReplicaListener[] = [];
+  readonly #barrier: ReadBarrier;
+  #state: State;
+  #applied: SnapshotMeta;
   #compacted: LogIndex;
-  #sequence = 0;
   #mirrorTimer: CancelTimer | undefined;
+  #sweepTimer: CancelTimer | undefined;
+  #wasLeader = false;
   #hasFailed = false;
 
   /** Loads the state from the mirror. @throws CORRUPT_LOG when a row is damaged. */
   constructor(parts: ReplicaParts) {
     this.#parts = parts;
     this.mirror = parts.mirror;
-    const state = decodeSnapshot(parts.mirror.liveRows());
-    if (!state.ok) throw new LatticeError(fault("CORRUPT_LOG", `the state on disk cannot be used: ${state.error}`));
-    this.state = state.value;
-    this.#applied = parts.mirror.appliedIndex();
-    this.#compacted = this.#applied;
+    this.#state = loadState(parts.mirror);
+    this.#applied = parts.mirror.applied();
+    this.#compacted = this.#applied.index;
+    const { clock, consensus } = parts;
+    const readIndex = () => consensus.readIndex();
+    this.#barrier = new ReadBarrier({ clock, readIndex, applied: () => this.#applied.index });
+  }
+
+  /** The state of the moment: not to be kept, for a snapshot puts another one in its place. */
+  get state(): State {
+    return this.#state;
   }
 
   get applied(): LogIndex {
-    return this.#applied;
+    return this.#applied.index;
+  }
+
+  /** The term of the last entry applied: with its index, how new the state is, comparable between servers. */
+  get appliedTerm(): Term {
+    return this.#applied.term;
   }
 
   get consensus(): Consensus {
@@ -90,58 +117,71 @@ export class Replica {
 
   /** Starts taking in committed entries. */
   start(): void {
-    this.#parts.consensus.start(
-      {
-        onCommitted: (entries) => this.#guard(() => this.#applyAll(entries)),
-        onRejected: (proposals, cause) => this.#rejectAll(proposals, cause),
-        onStatus: () => {
-          for (const listener of this.#statusListeners) listener();
-        },
-        onFailed: (cause) => this.#fail(cause),
-      },
-      this.#applied,
-    );
+    const { consensus, clock } = this.#parts;
+    this.#sweepTimer = clock.every(SWEEP_PERIOD_MS, () => this.#inFlight.onTime(clock.monotonic()));
+    const listener: ConsensusListener = {
+      onCommitted: (entries) => this.#guard(() => this.#applyAll(entries)),
+      onSnapshot: (snapshot) => this.#guard(() => this.#replace(snapshot)),
+      onSnapshotWanted: (order) => this.#sendSnapshot(order),
+      onRejected: (proposals, cause) => this.#inFlight.reject(proposals, refusalOf(cause)),
+      onRelayed: (from, data) => this.#tell((listener) => listener.onRelayed?.(from, data)),
+      onStatus: () => this.#onStatus(),
+      onFailed: (cause) => this.#fail(cause),
+    };
+    consensus.start(listener, this.#applied.index);
+    this.#onStatus();
   }
 
-  /** Calls back with the events of each applied batch. */
-  onEvents(listener: EventListener): void {
+  listen(listener: ReplicaListener): void {
     this.#listeners.push(listener);
   }
 
-  /** Calls back when the leader, the term or the commit index may have changed. */
-  onStatus(listener: () => void): void {
-    this.#statusListeners.push(listener);
+  /**
+   * Resolves when the state holds everything that was acknowledged anywhere before the call.
+   * Invariant INV-O2: a read that does not ask for stale data begins after this.
+   * @throws LatticeError NO_QUORUM after a few seconds without a leader.
+   */
+  readBarrier(): Promise<void> {
+    return this.#hasFailed ? Promise.reject(new LatticeError(STOPPED)) : this.#barrier.wait();
   }
 
   /**
    * Proposes a command and returns what it gave once it is committed and applied here.
    * Invariant INV-O1: nothing is acknowledged before that.
-   * @throws LatticeError with the refusal, or NO_QUORUM, OVERLOADED, SHUTTING_DOWN.
+   * @throws LatticeError with the refusal, or OVERLOADED, SHUTTING_DOWN, or NO_QUORUM, also
+   * when it is not known whether the command was stored.
    */
   propose(body: CommandBody, by: UserId, idempotency?: IdempotencyKey): Promise<Output> {
-    if (this.#hasFailed) return Promise.reject(new LatticeError(fault("SHUTTING_DOWN", "this server has stopped")));
+    if (this.#hasFailed) return Promise.reject(new LatticeError(STOPPED));
     if (this.#inFlight.size >= IN_FLIGHT_MAX) {
       const text = `${this.#inFlight.size} changes wait to be stored`;
       return Promise.reject(new LatticeError({ reason: "OVERLOADED", message: text, retryAfterMs: 1000 }));
     }
-    const proposal = ++this.#sequence;
-    const at = this.#parts.clock.now();
-    const command = { ...body, at, by, ...(idempotency && { idempotency }) };
-    const data = encodeEntry({ tag: `${this.#parts.proposer}:${proposal}`, command });
-    return new Promise((resolve, reject) => {
-      this.#inFlight.set(proposal, { resolve, reject });
-      this.#parts.consensus.propose(proposal, data);
-    });
+    const { clock, consensus, proposer } = this.#parts;
+    const command = { ...body, at: clock.now(), by, ...(idempotency && { idempotency }) };
+    const { proposal, output } = this.#inFlight.add(this.status.term, clock.monotonic());
+    consensus.propose(proposal, encodeEntry({ tag: `${proposer}:${proposal}`, command }));
+    return output;
+  }
+
+  /** Sends bytes to the main loop of another server; they may be lost. */
+  relay(to: MemberId, data: Uint8Array): void {
+    if (!this.#hasFailed) this.#parts.consensus.relay(to, data);
   }
 
   /** Writes what is missing on disk and ends the log. */
   async close(): Promise<void> {
+    const isWhole = !this.#hasFailed;
     this.#hasFailed = true;
-    this.#rejectAll([...this.#inFlight.keys()], fault("SHUTTING_DOWN", "this server is stopping"));
+    this.#inFlight.rejectAll(fault("SHUTTING_DOWN", "this server is stopping"));
     await this.#parts.consensus.close();
+    this.#sweepTimer?.();
     this.#mirrorTimer?.();
-    this.#writeMirror();
-    this.mirror.sync();
+    // A state that failed half way must not replace the sound one on disk.
+    if (isWhole) {
+      this.#writeMirror();
+      this.mirror.sync();
+    }
     this.mirror.close();
   }
 
@@ -150,10 +190,11 @@ export class Replica {
     this.#mirrorTimer?.();
     this.#mirrorTimer = undefined;
     this.#writeMirror();
-    if (this.#applied - this.#compacted < this.#parts.snapshotThreshold) return;
+    const { index } = this.#applied;
+    if (index - this.#compacted < this.#parts.snapshotThreshold) return;
     this.mirror.sync();
-    this.#compacted = this.#applied;
-    this.#parts.consensus.compact(this.#applied);
+    this.#compacted = index;
+    this.#parts.consensus.compact(index);
   }
 
   #applyAll(entries: readonly CommittedEntry[]): void {
@@ -161,46 +202,67 @@ export class Replica {
     const settled: (() => void)[] = [];
     let hasArchived = false;
     for (const entry of entries) {
-      this.#applied = entry.index;
-      if (entry.data.length === 0) continue;
+      this.#applied = afterEntry(this.#applied, entry);
+      if (entry.kind !== "command") continue;
       const { tag, command } = decodeEntry(entry.data);
-      const applied = apply(this.state, entry.index, command);
-      for (const event of applied.events) events.push(event);
+      const { outcome, events: caused } = apply(this.#state, entry.index, command);
+      for (const event of caused) events.push(event);
       hasArchived ||= command.kind === "archive";
-      const waiting = this.#takeOwn(tag);
-      if (!waiting) continue;
-      const { outcome } = applied;
-      settled.push(
-        outcome.ok ? () => waiting.resolve(outcome.value) : () => waiting.reject(new LatticeError(outcome.error)),
-      );
+      const settle = this.#takeOwn(tag);
+      if (settle) settled.push(() => settle(outcome));
     }
     this.#mirrorTimer ??= this.#parts.clock.after(MIRROR_DELAY_MS, () => this.#guard(() => this.flush()));
     // Archived rows are on disk before anybody can ask for what memory lacks.
     if (hasArchived) this.flush();
     for (const settle of settled) settle();
-    if (events.length > 0) for (const listener of this.#listeners) listener(events);
+    this.#inFlight.onTerm(this.#applied.term);
+    this.#barrier.onApplied(this.#applied.index);
+    if (events.length > 0) this.#tell((listener) => listener.onEvents?.(events));
   }
 
-  #takeOwn(tag: string): InFlight | undefined {
+  #takeOwn(tag: string) {
     const [proposer, number] = tag.split(":");
-    if (proposer !== this.#parts.proposer) return undefined;
-    const proposal = Number(number);
-    const waiting = this.#inFlight.get(proposal);
-    this.#inFlight.delete(proposal);
-    return waiting;
+    return proposer === this.#parts.proposer ? this.#inFlight.take(Number(number)) : undefined;
   }
 
-  #rejectAll(proposals: readonly number[], cause: Fault): void {
-    for (const proposal of proposals) {
-      const waiting = this.#inFlight.get(proposal);
-      this.#inFlight.delete(proposal);
-      waiting?.reject(new LatticeError(cause));
-    }
+  /** Puts a received state in the place of this one; it may hold outcomes that nobody was told. */
+  #replace(snapshot: ReceivedSnapshot): void {
+    this.#mirrorTimer?.();
+    this.#mirrorTimer = undefined;
+    this.mirror.replace(snapshot);
+    this.#state = loadState(this.mirror);
+    this.#applied = this.mirror.applied();
+    this.#compacted = this.#applied.index;
+    this.#parts.log.info("the state was replaced by a snapshot", { index: this.#applied.index });
+    this.#inFlight.rejectAll(OUTCOME_UNKNOWN);
+    this.#barrier.onApplied(this.#applied.index);
+    this.#tell((listener) => listener.onReplaced?.());
+  }
+
+  async #sendSnapshot(order: SnapshotOrder): Promise<LogIndex> {
+    if (this.#hasFailed) throw new LatticeError(STOPPED);
+    this.#guard(() => {
+      this.flush();
+      this.mirror.sync();
+    });
+    return this.#parts.snapshots.send(order);
+  }
+
+  #onStatus(): void {
+    const { isLeader } = this;
+    const hasChanged = isLeader !== this.#wasLeader;
+    this.#wasLeader = isLeader;
+    if (hasChanged) this.#tell((listener) => listener.onRole?.(isLeader));
+    this.#tell((listener) => listener.onStatus?.());
+  }
+
+  #tell(call: (listener: ReplicaListener) => void): void {
+    for (const listener of this.#listeners) call(listener);
   }
 
   #writeMirror(): void {
-    const rows = takeChanges(this.state);
-    if (rows.length > 0 || this.mirror.appliedIndex() < this.#applied) this.mirror.write(rows, this.#applied);
+    const rows = takeChanges(this.#state);
+    if (rows.length > 0 || this.mirror.applied().index < this.#applied.index) this.mirror.write(rows, this.#applied);
   }
 
   /** A failure while applying or storing leaves a state that nobody may trust: this server stops. */
@@ -209,7 +271,7 @@ export class Replica {
     try {
       action();
     } catch (error) {
-      this.#parts.log.error("the replicated state failed", { error, applied: this.#applied });
+      this.#parts.log.error("the replicated state failed", { error, applied: this.#applied.index });
       this.#fail(error instanceof LatticeError ? error.fault : fault("INTERNAL", String(error)));
     }
   }
@@ -217,7 +279,26 @@ export class Replica {
   #fail(cause: Fault): void {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
-    this.#rejectAll([...this.#inFlight.keys()], cause);
+    this.#inFlight.rejectAll(cause);
     this.#parts.onFailed(cause);
   }
+}
+
+const STOPPED: Fault = fault("SHUTTING_DOWN", "this server has stopped");
+
+function loadState(mirror: StateMirror): State {
+  const state = decodeSnapshot(mirror.liveRows());
+  if (!state.ok) throw new LatticeError(fault("CORRUPT_LOG", `the state on disk cannot be used: ${state.error}`));
+  return state.value;
+}
+
+function afterEntry({ membership }: SnapshotMeta, { index, term, kind, data }: CommittedEntry): SnapshotMeta {
+  if (kind !== "membership") return { index, term, membership };
+  return { index, term, membership: { index, membership: decodeMembership(data) } };
+}
+
+/** Who asked need not know which server leads: any will do, once there is a leader. */
+function refusalOf(cause: Fault): Fault {
+  if (cause.reason !== "NOT_LEADER") return cause;
+  return { reason: "NO_QUORUM", message: "the servers have no leader at the moment", retryAfterMs: 500 };
 }

@@ -3,8 +3,11 @@
  * Deciding is `plan`; this loop waits, debounces, proposes, and keeps the reasons of the
  * latest pass for those who ask.
  */
+import type { Millis } from "../../base/brand.ts";
+import { millis } from "../../base/brand.ts";
 import type { AllocationId } from "../../core/domain/ids.ts";
 import type { Reason } from "../../core/domain/reason.ts";
+import type { Decision } from "../../core/domain/view.ts";
 import { explain, plan } from "../../core/scheduler/plan.ts";
 import type { StateEvent } from "../../core/state/events.ts";
 import { viewOf } from "../../core/state/view.ts";
@@ -25,6 +28,7 @@ export class ScheduleLoop {
   #isPlanning = false;
   #isWanted = false;
   #restMs = 0;
+  #plannedAt: Millis = millis(0);
 
   constructor(parts: LoopParts) {
     this.#parts = parts;
@@ -32,10 +36,13 @@ export class ScheduleLoop {
 
   start(): void {
     const { replica, clock, settings } = this.#parts;
-    replica.onEvents((events) => {
-      if (events.some(mayChangePlan)) this.wake();
+    replica.listen({
+      onEvents: (events) => {
+        if (events.some(mayChangePlan)) this.wake();
+      },
+      onReplaced: () => this.wake(),
+      onRole: () => this.wake(),
     });
-    replica.onStatus(() => this.wake());
     this.#cycle = clock.every(settings.cycleIntervalMs, () => this.wake());
     this.wake();
   }
@@ -61,21 +68,20 @@ export class ScheduleLoop {
     return explain(viewOf(replica.state), settings.policy, { now: clock.now(), allocation });
   }
 
-  /** Returns the reasons that the latest pass found. */
+  /** Returns the reasons that the latest pass found; a server that does not lead makes one when the last is old. */
   reasonsOf(allocation: AllocationId): readonly Reason[] {
+    const { replica, clock, settings } = this.#parts;
+    if (!replica.isLeader && clock.now() - this.#plannedAt >= settings.cycleIntervalMs) this.#plan();
     return this.#reasons.get(allocation) ?? [];
   }
 
   async #pass(): Promise<void> {
-    const { replica, clock, log, settings } = this.#parts;
+    const { replica, log } = this.#parts;
     this.#isWanted = false;
     if (!replica.isLeader) return;
     this.#isPlanning = true;
     try {
-      const began = clock.now();
-      const { decisions, reasons } = plan(viewOf(replica.state), settings.policy, began);
-      this.#reasons = reasons;
-      this.#restMs = (clock.now() - began) * REST_RATIO;
+      const decisions = this.#plan();
       if (decisions.length > 0) {
         const placements = decisions.map(({ allocation, version, claims }) => ({ allocation, version, claims }));
         const output = await replica.propose({ kind: "assign-nodes", placements }, SYSTEM);
@@ -88,6 +94,15 @@ export class ScheduleLoop {
       this.#isPlanning = false;
     }
     if (this.#isWanted) this.wake();
+  }
+
+  #plan(): readonly Decision[] {
+    const { replica, clock, settings } = this.#parts;
+    this.#plannedAt = clock.now();
+    const { decisions, reasons } = plan(viewOf(replica.state), settings.policy, this.#plannedAt);
+    this.#reasons = reasons;
+    this.#restMs = (clock.now() - this.#plannedAt) * REST_RATIO;
+    return decisions;
   }
 }
 

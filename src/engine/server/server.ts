@@ -3,6 +3,7 @@ import type { Backups } from "../../ports/backups.ts";
 import type { Clock, Entropy } from "../../ports/clock.ts";
 import type { Logger } from "../../ports/log.ts";
 import type { AgentHub } from "./agent-hub.ts";
+import type { PeerBus } from "./peers/peer-bus.ts";
 import type { Replica } from "./replica.ts";
 import type { ScheduleLoop } from "./schedule-loop.ts";
 import type { ServerSettings } from "./settings.ts";
@@ -16,6 +17,7 @@ export interface Server {
   readonly settings: ServerSettings;
   readonly backups: Backups;
   readonly replica: Replica;
+  readonly bus: PeerBus;
   readonly agents: AgentHub;
   readonly watches: WatchHub;
   readonly scheduler: ScheduleLoop;

@@ -47,7 +47,9 @@ export async function stageRestore(
   const name = nameOf(server, path);
   const { replica, clock, entropy, log, backups } = server;
   const { self, members } = replica.status;
-  const alive = members.filter((member) => member.id !== self && member.lastContactMs < ALIVE_MS);
+  const alive = members.filter(
+    (member) => member.id !== self && (member.lastContactMs ?? Number.POSITIVE_INFINITY) < ALIVE_MS,
+  );
   if (alive.length > 0 && !isForced) {
     const names = alive.map((member) => `${member.id} at ${member.address}`).join(", ");
     const next = "stop them first; force restores over a running quorum, and what it holds is lost";

@@ -1,7 +1,9 @@
 /** The cluster itself: the quorum as this server sees it, who belongs to it, and whether this server can serve. */
 import { fault, LatticeError } from "../../../core/domain/errors.ts";
+import type { MemberId, MembershipChange } from "../../../core/raft/raft-types.ts";
 import { stateHash } from "../../../core/state/state.ts";
 import type { Call } from "../call.ts";
+import { CHANGE_MEMBERS, QUORUM_STATUS, TRANSFER } from "../peers/quorum-questions.ts";
 import type { Server } from "../server.ts";
 import { demand } from "./access.ts";
 import type { RaftStatus, Readiness } from "./results.ts";
@@ -13,21 +15,29 @@ export interface MemberAsked {
   readonly address: string;
 }
 
-/** Returns the quorum as this server sees it. */
+/** Returns the quorum as its leader sees it; without one, as this server does. */
 export async function raftStatus(server: Server, call: Call): Promise<RaftStatus> {
   demand(call, "raft.read");
-  const { self, leader, term, commit, members } = server.replica.status;
+  const { replica, bus } = server;
+  const { self, leader, term, commit, members } = await bus
+    .askLeader(QUORUM_STATUS, {})
+    .then((known) => ({ ...known, self: replica.status.self }))
+    .catch(() => replica.status);
   return {
     self,
     leader,
     term,
     commit,
-    applied: server.replica.applied,
-    members: members.map((m) => ({
-      ...m,
-      lag: m.matchIndex === undefined ? undefined : Math.max(0, commit - m.matchIndex),
+    applied: replica.applied,
+    members: members.map(({ id, address, role, matchIndex, lastContactMs }) => ({
+      id,
+      address,
+      role,
+      matchIndex,
+      lag: matchIndex === undefined ? undefined : Math.max(0, commit - matchIndex),
+      lastContactMs,
     })),
-    stateHash: stateHash(server.replica.state),
+    stateHash: stateHash(replica.state),
   };
 }
 
@@ -48,34 +58,51 @@ export async function readiness({ replica }: Server): Promise<Readiness> {
 const ADDRESS = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([1-9]\d{0,4})$/;
 
 /**
- * Lets a server join as a learner.
- * @throws INVALID_SPEC, ILLEGAL_TRANSITION, NOT_LEADER, NO_QUORUM.
+ * Lets a server join as a learner: it gets the log and does not count until it is promoted.
+ * @throws INVALID_SPEC, ILLEGAL_TRANSITION, NO_QUORUM.
  */
 export async function addMember(server: Server, call: Call, { id, address }: MemberAsked): Promise<void> {
   demand(call, "raft.change");
-  if (!Number.isSafeInteger(id) || id < 1) {
-    throw new LatticeError(fault("INVALID_SPEC", `a member's id is a whole number from 1 on, not ${id}`));
-  }
   if (Number(ADDRESS.exec(address)?.[1] ?? 65_536) > 65_535) {
     throw new LatticeError(fault("INVALID_SPEC", `the address of a member is HOST:PORT, not "${address}"`));
   }
-  await server.replica.consensus.changeMembers({ kind: "add-learner", id, address, storeId: "" });
+  await change(server, call, { kind: "add-learner", id: memberId(id), address, storeId: "" });
 }
 
-/** Lets a learner that is nearly caught up vote. @throws ILLEGAL_TRANSITION, NOT_LEADER, NO_QUORUM. */
+/** Lets a learner vote. @throws ILLEGAL_TRANSITION while it lags, NO_QUORUM. */
 export async function promoteMember(server: Server, call: Call, id: number): Promise<void> {
   demand(call, "raft.change");
-  await server.replica.consensus.changeMembers({ kind: "promote", id });
+  await change(server, call, { kind: "promote", id: memberId(id) });
 }
 
-/** Takes a member out for good. @throws ILLEGAL_TRANSITION, NOT_LEADER, NO_QUORUM. */
+/** Takes a member out for good. @throws ILLEGAL_TRANSITION, NO_QUORUM. */
 export async function removeMember(server: Server, call: Call, id: number): Promise<void> {
   demand(call, "raft.change");
-  await server.replica.consensus.changeMembers({ kind: "remove", id });
+  await change(server, call, { kind: "remove", id: memberId(id) });
 }
 
-/** Hands leadership to another voter. @throws ILLEGAL_TRANSITION, NOT_LEADER, NO_QUORUM. */
+/** Hands leadership to another voter. @throws ILLEGAL_TRANSITION, NO_QUORUM. */
 export async function transferLeadership(server: Server, call: Call, id: number): Promise<void> {
   demand(call, "raft.change");
-  await server.replica.consensus.transfer(id);
+  const to = memberId(id);
+  await server.bus.askLeader(TRANSFER, { to }).catch(asQuorumFault);
+  server.log.info("leadership was handed over", { to, by: call.principal.user });
+}
+
+async function change(server: Server, call: Call, wanted: MembershipChange): Promise<void> {
+  await server.bus.askLeader(CHANGE_MEMBERS, wanted).catch(asQuorumFault);
+  server.log.info("the members of the quorum were changed", { ...wanted, by: call.principal.user });
+}
+
+function memberId(id: number): MemberId {
+  if (Number.isSafeInteger(id) && id >= 1) return id;
+  throw new LatticeError(fault("INVALID_SPEC", `a member's id is a whole number from 1 on, not ${id}`));
+}
+
+/** Whom this server took for the leader has just ceased to be it. */
+function asQuorumFault(error: unknown): never {
+  const isMoved = error instanceof LatticeError && error.fault.reason === "NOT_LEADER";
+  if (!isMoved) throw error;
+  const text = "the leader of the servers has just changed";
+  throw new LatticeError({ reason: "NO_QUORUM", message: text, retryAfterMs: 500 }, { cause: error });
 }

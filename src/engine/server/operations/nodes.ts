@@ -1,4 +1,6 @@
 /** Nodes: reading them, and what operators do to them. */
+import { present } from "../../../base/assert.ts";
+import { millis } from "../../../base/brand.ts";
 import { compareText } from "../../../base/compare.ts";
 import { fault, LatticeError } from "../../../core/domain/errors.ts";
 import type { NodeId } from "../../../core/domain/ids.ts";
@@ -33,14 +35,15 @@ export async function listNodes(
     .filter((node) => matches(server, node, filter))
     .sort((a, b) => compareText(a.id, b.id));
   const { items, nextCursor } = pageByText(nodes, (node) => node.id, page);
-  const details = items.map((node) => nodeDetail(server, node));
+  const details = await nodeDetails(server, items);
   return nextCursor === undefined ? { items: details } : { items: details, nextCursor };
 }
 
 /** Returns one node. */
 export async function getNode(server: Server, call: Call, id: string): Promise<NodeDetail> {
   demand(call, "node.read", { node: nodeId(id) });
-  return nodeDetail(server, findNode(server, id));
+  const [detail] = await nodeDetails(server, [findNode(server, id)]);
+  return present(detail, `no detail of node ${id}`);
 }
 
 /** Lets a node finish what it runs and gives it nothing new; returns how much still runs. */
@@ -88,11 +91,18 @@ function findNode(server: Server, id: string): Node {
   return node;
 }
 
-function nodeDetail(server: Server, node: Node): NodeDetail {
-  const load = server.replica.state.indexes.nodeLoad.get(node.id);
-  const claims = [...(load?.claims ?? [])].map(([allocation, claim]) => ({ allocation, claim }));
-  const lastHeartbeat = server.agents.lastSeen(node.id);
-  return { node, claims, ...(lastHeartbeat !== undefined && { lastHeartbeat }) };
+async function nodeDetails(server: Server, nodes: readonly Node[]): Promise<readonly NodeDetail[]> {
+  const { indexes } = server.replica.state;
+  const silences = await server.agents.health.silences(nodes.map((node) => node.id));
+  return nodes.map((node, i) => {
+    const claims = [...(indexes.nodeLoad.get(node.id)?.claims ?? [])];
+    const silence = silences[i];
+    return {
+      node,
+      claims: claims.map(([allocation, claim]) => ({ allocation, claim })),
+      ...(silence !== undefined && { lastHeartbeat: millis(Math.round(server.clock.now() - silence)) }),
+    };
+  });
 }
 
 function matches(server: Server, node: Node, filter: NodeFilter): boolean {

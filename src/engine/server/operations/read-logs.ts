@@ -87,8 +87,7 @@ async function* readNode(
     isFollowing: query.isFollowing,
     tailLines: query.tailLines,
   };
-  const session = server.agents.sessionOf(node);
-  const pieces: AsyncIterable<LogPiece> = server.agents.logs.request(node, session, { request, signal: call.signal });
+  const pieces: AsyncIterable<LogPiece> = server.agents.logs.request(node, { request, signal: call.signal });
   try {
     for await (const piece of pieces) yield { ...piece, node, attempt };
   } catch (error) {
@@ -113,6 +112,10 @@ async function nextState(server: Server, call: Call, id: AllocationId): Promise<
     if (current(server, id)?.version !== before?.version) return current(server, id);
     for await (const _ of changes) return current(server, id);
     return undefined;
+  } catch (error) {
+    // The server skipped changes by a snapshot: what is true is in the state.
+    if (error instanceof LatticeError && error.fault.reason === "VERSION_CONFLICT") return current(server, id);
+    throw error;
   } finally {
     stop.abort();
   }

@@ -23,7 +23,7 @@ import type { Submitted } from "./results.ts";
 /** Submits one allocation, a workflow or an array, and returns the ids once they are stored. */
 export async function submit(server: Server, call: Call, submission: Submission): Promise<Submitted> {
   const warnings: string[] = [];
-  const body = bodyOf(server, call, { submission, warnings });
+  const body = await bodyOf(server, call, { submission, warnings });
   const output = await propose(server, call, { operation: "submit", request: submission, body });
   if (output.kind !== "submitted") throw new LatticeError(fault("INTERNAL", `submit gave ${output.kind}`));
   return { ...output, warnings };
@@ -34,7 +34,7 @@ interface Draft {
   readonly warnings: string[];
 }
 
-function bodyOf(server: Server, call: Call, { submission, warnings }: Draft): CommandBody {
+async function bodyOf(server: Server, call: Call, { submission, warnings }: Draft): Promise<CommandBody> {
   switch (submission.kind) {
     case "dag":
       return dagBody(server, call, { submission, warnings });
@@ -45,19 +45,19 @@ function bodyOf(server: Server, call: Call, { submission, warnings }: Draft): Co
     case "single": {
       const { spec, array } = specOf(call, submission.request, warnings);
       if (array) return groupBody(server, spec, array);
-      const allocation = { id: allocationId(server.entropy.uuid()), spec, dependencies: dependenciesOf(server, spec) };
-      return { kind: "submit-allocation", allocation };
+      const dependencies = await dependenciesOf(server, spec);
+      return { kind: "submit-allocation", allocation: { id: allocationId(server.entropy.uuid()), spec, dependencies } };
     }
   }
 }
 
-function groupBody(
+async function groupBody(
   server: Server,
   spec: AllocationSpec,
   array: { readonly ranges: readonly TaskRange[]; readonly concurrentMax: number },
-): CommandBody {
+): Promise<CommandBody> {
   checkRanges(array.ranges);
-  const dependencies = dependenciesOf(server, spec);
+  const dependencies = await dependenciesOf(server, spec);
   const { ranges, concurrentMax } = array;
   return {
     kind: "submit-task-group",
@@ -69,11 +69,11 @@ function groupBody(
   };
 }
 
-function dagBody(
+async function dagBody(
   server: Server,
   call: Call,
   draft: { readonly submission: Extract<Submission, { kind: "dag" }>; readonly warnings: string[] },
-): CommandBody {
+): Promise<CommandBody> {
   const { requests, dagId: chosen } = draft.submission;
   if (requests.length === 0) throw new LatticeError(fault("INVALID_SPEC", "the workflow has no members"));
   if (requests.length > LIMITS.dagAllocationsMax) {
@@ -93,10 +93,12 @@ function dagBody(
   const order = orderDag(edges);
   if (!order.ok) throw new LatticeError(order.error);
   const ids = new Map(specs.map((spec) => [spec.name, allocationId(server.entropy.uuid())]));
-  const members = specs.map((spec): NewAllocation => {
-    const id = ids.get(spec.name) ?? allocationId(server.entropy.uuid());
-    return { id, spec, dependencies: dependenciesOf(server, spec, ids) };
-  });
+  const members = await Promise.all(
+    specs.map(async (spec): Promise<NewAllocation> => {
+      const id = ids.get(spec.name) ?? allocationId(server.entropy.uuid());
+      return { id, spec, dependencies: await dependenciesOf(server, spec, ids) };
+    }),
+  );
   const tenant = specs[0]?.tenant;
   if (tenant === undefined || specs.some((spec) => spec.tenant !== tenant)) {
     throw new LatticeError(fault("INVALID_SPEC", "the members of a workflow belong to different tenants"));
@@ -139,12 +141,14 @@ function checkRanges(ranges: readonly TaskRange[]): void {
   }
 }
 
-/** Looks up what the dependencies name; `members` are the names of a workflow. */
-function dependenciesOf(
+/** Looks up what the dependencies name, in the latest state; `members` are the names of a workflow. */
+async function dependenciesOf(
   server: Server,
   spec: AllocationSpec,
   members?: ReadonlyMap<string, ReturnType<typeof allocationId>>,
-): readonly ProposedDependency[] {
+): Promise<readonly ProposedDependency[]> {
+  const isOutside = ({ ref, condition }: DependencySpec) => condition !== "mutex" && !members?.has(ref);
+  if (spec.dependsOn.some(isOutside)) await server.replica.readBarrier();
   return spec.dependsOn.map(({ ref, condition }): ProposedDependency => {
     if (condition === "mutex") return { condition, mutex: ref };
     const member = members?.get(ref);

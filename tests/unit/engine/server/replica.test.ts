@@ -1,0 +1,200 @@
+/**
+ * Shows what a server's replica promises its callers whatever leadership does: a proposal
+ * is settled exactly once, a read sees what was acknowledged before it, a snapshot puts
+ * another state in place and says so. The log below is a fake that the test leads.
+ */
+import { expect, test } from "bun:test";
+import type { Term } from "../../../../src/base/brand.ts";
+import { logIndex } from "../../../../src/base/brand.ts";
+import { tenantId } from "../../../../src/core/domain/ids.ts";
+import { encodeMembership, soleVoter } from "../../../../src/core/raft/membership.ts";
+import type { CommandBody } from "../../../../src/core/state/commands.ts";
+import { stateHash } from "../../../../src/core/state/state.ts";
+import { Replica, SYSTEM } from "../../../../src/engine/server/replica.ts";
+import type { SnapshotOrder } from "../../../../src/ports/peer-link.ts";
+import { FakeClock, settle } from "../../../fixtures/fake-clock.ts";
+import { FakeGroup } from "../../../fixtures/fake-group.ts";
+import { MemoryStateMirror } from "../../../fixtures/memory-state-mirror.ts";
+
+class World {
+  readonly group = new FakeGroup();
+  readonly clock = new FakeClock();
+  readonly failures: string[] = [];
+  readonly orders: SnapshotOrder[] = [];
+
+  server(id: number) {
+    const consensus = this.group.join(id);
+    const mirror = new MemoryStateMirror();
+    const replica = new Replica({
+      proposer: `server-${id}`,
+      mirror,
+      consensus,
+      clock: this.clock,
+      snapshots: {
+        send: async (order) => {
+          this.orders.push(order);
+          return mirror.applied().index;
+        },
+      },
+      log: { debug() {}, info() {}, warn() {}, error() {} },
+      snapshotThreshold: 100,
+      onFailed: ({ message }) => this.failures.push(message),
+    });
+    const told: string[] = [];
+    replica.listen({
+      onEvents: (events) => told.push(...events.map((event) => event.kind)),
+      onReplaced: () => told.push("replaced"),
+      onRole: (isLeader) => told.push(isLeader ? "leads" : "follows"),
+    });
+    replica.start();
+    return { replica, consensus, mirror, told };
+  }
+}
+
+const tenant = (name: string): CommandBody => ({
+  kind: "create-tenant",
+  tenant: tenantId(name),
+  name,
+  quota: { nodesMax: 1, fairShareTarget: 0 },
+  isolation: "standard",
+});
+
+const names = (replica: Replica) => [...replica.state.tables.tenants.keys()].map(String);
+const UNAVAILABLE = { fault: { reason: "NO_QUORUM", retryAfterMs: 500 } };
+
+test("a proposal of a follower is settled when the follower has applied it", async () => {
+  const world = new World();
+  const { replica } = world.server(1);
+  const { replica: other } = world.server(2);
+  world.group.elect(2);
+  expect(await replica.propose(tenant("a"), SYSTEM)).toEqual({ kind: "done" });
+  expect([names(replica), names(other)]).toEqual([["a"], ["a"]]);
+  await expect(replica.propose(tenant("a"), SYSTEM)).rejects.toMatchObject({ fault: { reason: "ALREADY_EXISTS" } });
+});
+
+test("an entry of the next term tells what the last leader lost, and not before the entries of the same batch", async () => {
+  const world = new World();
+  const one = world.server(1);
+  world.server(2);
+  world.group.elect(2);
+  const kept = one.replica.propose(tenant("kept"), SYSTEM);
+  one.consensus.losesProposals = true;
+  const lost = one.replica.propose(tenant("lost"), SYSTEM);
+  one.consensus.isCut = true;
+  await settle();
+  world.group.elect(1);
+  one.consensus.isCut = false;
+  one.consensus.deliver();
+  expect(await kept).toEqual({ kind: "done" });
+  await expect(lost).rejects.toMatchObject({
+    fault: { reason: "NO_QUORUM", next: "repeat it with the same idempotency key: it is stored once" },
+  });
+});
+
+test("a proposal that nobody answers is given up after a few seconds, and a repeat under its key is stored once", async () => {
+  const world = new World();
+  const { replica, consensus } = world.server(1);
+  world.group.elect(1);
+  const key = { key: "k", fingerprint: "f" };
+  consensus.isCut = true;
+  const first = replica.propose(tenant("a"), SYSTEM, key);
+  first.catch(() => {});
+  await world.clock.pass(6_000);
+  await expect(first).rejects.toMatchObject(UNAVAILABLE);
+  consensus.isCut = false;
+  const repeats = await Promise.all([1, 2, 3].map(() => replica.propose(tenant("a"), SYSTEM, key)));
+  expect(repeats).toEqual([{ kind: "done" }, { kind: "done" }, { kind: "done" }]);
+});
+
+test("INV-O2 a read waits until the state holds what was acknowledged before it began", async () => {
+  const world = new World();
+  const one = world.server(1);
+  const two = world.server(2);
+  world.group.elect(1);
+  two.consensus.isCut = true;
+  await one.replica.propose(tenant("a"), SYSTEM);
+  two.consensus.isCut = false;
+  let isOver = false;
+  const read = two.replica.readBarrier().then(() => {
+    isOver = true;
+  });
+  await settle();
+  expect(isOver).toBe(false);
+  two.consensus.deliver();
+  await read;
+  expect(names(two.replica)).toEqual(["a"]);
+});
+
+test("INV-O2 readers who come while the log is asked share the next question, not this one", async () => {
+  const world = new World();
+  const { replica, consensus } = world.server(1);
+  world.group.elect(1);
+  const first = replica.readBarrier();
+  const rest = Array.from({ length: 100 }, () => replica.readBarrier());
+  await Promise.all([first, ...rest]);
+  expect(consensus.readIndexCalls).toBe(2);
+});
+
+test("a read that cannot catch up is refused after a few seconds, with a hint", async () => {
+  const world = new World();
+  const one = world.server(1);
+  const two = world.server(2);
+  world.group.elect(1);
+  two.consensus.isCut = true;
+  await one.replica.propose(tenant("a"), SYSTEM);
+  two.consensus.isCut = false;
+  const read = two.replica.readBarrier();
+  read.catch(() => {});
+  await world.clock.pass(5_000);
+  await expect(read).rejects.toMatchObject(UNAVAILABLE);
+});
+
+test("a snapshot puts another state in place, tells everybody, and leaves open what was proposed", async () => {
+  const world = new World();
+  const one = world.server(1);
+  const two = world.server(2);
+  world.group.elect(1);
+  two.consensus.isCut = true;
+  const swallowed = two.replica.propose(tenant("open"), SYSTEM);
+  for (const name of ["a", "b", "c"]) await one.replica.propose(tenant(name), SYSTEM);
+  one.replica.flush();
+  two.consensus.install(one.mirror.cut());
+  await expect(swallowed).rejects.toMatchObject(UNAVAILABLE);
+  expect(two.told.at(-1)).toBe("replaced");
+  expect(stateHash(two.replica.state)).toBe(stateHash(one.replica.state));
+  two.consensus.isCut = false;
+  await one.replica.propose(tenant("d"), SYSTEM);
+  expect(stateHash(two.replica.state)).toBe(stateHash(one.replica.state));
+  expect(two.replica.applied).toBe(one.replica.applied);
+});
+
+test("the mirror knows index, term and members of what it holds, also after a snapshot", async () => {
+  const world = new World();
+  const { replica, mirror } = world.server(1);
+  world.group.elect(1);
+  world.group.elect(1);
+  const membership = soleVoter({ id: 1, address: "a:1", storeId: "s" });
+  world.group.append("membership", encodeMembership(membership));
+  await replica.propose(tenant("a"), SYSTEM);
+  replica.flush();
+  expect(mirror.applied()).toMatchObject({ index: 4, term: 2, membership: { index: 3, membership } });
+});
+
+test("a member that needs the state gets it as it is at that moment", async () => {
+  const world = new World();
+  const { replica, consensus, mirror } = world.server(1);
+  world.group.elect(1);
+  await replica.propose(tenant("a"), SYSTEM);
+  const order = { to: 2, address: "b:1", term: 1 as Term, atLeast: logIndex(1) };
+  expect(await consensus.want(order)).toBe(replica.applied);
+  expect(world.orders).toEqual([order]);
+  expect(mirror.find("tenants", "a")).toBeDefined();
+});
+
+test("roles are told when they change, not with every word of the log", async () => {
+  const world = new World();
+  const { told } = world.server(1);
+  world.server(2);
+  for (const leader of [1, 1, 2, 2, undefined, 1]) world.group.elect(leader);
+  expect(told).toEqual(["leads", "follows", "leads"]);
+});
