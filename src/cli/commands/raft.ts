@@ -17,7 +17,7 @@ export const raftStatus = (name: "raft-status" | "admin raft-status" | "admin ra
   name,
   summary: "Show the quorum of the servers",
   details: [
-    "MATCH is the end of the log that a member is known to hold, LAG what it lacks of what is committed, CONTACT when it was last heard. Only the leader knows the first two of others.",
+    "MATCH is the end of the log that a member is known to hold, LAG what it lacks of what is committed, CONTACT when the leader last heard it. Without a leader they are what the answering server knows by itself.",
   ],
   run: async (_given, context) => {
     const status = await context.client().admin.getRaftStatus({}, { signal: context.signal });
@@ -117,14 +117,14 @@ function statusText(status: RaftStatusResponse, { terminal }: Context): string {
   return `${pairs(rows, width, "").join("\n")}\n\n${membersTable(status, width)}`;
 }
 
-function membersTable({ selfId, members }: RaftStatusResponse, width: number): string {
+function membersTable({ members }: RaftStatusResponse, width: number): string {
   const columns: readonly Column<RaftMemberStatus>[] = [
     { title: "ID", value: (m) => String(m.nodeId), isNumber: true },
     { title: "ADDRESS", value: (m) => m.address, least: 12 },
     { title: "ROLE", value: (m) => m.role },
     { title: "MATCH", value: (m) => (m.lag === undefined ? "-" : String(m.matchIndex)), isNumber: true },
     { title: "LAG", value: (m) => (m.lag === undefined ? "-" : String(m.lag)), isNumber: true },
-    { title: "CONTACT", value: (m) => (m.nodeId === selfId ? "itself" : contact(m.lastContactMs)) },
+    { title: "CONTACT", value: (m) => (m.role === "leader" ? "-" : contact(m.lastContactMs)) },
   ];
   return renderTable(members, columns, width);
 }

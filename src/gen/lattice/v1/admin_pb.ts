@@ -551,14 +551,14 @@ export type RaftMemberStatus = Message<"lattice.v1.RaftMemberStatus"> & {
   voter: boolean;
 
   /**
-   * Entries that it lacks; absent where the answering server cannot know: only the leader does.
+   * Entries that it lacks; absent where that is not known, without a leader.
    *
    * @generated from field: optional uint64 lag = 201;
    */
   lag?: bigint | undefined;
 
   /**
-   * Since the answering server heard it; absent when it never did.
+   * Since the leader heard it, or without one the answering server; absent when it never did.
    *
    * @generated from field: optional uint64 last_contact_ms = 202;
    */
