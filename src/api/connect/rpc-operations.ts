@@ -1,4 +1,6 @@
 /** Which row of the access table decides about each RPC. A test walks it, and fails for an RPC without a row. */
+import type { DescMethod } from "@bufbuild/protobuf";
+import { present } from "../../base/assert.ts";
 import type { Operation } from "../../core/access/operations.ts";
 
 /** By service and method of package lattice.v1. */
@@ -61,3 +63,9 @@ export const RPC_OPERATIONS = {
   "AgentService.Connect": "agent.connect",
   "AgentService.SendLogs": "agent.connect",
 } as const satisfies Readonly<Record<string, Operation>>;
+
+const BY_NAME: ReadonlyMap<string, Operation> = new Map(Object.entries(RPC_OPERATIONS));
+
+/** Returns the row that decides about an RPC. */
+export const operationOf = (method: DescMethod): Operation =>
+  present(BY_NAME.get(`${method.parent.name}.${method.name}`), `${method.name} has a row in the table of RPCs`);
