@@ -26,6 +26,7 @@ export const logRequestToProto = (request: LogRequest): ProtoLogRequest =>
     length: BigInt(request.length),
     follow: request.isFollowing,
     tailLines: request.tailLines,
+    uploadTo: request.uploadTo ?? "",
   });
 
 /** Reads a request for output. */
@@ -38,6 +39,7 @@ export const logRequestFromProto = (proto: ProtoLogRequest): LogRequest => ({
   length: Number(proto.length),
   isFollowing: proto.follow,
   tailLines: proto.tailLines,
+  ...(proto.uploadTo !== "" && { uploadTo: proto.uploadTo }),
 });
 
 /** Writes one piece of output. */

@@ -129,6 +129,20 @@ test("work is prepared, run, reported and its output read back", async () => {
   expect((await hub.readLogs(logsOf(1))).text).toBe("out\nerr\n");
 }, 20_000);
 
+test("output goes straight to the server that waits for it, which is not the one that asks", async () => {
+  const { hub, endpoint } = await makeHub();
+  const { hub: reader, endpoint: readerEndpoint } = await makeHub();
+  startAgent(makeFolder(), endpoint);
+  await hub.until(() => hub.heartbeats > 0);
+  hub.desire([runs(1, "echo out; exit 3")]);
+  await hub.reported(aKey(1), "ended");
+  reader.expectLogs("r1");
+  expect(hub.follow({ ...logsOf(1), uploadTo: new URL(readerEndpoint).host })).toBe("r1");
+  await reader.until(() => reader.seen("r1").isDone);
+  expect([reader.seen("r1").text, hub.seen("r1").text]).toEqual(["out\n", ""]);
+  expect(reader.tokens).toEqual([]);
+}, 20_000);
+
 test("a stopped workload leaves no process, though one ignores SIGTERM, left its session and holds the output", async () => {
   const { hub, endpoint } = await makeHub();
   startAgent(makeFolder(), endpoint);

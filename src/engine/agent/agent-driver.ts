@@ -107,7 +107,6 @@ export class AgentDriver {
       this.#onWelcome(message.heartbeatIntervalMs, millis(message.isolationGraceMs));
       return;
     }
-    this.#feed({ kind: "server-heard" });
     switch (message.kind) {
       case "desired":
         this.#feed({ kind: "desired-received", desired: message.desired });
@@ -122,6 +121,8 @@ export class AgentDriver {
         this.#readers.get(message.requestId)?.abort();
         break;
       case "heartbeat-reply":
+        // Only this says that the leader knows of the agent: a server that is cut off may still send the rest.
+        this.#feed({ kind: "server-heard" });
         break;
     }
   }

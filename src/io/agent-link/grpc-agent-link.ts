@@ -28,6 +28,7 @@ export interface GrpcAgentLinkOptions {
 
 /** One stream to one server. */
 interface Session {
+  readonly endpoint: string;
   readonly client: Client<typeof AgentService>;
   /** The connection beneath: left open it would outlive the stream by minutes. */
   readonly connection: Http2SessionManager;
@@ -79,7 +80,20 @@ export class GrpcAgentLink implements AgentLink {
   async sendLogs(request: LogRequest, pieces: AsyncIterable<LogPiece>, signal: AbortSignal): Promise<void> {
     const session = this.#session;
     if (session === undefined) return;
-    await session.client.sendLogs(this.#chunksOf(request, pieces), { signal });
+    const { uploadTo } = request;
+    const chunks = this.#chunksOf(request, pieces);
+    if (uploadTo === undefined || new URL(session.endpoint).host === uploadTo) {
+      await session.client.sendLogs(chunks, { signal });
+      return;
+    }
+    // The server that waits speaks as the one that asks does: with TLS or without.
+    const endpoint = `${new URL(session.endpoint).protocol}//${uploadTo}`;
+    const connection = new Http2SessionManager(endpoint);
+    try {
+      await this.#clientOf(endpoint, connection).sendLogs(chunks, { signal });
+    } finally {
+      connection.abort();
+    }
   }
 
   close(): void {
@@ -119,7 +133,7 @@ export class GrpcAgentLink implements AgentLink {
     const abort = new AbortController();
     const connection = new Http2SessionManager(endpoint);
     const client = this.#clientOf(endpoint, connection);
-    const session: Session = { client, connection, outbox: new Outbox(), abort };
+    const session: Session = { endpoint, client, connection, outbox: new Outbox(), abort };
     const hello = listener.hello();
     this.#nodeId = hello.registration.nodeId;
     const memory = new WorkMemory();
