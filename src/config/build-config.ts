@@ -15,10 +15,12 @@ export function buildConfig(values: ConfigValues): ServerConfig {
   const { quorum, api, node_agent, scheduling } = values;
   const auth = authMode(values);
   const host = auth.kind === "open" ? "127.0.0.1" : "0.0.0.0";
+  const grpcAddress = parseAddress(api.grpc_address ?? `${host}:${GRPC_PORT}`);
   return {
     quorum: quorumOf(quorum, host),
     api: {
-      grpcAddress: parseAddress(api.grpc_address ?? `${host}:${GRPC_PORT}`),
+      grpcAddress,
+      advertiseAddress: api.advertise_address ?? reachable(grpcAddress),
       restAddress: parseAddress(api.rest_address ?? `${host}:${REST_PORT}`),
       auth,
       discovery: { issuer: api.oidc_issuer, clientId: api.oidc_client_id },
@@ -45,7 +47,6 @@ function quorumOf(quorum: ConfigValues["quorum"], defaultHost: string): ServerCo
   const peers = quorum.peers.filter((peer) => peer.id !== nodeId);
   const isListening = listen !== undefined || peers.length > 0;
   const address = parseAddress(listen ?? `${defaultHost}:${RAFT_PORT}`);
-  const reachable = isWildcard(address.host) ? { ...address, host: hostname() } : address;
   const ownEntry = quorum.peers.find((peer) => peer.id === nodeId)?.address;
   return {
     nodeId,
@@ -54,7 +55,7 @@ function quorumOf(quorum: ConfigValues["quorum"], defaultHost: string): ServerCo
     snapshotThreshold: quorum.snapshot_threshold,
     peers,
     raftListenAddress: isListening ? address : undefined,
-    advertiseAddress: quorum.advertise_address ?? ownEntry ?? formatAddress(reachable),
+    advertiseAddress: quorum.advertise_address ?? ownEntry ?? reachable(address),
     electionTimeoutMs: quorum.election_timeout_ms,
     heartbeatIntervalMs: quorum.heartbeat_interval_ms,
   };
@@ -120,7 +121,11 @@ export function parseAddress(text: string): ListenAddress {
   return { host: host === "*" ? "0.0.0.0" : host, port: Number(text.slice(colon + 1)) };
 }
 
-const isWildcard = (host: string): boolean => host === "0.0.0.0" || host === "::";
+/** Returns what others dial where nothing else is said. */
+function reachable(address: ListenAddress): string {
+  const isWildcard = address.host === "0.0.0.0" || address.host === "::";
+  return formatAddress(isWildcard ? { ...address, host: hostname() } : address);
+}
 
 const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || host.startsWith("127.");
 

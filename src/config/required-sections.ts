@@ -52,6 +52,10 @@ export const REQUIRED = {
       example: "0.0.0.0:8080",
       defaultInWords: "0.0.0.0:8080; 127.0.0.1:8080 on an open server",
     }),
+    advertise_address: key(reachableAddress().optional(), "Where agents reach the gRPC listener of this server.", {
+      example: "lattice-01:50051",
+      defaultInWords: "grpc_address, with the host name in the place of 0.0.0.0",
+    }),
     oidc_issuer: key(
       urlOrEmpty("http", "https").default(""),
       "URL of the identity provider that signs people's tokens; empty for none.",

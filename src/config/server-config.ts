@@ -59,6 +59,8 @@ export interface ServerConfig {
   readonly api: {
     readonly grpcAddress: ListenAddress;
     readonly restAddress: ListenAddress;
+    /** Where agents reach the gRPC listener, HOST:PORT. */
+    readonly advertiseAddress: string;
     readonly auth: AuthMode;
     readonly discovery: AuthDiscovery;
   };

@@ -237,6 +237,13 @@ test("a port for members that others can reach is warned of, with a secret too",
   expect(reading.warnings.join()).toContain("0.0.0.0:9000 in clear text");
 });
 
+test("agents are told an address that they can dial", () => {
+  const advertised = (api: string) => configOf(read(BASE.replace("api: {}", `api: ${api}`)))?.api.advertiseAddress;
+  expect(advertised("{}")).toBe("127.0.0.1:50051");
+  expect(advertised('{grpc_address: "0.0.0.0:50051"}')).toBe(`${hostname()}:50051`);
+  expect(advertised('{advertise_address: "lattice-01:50051"}')).toBe("lattice-01:50051");
+});
+
 test("members with one id or one address, and an address that nobody can dial, are refused", () => {
   const problemsOf = (quorum: string) => read(BASE.replace("quorum: {}", `quorum: ${quorum}`)).problems.join();
   expect(problemsOf("{peers: [{id: 2, address: 'b:1'}, {id: 2, address: 'c:1'}]}")).toContain("the same id");
