@@ -80,7 +80,7 @@ export class PeerConnection {
       return;
     }
     const header = encodeFrameHeader({ kind, payload });
-    if (this.#unsent.length === 0) setImmediate(() => this.#flush());
+    if (this.#unsent.length === 0) queueMicrotask(() => this.#flush());
     this.#unsent.push(header, payload);
     this.#unsentBytes += header.length + payload.length;
   }
