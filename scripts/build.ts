@@ -10,7 +10,12 @@ import { ensureInstalled, ROOT } from "./workspace.ts";
 
 /** The binaries and what each is built from; the first file is the entry, the others are its Workers. */
 const BINARIES: Readonly<Record<string, readonly string[]>> = {
-  "lattice-server": ["src/bin/lattice-server.ts", "src/bin/workers/raft-worker.ts", "src/bin/workers/backup-worker.ts"],
+  "lattice-server": [
+    "src/bin/lattice-server.ts",
+    "src/bin/workers/raft-worker.ts",
+    "src/bin/workers/backup-worker.ts",
+    "src/bin/workers/snapshot-worker.ts",
+  ],
   "lattice-agent": ["src/bin/lattice-agent.ts"],
   lattice: ["src/bin/lattice.ts"],
 };

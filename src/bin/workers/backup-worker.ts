@@ -1,9 +1,10 @@
 /** Entry of the Worker that makes, checks and unpacks backups: one task, one answer (io/backup/backup-worker-messages). */
 import { LatticeError } from "../../core/domain/errors.ts";
+import type { WorkerAnswer } from "../../io/ask-worker.ts";
 import { doBackupTask } from "../../io/backup/backup-tasks.ts";
-import type { BackupAnswer, BackupQuestion } from "../../io/backup/backup-worker-messages.ts";
+import type { BackupQuestion } from "../../io/backup/backup-worker-messages.ts";
 
-const send = (answer: BackupAnswer): void => postMessage(answer);
+const send = (answer: WorkerAnswer): void => postMessage(answer);
 
 addEventListener("message", async ({ data }: MessageEvent<BackupQuestion>) => {
   try {

@@ -1,5 +1,4 @@
-/** What the main thread and the backup Worker say to each other: one request, one reply. */
-import type { Fault } from "../../core/domain/errors.ts";
+/** What the main thread and the backup Worker say to each other: one request, one reply (io/ask-worker). */
 import type { BackupFile, BackupInfo, BackupRequest, BackupVerdict, RestoreRequest } from "../../ports/backups.ts";
 import type { PeerAddress } from "../../ports/peer-link.ts";
 import type { S3Options } from "../s3/s3-store.ts";
@@ -35,8 +34,3 @@ export type BackupQuestion = {
     readonly given: BackupTasks[K]["given"];
   };
 }[BackupTask];
-
-/** From the Worker. */
-export type BackupAnswer =
-  | { readonly isOk: true; readonly result: unknown }
-  | { readonly isOk: false; readonly fault: Fault };

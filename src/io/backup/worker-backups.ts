@@ -2,13 +2,13 @@
  * The Backups port for the main thread: each task runs in a Worker of its own, which reads
  * the state on disk beside the server and ends with the task. One task at a time.
  */
-import { fault, LatticeError } from "../../core/domain/errors.ts";
 import type { Backups } from "../../ports/backups.ts";
-import type { BackupAnswer, BackupPlaces, BackupQuestion, BackupTask, BackupTasks } from "./backup-worker-messages.ts";
+import { askWorker } from "../ask-worker.ts";
+import type { BackupPlaces, BackupQuestion, BackupTask, BackupTasks } from "./backup-worker-messages.ts";
 
 /** Returns the backups at `places`; `workerUrl` is where the Worker's entry is. */
 export const openWorkerBackups = (workerUrl: string, places: BackupPlaces): Backups =>
-  backupsBy((question) => runInWorker(workerUrl, question), places);
+  backupsBy((question) => askWorker(workerUrl, "backup", question), places);
 
 /** Returns the backups at `places`, each task done by `run`, one after another. */
 export function backupsBy(run: (question: BackupQuestion) => Promise<unknown>, places: BackupPlaces): Backups {
@@ -28,21 +28,3 @@ export function backupsBy(run: (question: BackupQuestion) => Promise<unknown>, p
     remove: async (names) => void (await ask("remove", { names })),
   };
 }
-
-async function runInWorker(workerUrl: string, question: BackupQuestion): Promise<unknown> {
-  const worker = new Worker(workerUrl, { name: "backup" });
-  try {
-    const answer = await new Promise<BackupAnswer>((resolve, reject) => {
-      worker.onmessage = ({ data }: MessageEvent<BackupAnswer>) => resolve(data);
-      worker.onerror = ({ message }) => reject(died(message));
-      worker.addEventListener("close", () => reject(died("it ended by itself")));
-      worker.postMessage(question);
-    });
-    if (answer.isOk) return answer.result;
-    throw new LatticeError(answer.fault);
-  } finally {
-    worker.terminate();
-  }
-}
-
-const died = (why: string): LatticeError => new LatticeError(fault("INTERNAL", `the backup worker failed: ${why}`));
