@@ -1,207 +1,376 @@
 /**
- * Runs a raft member over its log store: takes proposals in batches, writes, hands
- * committed entries on. It is the Consensus port for a caller in the same thread (tests,
- * the simulator, the worker that gives the log a thread of its own). It knows nothing of
- * threads, timers or what the entries mean.
+ * Runs a raft member over its log store and its links: steps the core with whatever is at
+ * hand, then carries out what the core decided. It is the Consensus port for a caller in
+ * the same thread: tests, the simulator, and the worker that gives the log a thread of its
+ * own. It knows nothing of threads or of what the entries mean, and takes time, randomness
+ * and turns from its ports, so that the same inputs always give the same outputs.
  */
-import { assert, InvariantError } from "../../base/assert.ts";
+import { assert } from "../../base/assert.ts";
 import type { LogIndex } from "../../base/brand.ts";
-import { logIndex } from "../../base/brand.ts";
-import { createPrng } from "../../base/prng.ts";
+import type { Prng } from "../../base/prng.ts";
 import type { Fault } from "../../core/domain/errors.ts";
 import { fault, LatticeError } from "../../core/domain/errors.ts";
-import type { LogShape } from "../../core/raft/log.ts";
-import { soleVoter } from "../../core/raft/membership.ts";
 import type { RaftNode } from "../../core/raft/node-state.ts";
 import { createRaftNode } from "../../core/raft/node-state.ts";
-import { step } from "../../core/raft/raft-node.ts";
-import type { Entry, MemberId, RaftEffect, RaftInput } from "../../core/raft/raft-types.ts";
-import type { CommittedEntry, Consensus, ConsensusListener, ConsensusStatus } from "../../ports/consensus.ts";
+import type { Entry, MemberId, MembershipChange, RaftEffect } from "../../core/raft/raft-types.ts";
+import type { CancelTimer, Clock } from "../../ports/clock.ts";
+import type { Consensus, ConsensusListener, ConsensusStatus } from "../../ports/consensus.ts";
 import type { LogStore } from "../../ports/log-store.ts";
+import type { PeerAddress, PeerFrame, PeerLink, PeerLinkListener } from "../../ports/peer-link.ts";
+import type { Asker } from "./raft/raft-changes.ts";
+import { RaftChanges } from "./raft/raft-changes.ts";
+import { RaftDelivery } from "./raft/raft-delivery.ts";
+import { RaftEffects } from "./raft/raft-effects.ts";
+import { RaftLog } from "./raft/raft-log.ts";
+import { RaftPeers } from "./raft/raft-peers.ts";
+import { RaftProposals } from "./raft/raft-proposals.ts";
+import { RaftReads } from "./raft/raft-reads.ts";
+import type { RaftDriverSettings } from "./raft/raft-settings.ts";
+import { DEFAULT_DRIVER_SETTINGS } from "./raft/raft-settings.ts";
+import { findLostEntries, statusOf } from "./raft/raft-status.ts";
+import { RaftTicks } from "./raft/raft-ticks.ts";
 
 /** What a driver works with. */
 export interface RaftDriverOptions {
-  readonly memberId: MemberId;
-  /** Where other members and people find this one. */
-  readonly address: string;
   /** Owned by the driver from here on. */
   readonly store: LogStore;
-  /** Calls back after the inputs at hand: proposals made until then share one write. */
+  /** Owned by the driver, which starts and closes it. */
+  readonly link: PeerLink;
+  readonly clock: Clock;
+  /** Differs between members and between the runs of one. */
+  readonly random: Prng;
+  /** Where other members and people find this one. */
+  readonly address: string;
+  /** Whom to dial before there is a membership. */
+  readonly seeds: readonly PeerAddress[];
+  readonly settings?: RaftDriverSettings;
+  /** Calls back once the events at hand are in: what they bring shares one write. */
   readonly defer: (callback: () => void) => void;
 }
 
-/** Proposals in one write at most, and their bytes: bounds the time between two commits. */
-const BATCH_COUNT_MAX = 4096;
-const BATCH_BYTES_MAX = 8 << 20;
-/** Entries read from the store at once while the state catches up. */
-const READ_COUNT_MAX = 512;
-const NO_DATA = new Uint8Array();
+/** Longest that a proposal, read or change waits for a leader, in shortest election spans. */
+const PATIENCE_SPANS = 3;
+/** Missed ticks that are made up, in shortest election spans: enough for a leader to notice that it may be none. */
+const MISSED_SPANS_MAX = 2;
 
-interface Proposal {
-  readonly proposal: number;
-  readonly data: Uint8Array;
-}
-
-/** The driver of one member. A member that failed or was closed rejects every proposal. */
+/** The driver of one member. A member that failed or was closed rejects everything. */
 export class RaftDriver implements Consensus {
   readonly #options: RaftDriverOptions;
+  readonly #settings: RaftDriverSettings;
   readonly #node: RaftNode;
+  readonly #log: RaftLog;
+  readonly #peers: RaftPeers;
+  readonly #effects: RaftEffects;
+  readonly #delivery: RaftDelivery;
+  readonly #proposals: RaftProposals;
+  readonly #reads: RaftReads;
+  readonly #changes: RaftChanges;
   #listener: ConsensusListener | undefined;
-  #waiting: Proposal[] = [];
-  #isFlushDue = false;
-  /** The batch that the core is being asked about. */
-  #batch: readonly Proposal[] = [];
-  /** Entries that were written and not yet handed on. */
-  #tail: Entry[] = [];
-  #delivered = logIndex(0);
-  /** Why nothing is proposed any more. */
+  #inputs: (() => void)[] = [];
+  #isTurnDue = false;
+  #stopTicking: CancelTimer | undefined;
+  readonly #ticks: RaftTicks;
+  /** Why nothing is done any more. */
   #ended: Fault | undefined;
 
   constructor(options: RaftDriverOptions) {
-    const { hardState, shape } = options.store.load();
+    const { store, link, seeds, random, settings = DEFAULT_DRIVER_SETTINGS } = options;
+    const { hardState, shape, memberships } = store.load();
     this.#options = options;
-    const { memberId: id, address } = options;
-    const membership = soleVoter({ id, address, storeId: options.store.clusterId });
-    this.#node = createRaftNode({
-      id,
-      hardState,
-      log: shape,
-      memberships: [{ index: shape.compactedIndex, membership }],
-      // The only voter draws no timeouts that matter.
-      random: createPrng(id),
+    this.#settings = settings;
+    const { memberId: id } = store.identity;
+    const node = createRaftNode({ id, hardState, log: shape, memberships, random, settings });
+    const patience = PATIENCE_SPANS * settings.electionTicks;
+    this.#node = node;
+    this.#log = new RaftLog(store, settings.cacheBytes);
+    this.#delivery = new RaftDelivery(node, this.#log);
+    this.#peers = new RaftPeers({ node, store, link, seeds });
+    this.#effects = new RaftEffects(node, this.#log, {
+      perform: (effect) => this.#perform(effect),
+      use: (work) => this.#use(work),
     });
+    this.#ticks = new RaftTicks(options.clock, settings.tickMs, MISSED_SPANS_MAX * settings.electionTicks);
+    this.#proposals = new RaftProposals({
+      node,
+      step: (input) => this.#effects.step(input),
+      send: (to, frame) => link.send(to, frame),
+      reject: (proposals, cause) => this.#listener?.onRejected(proposals, cause),
+      wake: () => this.#wake(),
+      patience,
+      firstNumber: Math.floor(random() * 2 ** 40),
+    });
+    this.#reads = new RaftReads(patience);
+    this.#changes = new RaftChanges(node, (input) => this.#effects.step(input), patience);
   }
 
   start(listener: ConsensusListener, applied: LogIndex): void {
     assert(!this.#listener, "the raft driver is started once");
+    const { clock, link } = this.#options;
     this.#listener = listener;
-    this.#delivered = applied;
-    const lost = findLostEntries(applied, this.#node.log);
-    if (lost) this.#fail(lost);
-    else this.#run({ kind: "start" });
+    const lost = findLostEntries(applied, this.#node);
+    if (lost) {
+      this.#fail(lost);
+      return;
+    }
+    this.#delivery.start(applied);
+    this.#ticks.take();
+    this.#stopTicking = clock.every(this.#settings.tickMs, () => this.#turn());
+    this.#peers.update();
+    link.start(this.#linkListener()).catch((error: unknown) => {
+      this.#fail(error instanceof LatticeError ? error.fault : fault("INTERNAL", String(error)));
+    });
+    this.#effects.step({ kind: "start" });
+    this.#turn();
   }
 
   propose(proposal: number, data: Uint8Array): void {
-    this.#waiting.push({ proposal, data });
-    if (this.#isFlushDue) return;
-    this.#isFlushDue = true;
-    this.#options.defer(() => this.#flush());
+    if (this.#ended) this.#listener?.onRejected([proposal], this.#ended);
+    else this.#proposals.propose(proposal, data);
+    this.#wake();
+  }
+
+  readIndex(): Promise<LogIndex> {
+    if (this.#ended) return Promise.reject(new LatticeError(this.#ended));
+    this.#wake();
+    return this.#reads.read(this.#node.now);
+  }
+
+  changeMembers(change: MembershipChange): Promise<void> {
+    return this.#ask((asker) => this.#changes.change(change, asker));
+  }
+
+  transfer(to: MemberId): Promise<void> {
+    return this.#ask((asker) => this.#changes.transfer(to, asker));
+  }
+
+  relay(to: MemberId, data: Uint8Array): void {
+    if (!this.#ended) this.#options.link.send(to, { kind: "relay", data });
   }
 
   compact(index: LogIndex): void {
-    if (!this.#ended) this.#run({ kind: "compact", index });
+    this.#delivery.onStateDurable(index);
+    this.#later(() => this.#compact());
   }
 
   status(): ConsensusStatus {
-    const { id, leader, term, commit, role, durableIndex } = this.#node;
-    const self = {
-      id,
-      address: this.#options.address,
-      role: role === "leader" || role === "learner" ? role : "follower",
-      matchIndex: durableIndex,
-      lastContactMs: 0,
-    } as const;
-    return { self: id, leader, term, commit, members: [self] };
+    const { address, clock } = this.#options;
+    const now = clock.monotonic();
+    return statusOf(this.#node, address, (id) => {
+      const heard = this.#peers.lastHeard(id);
+      return heard === undefined ? undefined : Math.max(0, Math.round(now - heard));
+    });
   }
 
   async close(): Promise<void> {
-    while (this.#waiting.length > 0) this.#flush();
-    this.#ended ??= fault("SHUTTING_DOWN", "this server is shutting down");
+    while (!this.#ended && this.#node.role === "leader" && !this.#proposals.isIdle) this.#turn();
+    this.#end(fault("SHUTTING_DOWN", "this server is shutting down"));
+    await this.#options.link.close();
     this.#options.store.close();
   }
 
-  #flush(): void {
-    this.#isFlushDue = false;
-    if (this.#ended) {
-      this.#rejectWaiting(this.#ended);
+  #linkListener(): PeerLinkListener {
+    return {
+      identity: () => this.#options.store.identity,
+      admit: (peer) => {
+        let refused: string | undefined = "this server has stopped";
+        this.#use(() => {
+          refused = this.#peers.admit(peer);
+        });
+        if (refused === undefined) this.#later(() => this.#proposals.onIntroduced(peer.memberId));
+        return refused;
+      },
+      onFrame: (from, frame) => {
+        this.#peers.heard(from, this.#options.clock.monotonic());
+        this.#later(() => this.#onFrame(from, frame));
+      },
+      onSnapshot: (from, term, snapshot) => {
+        this.#peers.heard(from, this.#options.clock.monotonic());
+        this.#later(() => {
+          this.#delivery.onArrived(snapshot);
+          this.#effects.step({ kind: "snapshot-received", from, term, snapshot: snapshot.meta });
+        });
+      },
+      onConnected: (member) => this.#peers.heard(member, this.#options.clock.monotonic()),
+      onLost: (member) =>
+        this.#later(() => {
+          this.#proposals.onLost(member);
+          this.#effects.step({ kind: "unreachable", member });
+        }),
+    };
+  }
+
+  #onFrame(from: MemberId, frame: PeerFrame): void {
+    if (!this.#peers.isLetIn(from)) return;
+    switch (frame.kind) {
+      case "raft":
+        this.#effects.step({ kind: "receive", from, message: frame.message });
+        return;
+      case "forward":
+        this.#proposals.onForward(from, frame.proposals);
+        return;
+      case "forward-rejected":
+        this.#proposals.onForwardRejected(from, frame.proposals, frame.reason);
+        return;
+      case "relay":
+        this.#listener?.onRelayed(from, frame.data);
+    }
+  }
+
+  #ask(question: (asker: Asker) => void): Promise<void> {
+    if (this.#ended) return Promise.reject(new LatticeError(this.#ended));
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#later(() => question({ resolve, reject }));
+    return promise;
+  }
+
+  #later(input: () => void): void {
+    if (this.#ended) return;
+    this.#inputs.push(input);
+    this.#wake();
+  }
+
+  #wake(): void {
+    if (this.#isTurnDue || this.#ended) return;
+    this.#isTurnDue = true;
+    this.#options.defer(() => {
+      if (this.#isTurnDue) this.#turn();
+    });
+  }
+
+  /** Steps the core with everything at hand, then carries out what it decided. */
+  #turn(): void {
+    if (this.#ended) return;
+    this.#isTurnDue = false;
+    this.#makeUpTicks();
+    for (const input of this.#inputs.splice(0)) input();
+    this.#bindStores();
+    this.#proposals.offer();
+    const question = this.#reads.takeQuestion();
+    if (question !== undefined) this.#effects.step({ kind: "read", ticket: question });
+    this.#effects.carryOut();
+    this.#deliver();
+  }
+
+  /** A process that was stopped counts the time, before anything else that it missed. */
+  #makeUpTicks(): void {
+    const count = this.#ticks.take();
+    if (count === 0) return;
+    for (let i = 0; i < count; i++) this.#effects.step({ kind: "tick" });
+    this.#proposals.onTick();
+    this.#reads.onTick(this.#node.now);
+    this.#changes.onTick();
+    this.#compact();
+  }
+
+  /** The stores of members stand in the log before anything that those help to commit. */
+  #bindStores(): void {
+    for (let bind = this.#peers.nextBinding(); bind; bind = this.#peers.nextBinding()) {
+      const effects = this.#effects.step({ kind: "change-members", change: bind });
+      assert(!effects.some((e) => e.kind === "change-refused"), `member ${bind.id} cannot be bound to its store`);
+    }
+  }
+
+  #perform(effect: RaftEffect): void {
+    switch (effect.kind) {
+      case "send":
+        this.#options.link.send(effect.to, { kind: "raft", message: effect.message });
+        return;
+      case "commit":
+        this.#delivery.onCommitted(effect.index);
+        return;
+      case "compact":
+        this.#use(() => this.#options.store.compact(effect.index));
+        return;
+      case "role-changed":
+        this.#onRole();
+        return;
+      case "membership-changed":
+        this.#use(() => this.#peers.update());
+        this.#listener?.onStatus(this.status());
+        return;
+      case "read-ready":
+        this.#reads.onReady(effect.ticket, effect.index);
+        return;
+      case "read-failed":
+        this.#reads.onFailed(effect.ticket);
+        return;
+      case "send-snapshot":
+        this.#sendSnapshot(effect);
+        return;
+      case "install-snapshot":
+        this.#onInstalled(effect.snapshot.index);
+        return;
+      case "discard-snapshot":
+        this.#delivery.onDiscarded(effect.index);
+        return;
+      case "transfer-ended":
+        if (effect.reason !== undefined) this.#changes.onTransferFailed(effect.reason);
+        return;
+      // Their askers have looked at them; RaftEffects has done the rest.
+      case "reject":
+      case "change-refused":
+      case "persist":
+      case "replicate":
+    }
+  }
+
+  #onRole(): void {
+    this.#proposals.onLeader();
+    this.#reads.onLeader();
+    this.#changes.onLeader();
+    this.#listener?.onStatus(this.status());
+    this.#wake();
+  }
+
+  #sendSnapshot({ to, term, atLeast }: RaftEffect & { readonly kind: "send-snapshot" }): void {
+    const address = this.#peers.addressOf(to);
+    const report = (index: LogIndex, isDone: boolean) =>
+      this.#later(() => this.#effects.step({ kind: "snapshot-sent", to, index, isDone }));
+    if (address === undefined || !this.#listener) {
+      report(atLeast, false);
       return;
     }
-    this.#batch = this.#takeBatch();
-    this.#run({ kind: "propose", data: this.#batch.map((p) => p.data) });
-    if (this.#waiting.length === 0 || this.#isFlushDue) return;
-    this.#isFlushDue = true;
-    this.#options.defer(() => this.#flush());
+    this.#listener.onSnapshotWanted({ to, address, term, atLeast }).then(
+      (index) => report(index, true),
+      () => report(atLeast, false),
+    );
   }
 
-  #takeBatch(): readonly Proposal[] {
-    let count = 0;
-    let bytes = 0;
-    for (const { data } of this.#waiting) {
-      bytes += data.length;
-      if (count === BATCH_COUNT_MAX || (count > 0 && bytes > BATCH_BYTES_MAX)) break;
-      count += 1;
+  /** The log begins after a snapshot: the state follows. */
+  #onInstalled(index: LogIndex): void {
+    const snapshot = this.#delivery.onInstalled(index);
+    this.#proposals.onSnapshot(index);
+    this.#listener?.onSnapshot(snapshot);
+    this.#use(() => this.#peers.forgetDeparted());
+  }
+
+  /** Hands committed entries on; when there are many, the rest in the next turn. */
+  #deliver(): void {
+    this.#use(() => this.#delivery.deliver((entries) => this.#handOn(entries)));
+    if (!this.#delivery.isDone) this.#wake();
+  }
+
+  #handOn(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      this.#proposals.onDelivered(entry);
+      this.#changes.onDelivered(entry);
     }
-    return this.#waiting.splice(0, count);
+    this.#listener?.onCommitted(entries);
+    if (!entries.some((entry) => entry.kind === "membership")) return;
+    this.#peers.forgetDeparted();
+    this.#peers.update();
   }
 
-  #run(input: RaftInput): void {
-    const effects = [...step(this.#node, input)];
-    for (let effect = effects.shift(); effect && !this.#ended; effect = effects.shift()) {
-      effects.push(...this.#carryOut(effect));
-    }
-  }
-
-  /** Carries out one effect; returns those that follow from it. */
-  #carryOut(effect: RaftEffect): readonly RaftEffect[] {
-    switch (effect.kind) {
-      case "persist": {
-        if (!this.#useStore((store) => store.persist(effect))) return [];
-        this.#tail.push(...effect.entries);
-        return step(this.#node, { kind: "persisted", ticket: effect.ticket });
-      }
-      case "commit":
-        this.#deliver(effect.index);
-        return [];
-      case "compact":
-        this.#useStore((store) => store.compact(effect.index));
-        return [];
-      case "reject":
-        this.#reject(this.#batch.slice(-effect.count), rejection(effect.reason));
-        return [];
-      case "role-changed":
-        this.#listener?.onStatus(this.status());
-        return [];
-      case "membership-changed":
-      case "read-ready":
-      case "read-failed":
-      case "change-refused":
-      case "transfer-ended":
-      case "discard-snapshot":
-        return [];
-      case "send":
-      case "replicate":
-      case "send-snapshot":
-      case "install-snapshot":
-        throw new InvariantError(`the only member has no use for ${effect.kind}`);
-    }
-  }
-
-  #deliver(upTo: LogIndex): void {
-    while (this.#delivered < upTo && !this.#ended) {
-      const entries = this.#takeEntries(logIndex(this.#delivered + 1), upTo);
-      const last = entries.at(-1);
-      if (!last) return;
-      this.#delivered = last.index;
-      this.#listener?.onCommitted(entries.map(committedEntry));
-    }
-  }
-
-  /** What was just written is at hand; what is older, after a start, comes from the store. */
-  #takeEntries(from: LogIndex, upTo: LogIndex): readonly Entry[] {
-    const oldest = this.#tail[0];
-    if (oldest?.index === from) return this.#tail.splice(0, upTo - from + 1);
-    const end = oldest && oldest.index <= upTo ? oldest.index - 1 : upTo;
-    let entries: readonly Entry[] = [];
-    this.#useStore((store) => {
-      entries = store.read(from, Math.min(READ_COUNT_MAX, end - from + 1));
-    });
-    return entries;
+  #compact(): void {
+    const index = this.#delivery.nextCompaction(this.#settings.keptEntries);
+    if (index !== undefined) this.#effects.step({ kind: "compact", index });
   }
 
   /** Returns whether the store did it; if not, the member has stopped. */
-  #useStore(work: (store: LogStore) => void): boolean {
+  #use(work: () => void): boolean {
+    if (this.#ended) return false;
     try {
-      work(this.#options.store);
+      work();
       return true;
     } catch (error) {
       if (!(error instanceof LatticeError)) throw error;
@@ -210,40 +379,21 @@ export class RaftDriver implements Consensus {
     }
   }
 
-  /** Those in the failed write may or may not be on disk; those that wait are surely not. */
-  #fail(reason: Fault): void {
-    this.#ended = reason;
-    this.#rejectWaiting(reason);
-    this.#listener?.onFailed(reason);
+  #fail(cause: Fault): void {
+    if (this.#ended) return;
+    this.#end(cause);
+    void this.#options.link.close();
+    this.#listener?.onFailed(cause);
   }
 
-  #rejectWaiting(reason: Fault): void {
-    this.#reject(this.#waiting.splice(0), reason);
-  }
-
-  #reject(proposals: readonly Proposal[], reason: Fault): void {
-    if (proposals.length === 0) return;
-    this.#listener?.onRejected(
-      proposals.map((p) => p.proposal),
-      reason,
-    );
+  #end(cause: Fault): void {
+    if (this.#ended) return;
+    this.#ended = cause;
+    this.#stopTicking?.();
+    this.#inputs = [];
+    this.#effects.drop();
+    this.#proposals.end(cause);
+    this.#reads.end(cause);
+    this.#changes.end(cause);
   }
 }
-
-/** The log must hold everything that the state on disk lacks, and that state nothing that the log lacks. */
-function findLostEntries(applied: LogIndex, { compactedIndex, lastIndex }: LogShape): Fault | undefined {
-  if (applied >= compactedIndex && applied <= lastIndex) return undefined;
-  const log = applied < compactedIndex ? `begins after entry ${compactedIndex}` : `ends at entry ${lastIndex}`;
-  return fault("CORRUPT_LOG", `entries are missing: the state on disk ends at entry ${applied}, the log ${log}`);
-}
-
-const committedEntry = ({ index, term, kind, data }: Entry): CommittedEntry => ({
-  index,
-  term,
-  data: kind === "command" ? data : NO_DATA,
-});
-
-const rejection = (reason: "not-leader" | "overloaded"): Fault =>
-  reason === "overloaded"
-    ? fault("OVERLOADED", "too many changes wait to be stored")
-    : fault("NOT_LEADER", "this server is not the leader");

@@ -1,0 +1,133 @@
+/**
+ * The other members as this one meets them: who is dialled, who is let in with which data
+ * directory, when each was last heard, and which the leader has to bind to its store.
+ */
+import { compareNumber } from "../../../base/compare.ts";
+import { judgePeer, meetsStrangers } from "../../../core/raft/admission.ts";
+import { findMember } from "../../../core/raft/membership.ts";
+import type { RaftNode } from "../../../core/raft/node-state.ts";
+import { membershipOf, possibleMemberships } from "../../../core/raft/node-state.ts";
+import type { MemberId, MembershipChange } from "../../../core/raft/raft-types.ts";
+import type { LogStore } from "../../../ports/log-store.ts";
+import type { PeerAddress, PeerIdentity, PeerLink } from "../../../ports/peer-link.ts";
+
+/** What the peers need of their driver. */
+export interface PeersHost {
+  readonly node: RaftNode;
+  readonly store: LogStore;
+  readonly link: PeerLink;
+  /** Whom to dial before there is a membership. */
+  readonly seeds: readonly PeerAddress[];
+}
+
+export class RaftPeers {
+  readonly #host: PeersHost;
+  /** The store that each came with when it was let in last. */
+  readonly #stores = new Map<MemberId, string>();
+  readonly #heardAt = new Map<MemberId, number>();
+  #dialled: readonly PeerAddress[] = [];
+
+  constructor(host: PeersHost) {
+    this.#host = host;
+  }
+
+  /** Judges who introduces itself and writes down what must be remembered. @throws LatticeError of the store. */
+  admit(peer: PeerIdentity): string | undefined {
+    const { node, store } = this.#host;
+    const view = {
+      self: store.identity,
+      memberships: possibleMemberships(node),
+      knownStores: store.knownStores,
+      meetsStrangers: meetsStrangers(node),
+    };
+    const verdict = judgePeer(view, peer);
+    if (verdict.kind === "refuse") return verdict.reason;
+    if (verdict.adopts) store.adopt(peer.clusterId);
+    if (verdict.remembers) store.rememberStore(peer.memberId, peer.storeId);
+    this.#stores.set(peer.memberId, peer.storeId);
+    return undefined;
+  }
+
+  /** Returns whether frames of this member are listened to. */
+  isLetIn(member: MemberId): boolean {
+    return this.#stores.has(member);
+  }
+
+  heard(member: MemberId, now: number): void {
+    this.#heardAt.set(member, now);
+  }
+
+  lastHeard(member: MemberId): number | undefined {
+    return this.#heardAt.get(member);
+  }
+
+  addressOf(member: MemberId): string | undefined {
+    return this.#dialled.find((peer) => peer.id === member)?.address;
+  }
+
+  /**
+   * Dials whoever belongs to the cluster, as far as it is decided, and parts from whoever
+   * came with another store than the one that its entry names.
+   */
+  update(): void {
+    const { link } = this.#host;
+    const wanted = this.#wanted();
+    const strangers = [...this.#stores].filter(([id, storeId]) => this.#isStranger(id, storeId)).map(([id]) => id);
+    for (const id of strangers) this.#stores.delete(id);
+    if (strangers.length > 0) link.setPeers(wanted.filter((peer) => !strangers.includes(peer.id)));
+    if (strangers.length === 0 && isSame(wanted, this.#dialled)) return;
+    this.#dialled = wanted;
+    link.setPeers(wanted);
+  }
+
+  /** Forgets the first meeting with members whose removal is committed: under their id another may come. */
+  forgetDeparted(): void {
+    const { node, store } = this.#host;
+    const memberships = possibleMemberships(node);
+    for (const [id, storeId] of store.knownStores) {
+      const isDeparted = memberships.every((m) => m.departed.includes(id));
+      if (isDeparted && storeId !== "") store.rememberStore(id, "");
+    }
+  }
+
+  /** Returns the next binding that a leader owes: to the store of a member that has come, or of its own. */
+  nextBinding(): MembershipChange | undefined {
+    const { node, store } = this.#host;
+    if (node.role !== "leader") return undefined;
+    for (const { id, storeId } of membershipOf(node).members) {
+      if (storeId !== "") continue;
+      const come = id === node.id ? store.identity.storeId : this.#stores.get(id);
+      if (come !== undefined) return { kind: "bind", id, storeId: come };
+    }
+    return undefined;
+  }
+
+  #wanted(): readonly PeerAddress[] {
+    const { node, seeds } = this.#host;
+    const wanted = new Map<MemberId, PeerAddress>();
+    for (const { members } of possibleMemberships(node)) {
+      for (const { id, address } of members) wanted.set(id, { id, address });
+    }
+    if (wanted.size === 0) for (const seed of seeds) wanted.set(seed.id, seed);
+    wanted.delete(node.id);
+    return [...wanted.values()].toSorted((a, b) => compareNumber(a.id, b.id));
+  }
+
+  /** A member that waited let in whoever had a cluster; once it has a membership it judges again. @throws LatticeError of the store. */
+  #isStranger(id: MemberId, storeId: string): boolean {
+    const { node, store } = this.#host;
+    const memberships = possibleMemberships(node);
+    if (memberships.every((m) => m.members.length === 0)) return false;
+    const entries = memberships.flatMap((m) => findMember(m, id) ?? []);
+    if (entries.length === 0) return true;
+    const bound = entries.findLast((m) => m.storeId !== "")?.storeId;
+    const known = bound ?? store.knownStores.get(id) ?? "";
+    if (known !== "" || id !== node.leader) return known !== storeId;
+    // Whoever was elected is known to a majority; its own binding comes later in the log.
+    store.rememberStore(id, storeId);
+    return false;
+  }
+}
+
+const isSame = (a: readonly PeerAddress[], b: readonly PeerAddress[]): boolean =>
+  a.length === b.length && a.every((peer, i) => peer.id === b[i]?.id && peer.address === b[i]?.address);

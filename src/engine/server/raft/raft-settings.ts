@@ -1,0 +1,21 @@
+/** Spans and bounds of a raft driver, with the defaults of the configuration. */
+import type { RaftSettings } from "../../../core/raft/node-state.ts";
+import { DEFAULT_SETTINGS } from "../../../core/raft/node-state.ts";
+
+/** Those of the core, in ticks, and those of the driver. */
+export interface RaftDriverSettings extends RaftSettings {
+  /** Length of a tick. */
+  readonly tickMs: number;
+  /** Entries kept for members that lag, beyond what the state on disk already holds. */
+  readonly keptEntries: number;
+  /** Bytes of entries kept in memory. */
+  readonly cacheBytes: number;
+}
+
+/** Elections after 0.5 to 1 s of silence, a heartbeat every 0.1 s. */
+export const DEFAULT_DRIVER_SETTINGS: RaftDriverSettings = {
+  ...DEFAULT_SETTINGS,
+  tickMs: 10,
+  keptEntries: 10_000,
+  cacheBytes: 64 << 20,
+};
