@@ -11,6 +11,7 @@ import type { Node } from "../../../core/domain/node.ts";
 import type { MemberId } from "../../../core/raft/raft-types.ts";
 import type { AgentSigns } from "../../../core/state/health.ts";
 import { judgeHealth } from "../../../core/state/health.ts";
+import { metaOf } from "../../../core/state/state.ts";
 import type { CancelTimer } from "../../../ports/clock.ts";
 import type { LoopParts } from "../loop-parts.ts";
 import { SYSTEM } from "../replica.ts";
@@ -211,7 +212,8 @@ export class NodeHealthLoop {
     const isDown = health === "down" && node.health === "down";
     if (isDown || (health === node.health && isKnown(node, reason, signs.issues))) return;
     this.#judging.add(id);
-    const isolatedUntil = millis(clock.now() + ISOLATION_MARGIN_MS);
+    // The state compares it with its own time, which a server whose clock is ahead has moved on.
+    const isolatedUntil = millis(Math.max(clock.now(), metaOf(replica.state).time) + ISOLATION_MARGIN_MS);
     replica
       .propose({ kind: "set-node-health", node: id, health, reason, issues: signs.issues, isolatedUntil }, SYSTEM)
       .then(() => log.info("node health changed", { node: id, from: node.health, to: health, reason }))

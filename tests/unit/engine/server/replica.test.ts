@@ -14,6 +14,7 @@ import { Replica, SYSTEM } from "../../../../src/engine/server/replica.ts";
 import type { SnapshotOrder } from "../../../../src/ports/peer-link.ts";
 import { FakeClock, settle } from "../../../fixtures/fake-clock.ts";
 import { FakeGroup } from "../../../fixtures/fake-group.ts";
+import { listedLog } from "../../../fixtures/listed-log.ts";
 import { MemoryStateMirror } from "../../../fixtures/memory-state-mirror.ts";
 
 class World {
@@ -36,7 +37,7 @@ class World {
           return mirror.applied().index;
         },
       },
-      log: { debug() {}, info() {}, warn() {}, error() {} },
+      log: listedLog(),
       snapshotThreshold: 100,
       onFailed: ({ message }) => this.failures.push(message),
     });
