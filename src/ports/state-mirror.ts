@@ -21,16 +21,26 @@ export interface HistoryQuery {
 }
 
 export interface StateMirror {
-  /** The end of the log that the rows reflect; index 0 when there are none. */
+  /** The end of the log that the rows of the last write reflect; index 0 when there are none. */
   applied(): SnapshotMeta;
   /** Walks the live rows. Throws LatticeError CORRUPT_LOG naming the damaged row. */
   liveRows(): Iterable<Row>;
-  /** Writes rows and the end of the log they reflect in one transaction. */
-  write(rows: readonly Row[], applied: SnapshotMeta): void;
-  /** Puts a received snapshot in the place of everything. Throws LatticeError CORRUPT_LOG, INTERNAL. */
-  replace(snapshot: ReceivedSnapshot): void;
-  /** Makes everything written durable. */
-  sync(): void;
+  /** Takes rows that the next write brings to disk. Archived ones are found from here on. */
+  stage(rows: readonly Row[]): void;
+  /**
+   * Writes what is staged, these rows and the end of the log that they all reflect in one
+   * transaction; resolves when that is done, though not yet durable. Writes keep their order.
+   * Once one has failed, every later one rejects.
+   */
+  write(rows: readonly Row[], applied: SnapshotMeta): Promise<void>;
+  /**
+   * Puts a received snapshot, which it removes, in the place of everything, what is staged
+   * included; until then the old state is read. Rejects with LatticeError CORRUPT_LOG,
+   * keeping the old state, or INTERNAL.
+   */
+  replace(snapshot: ReceivedSnapshot): Promise<void>;
+  /** Resolves once everything written is durable. */
+  sync(): Promise<void>;
   /** Returns the text of one row, archived or live. */
   find(table: string, id: string): string | undefined;
   /** Returns the id of the row with this short id, archived or live. */
@@ -39,5 +49,5 @@ export interface StateMirror {
   findByPrefix(prefix: string, limit: number): readonly { readonly table: string; readonly id: string }[];
   /** Returns texts of archived allocations, newest first. */
   archivedAllocations(query: HistoryQuery): readonly string[];
-  close(): void;
+  close(): Promise<void>;
 }

@@ -16,28 +16,63 @@ export interface FileFormat {
   readonly version: number;
 }
 
-/** Makes a file in WAL mode at `path`, which must not exist; `build` makes its tables. */
+/** Makes a file in WAL mode at `path`, which must not exist; `build` makes what is in it. */
 export function createDatabaseFile(path: string, format: FileFormat, build: (db: Database) => void): void {
-  // Under another name until it is whole: a crash in between leaves no half-made file.
-  const draft = `${path}.new`;
+  buildDraft(path, format, build);
   try {
-    for (const suffix of ["", "-wal", "-shm", "-journal"]) rmSync(draft + suffix, { force: true });
-    const db = new Database(draft, { create: true, readwrite: true });
-    try {
-      db.run("PRAGMA journal_mode = WAL");
-      db.run("PRAGMA synchronous = FULL");
-      db.run(`PRAGMA application_id = ${format.applicationId}`);
-      db.run(`PRAGMA user_version = ${format.version}`);
-      db.transaction(build)(db);
-    } finally {
-      db.close();
-    }
-    renameSync(draft, path);
+    renameSync(draftOf(path), path);
     syncDir(dirname(path));
   } catch (error) {
     throw sqliteError(path, error);
   }
 }
+
+/** Makes a file beside `path`, whole and on stable storage, that `putDraftInPlace` puts there. */
+export function buildDraft(path: string, format: FileFormat, build: (db: Database) => void): void {
+  const draft = draftOf(path);
+  try {
+    discardDraft(path);
+    const db = new Database(draft, { create: true, readwrite: true });
+    try {
+      // What a crash leaves of a draft is thrown away: it needs no journal.
+      db.run("PRAGMA journal_mode = OFF");
+      db.run("PRAGMA synchronous = OFF");
+      db.run(`PRAGMA application_id = ${format.applicationId}`);
+      db.run(`PRAGMA user_version = ${format.version}`);
+      db.transaction(build)(db);
+      db.run("PRAGMA journal_mode = WAL");
+    } finally {
+      db.close();
+    }
+    syncFile(draft);
+  } catch (error) {
+    throw sqliteError(path, error);
+  }
+}
+
+/**
+ * Puts a draft in the place of `path`, which nobody writes to. A crash in between leaves
+ * the old file, possibly without the last transactions: whoever calls can do it again.
+ */
+export function putDraftInPlace(path: string): void {
+  try {
+    // A write-ahead log of the old file would be applied to the other one.
+    for (const suffix of ["-wal", "-shm"]) rmSync(path + suffix, { force: true });
+    syncDir(dirname(path));
+    renameSync(draftOf(path), path);
+    syncDir(dirname(path));
+  } catch (error) {
+    throw sqliteError(path, error);
+  }
+}
+
+/** Removes a draft, whole or not. */
+export function discardDraft(path: string): void {
+  for (const suffix of ["", "-wal", "-shm", "-journal"]) rmSync(draftOf(path) + suffix, { force: true });
+}
+
+/** Under another name until it is whole: a crash in between leaves no half-made file. */
+const draftOf = (path: string): string => `${path}.new`;
 
 /** Throws LatticeError CORRUPT_LOG unless the file is of this format. */
 export function checkFormat(path: string, db: Database, format: FileFormat): void {
@@ -53,9 +88,11 @@ export function checkFormat(path: string, db: Database, format: FileFormat): voi
   );
 }
 
-/** Makes names created or changed in `dir` durable. */
-function syncDir(dir: string): void {
-  const fd = openSync(dir, "r");
+/** Makes names created, changed or removed in `dir` durable. */
+export const syncDir = (dir: string): void => syncFile(dir);
+
+function syncFile(path: string): void {
+  const fd = openSync(path, "r");
   try {
     fsyncSync(fd);
   } finally {

@@ -4,6 +4,7 @@
  * WAL when it is closed. So a log that is refused stays as it was found.
  */
 import { Database } from "bun:sqlite";
+import type { LogIndex } from "../../base/brand.ts";
 import type { Result } from "../../base/result.ts";
 import type { MemberId } from "../../core/raft/raft-types.ts";
 import type { LogIdentity } from "../../core/raft/record.ts";
@@ -49,6 +50,22 @@ export function inspectLog(path: string, memberId: MemberId): InspectedLog {
     using records = db.prepare<StoredRecord, []>('SELECT idx AS "index", record FROM entries ORDER BY idx');
     const log = trust(path, recoverLog(memberId, state, records.iterate()));
     return { identity, knownStores, log, stateRecord };
+  } catch (error) {
+    throw sqliteError(path, error);
+  }
+}
+
+/**
+ * Returns whose log lies at `path` and after which index it begins, without a look at its
+ * entries. Throws LatticeError CORRUPT_LOG, or INTERNAL when a server runs on it.
+ */
+export function readLogBase(path: string): { readonly identity: LogIdentity; readonly compactedIndex: LogIndex } {
+  try {
+    using db = new Database(path, { readonly: true });
+    checkFormat(path, db, LOG_FORMAT);
+    const identity = trust(path, decodeIdentity(readMeta(path, db, "identity")));
+    const { compactedIndex } = trust(path, decodeState(readMeta(path, db, "state")));
+    return { identity, compactedIndex };
   } catch (error) {
     throw sqliteError(path, error);
   }

@@ -12,15 +12,19 @@ const ROW_COLUMNS = `
   PRIMARY KEY (tbl, id)`;
 
 /** The statements that make the tables of an empty mirror. */
-export const MIRROR_SCHEMA: readonly string[] = [
+export const MIRROR_TABLES: readonly string[] = [
   "CREATE TABLE meta (one INTEGER PRIMARY KEY CHECK (one = 1), text TEXT NOT NULL, hash TEXT NOT NULL)",
   `CREATE TABLE live (${ROW_COLUMNS})`,
   `CREATE TABLE archived (${ROW_COLUMNS})`,
-  "CREATE INDEX live_short_id ON live (short_id) WHERE short_id IS NOT NULL",
-  "CREATE INDEX archived_short_id ON archived (short_id) WHERE short_id IS NOT NULL",
   `CREATE TABLE history (
     short_id INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, user TEXT NOT NULL,
     vcluster TEXT NOT NULL, name TEXT NOT NULL, state TEXT NOT NULL, dag TEXT, task_group TEXT)`,
+];
+
+/** The statements that make the indexes, before or after there are rows. */
+export const MIRROR_INDEXES: readonly string[] = [
+  "CREATE INDEX live_short_id ON live (short_id) WHERE short_id IS NOT NULL",
+  "CREATE INDEX archived_short_id ON archived (short_id) WHERE short_id IS NOT NULL",
   // Each index ends in the short id, so pages come out in order without a sort.
   "CREATE INDEX history_tenant ON history (tenant)",
   "CREATE INDEX history_user ON history (user)",
@@ -84,7 +88,7 @@ export function historySql(query: HistoryQuery): { readonly sql: string; readonl
     values.push(value);
   }
   const sql = `
-    SELECT a.tbl, a.id, a.text, a.hash
+    SELECT a.tbl, a.id, a.text, a.hash, h.short_id
     FROM history h JOIN archived a ON a.tbl = 'allocations' AND a.id = h.id
     ${wheres.length > 0 ? `WHERE ${wheres.join(" AND ")}` : ""}
     ORDER BY h.short_id DESC LIMIT ?`;
