@@ -12,14 +12,14 @@ export interface HttpLoad {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  /** Is told how long each request took, in milliseconds. */
+  readonly onDone?: (ms: number) => void;
 }
 
 /** Opens the connections, sends until `isOver` says so, and returns how many requests succeeded. */
 export async function sendOverHttp(load: HttpLoad, connections: number, isOver: () => boolean): Promise<number> {
   const request = Buffer.from(requestText(load));
-  const counts = await Promise.all(
-    Array.from({ length: connections }, () => sendOnConnection(load.port, request, isOver)),
-  );
+  const counts = await Promise.all(Array.from({ length: connections }, () => sendOnConnection(load, request, isOver)));
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
@@ -29,12 +29,17 @@ function requestText({ port, path, headers, body }: HttpLoad): string {
   return `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n${lines.join("")}${length}\r\n${body}`;
 }
 
-function sendOnConnection(port: number, request: Buffer, isOver: () => boolean): Promise<number> {
+function sendOnConnection({ port, onDone }: HttpLoad, request: Buffer, isOver: () => boolean): Promise<number> {
   return new Promise((resolve, reject) => {
     const socket: Socket = connect({ port, host: "127.0.0.1", noDelay: true });
     let done = 0;
+    let sentAt = 0;
+    const send = () => {
+      sentAt = performance.now();
+      socket.write(request);
+    };
     let waiting: Buffer = Buffer.alloc(0);
-    socket.on("connect", () => socket.write(request));
+    socket.on("connect", send);
     socket.on("error", reject);
     socket.on("close", () => reject(new Error("the server closed the connection")));
     socket.on("data", (chunk: Buffer) => {
@@ -44,12 +49,13 @@ function sendOnConnection(port: number, request: Buffer, isOver: () => boolean):
       if (!status.startsWith("2")) reject(new Error(waiting.toString()));
       waiting = Buffer.alloc(0);
       done++;
+      onDone?.(performance.now() - sentAt);
       if (isOver()) {
         socket.removeAllListeners("close");
         socket.destroy();
         resolve(done);
       } else {
-        socket.write(request);
+        send();
       }
     });
   });

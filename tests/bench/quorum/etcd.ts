@@ -11,6 +11,8 @@ import type { Rival } from "./rival.ts";
 
 const HOST = "127.0.0.1";
 const VALUE = new Uint8Array(256).fill(120);
+/** For the JSON gateway, which takes base64. */
+const HTTP_PUT = JSON.stringify({ key: btoa("bench/1"), value: btoa("x".repeat(VALUE.length)) });
 const encoder = new TextEncoder();
 
 /** Returns what is missing to run etcd here, or undefined. */
@@ -42,6 +44,7 @@ export async function startEtcd(): Promise<Rival> {
     name: "etcd",
     endpoints,
     write: (n) => ({ path: "/etcdserverpb.KV/Put", message: put(`bench/${n % 10_000}`) }),
+    httpWrite: () => ({ ports: ports.slice(0, 3), path: "/v3/kv/put", body: HTTP_PUT }),
     read: (isStale) => ({ path: "/etcdserverpb.KV/Range", message: range("bench/1", isStale) }),
     leader: () => findLeader(endpoints()),
     start,

@@ -51,6 +51,7 @@ export async function startLattice(): Promise<LatticeQuorum> {
     restUrls,
     endpoints: () => MEMBERS.map((i) => `http://${port(1, i)}`),
     write: () => ({ path: "/lattice.v1.AllocationService/Submit", message: SUBMIT }),
+    httpWrite: () => ({ ports: ports.slice(0, 3), path: "/api/v1/allocations", body: HTTP_SUBMIT }),
     read: (isStale) => ({
       path: "/lattice.v1.AllocationService/Get",
       message: GET,
@@ -75,6 +76,7 @@ export async function startLattice(): Promise<LatticeQuorum> {
   return quorum;
 }
 
+const HTTP_SUBMIT = JSON.stringify({ tenant: "default", entrypoint: "true" });
 const SUBMIT = toBinary(
   SubmitRequestSchema,
   create(SubmitRequestSchema, { submission: { case: "single", value: { tenant: "default", entrypoint: "true" } } }),

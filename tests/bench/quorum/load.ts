@@ -2,6 +2,7 @@
 import type { ClientHttp2Session } from "node:http2";
 import { connect } from "node:http2";
 import { percentile } from "../figure.ts";
+import { sendOverHttp } from "../http-load.ts";
 import { callGrpc, type GrpcCall } from "./grpc-call.ts";
 import type { Rival } from "./rival.ts";
 
@@ -12,11 +13,37 @@ export interface LoadResult {
   readonly p99Ms: number;
 }
 
+const WARM_UP_MS = 500;
+
 let sequence = 0;
 
 /** Writes with `clients` clients for `seconds`. */
 export const loadWrites = (rival: Rival, clients: number, seconds: number): Promise<LoadResult> =>
   load(rival, { clients, seconds, next: () => rival.write(sequence++) });
+
+/** Writes over HTTP/1.1 with JSON, with `clients` clients for `seconds`. */
+export async function loadHttpWrites(rival: Rival, clients: number, seconds: number): Promise<LoadResult> {
+  const { ports, path, body } = rival.httpWrite();
+  const headers = { "content-type": "application/json" };
+  const run = async (ms: number): Promise<readonly number[]> => {
+    const times: number[] = [];
+    const end = performance.now() + ms;
+    const send = (port: number, count: number) =>
+      sendOverHttp(
+        { port, path, headers, body, onDone: (took) => times.push(took) },
+        count,
+        () => performance.now() > end,
+      );
+    const shares = ports.map((port, i) => [port, Math.floor((clients + ports.length - 1 - i) / ports.length)] as const);
+    await Promise.all(shares.filter(([, count]) => count > 0).map(([port, count]) => send(port, count)));
+    return times;
+  };
+  await run(WARM_UP_MS);
+  const begin = performance.now();
+  const times = await run(seconds * 1000);
+  const perSecond = (times.length * 1000) / (performance.now() - begin);
+  return { perSecond, p50Ms: percentile(times, 50), p99Ms: percentile(times, 99) };
+}
 
 /** Reads with `clients` clients for `seconds`. */
 export const loadReads = (rival: Rival, clients: number, options: { seconds: number; isStale: boolean }) =>

@@ -4,6 +4,14 @@
  */
 import type { GrpcCall } from "./grpc-call.ts";
 
+/** A durable write over HTTP/1.1 with JSON. */
+export interface HttpWrite {
+  /** Port of each member. */
+  readonly ports: readonly number[];
+  readonly path: string;
+  readonly body: string;
+}
+
 /** Three members of one kind. */
 export interface Rival {
   readonly name: string;
@@ -13,6 +21,7 @@ export interface Rival {
   leader(): Promise<number>;
   /** A durable write; `n` makes it another one than the last. */
   write(n: number): GrpcCall;
+  httpWrite(): HttpWrite;
   /** A linearizable read of something that `write` has stored, and a stale one. */
   read(isStale: boolean): GrpcCall;
   /** Ends a member with SIGKILL; it can be started again. */
