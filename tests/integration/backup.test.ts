@@ -40,7 +40,7 @@ beforeAll(async () => {
     await submit(server, aCall(), { kind: "single", request });
   }
   await Bun.sleep(50);
-  server.replica.flush();
+  await server.replica.flush();
 });
 afterAll(async () => {
   await running.stop();

@@ -42,7 +42,7 @@ beforeAll(async () => {
   const client = new S3Client({ ...place, forcePathStyle: true, credentials: { accessKeyId, secretAccessKey } });
   await client.send(new CreateBucketCommand({ Bucket: "lattice" }));
   running = await startTestServer({ dir: temp.join("raft") });
-  running.server.replica.flush();
+  await running.server.replica.flush();
 }, 300_000);
 afterAll(async () => {
   await running?.stop();

@@ -59,7 +59,7 @@ export class BackupSchedule {
     const now = clock.now();
     if (newest !== undefined && now - newest.createdAt < settings.backupIntervalMs) return;
     if (!replica.isLeader) return;
-    replica.flush();
+    await replica.flush();
     const { path, bytes, manifest } = await backups.create({ at: now, version });
     log.info("scheduled backup made", { path, bytes, index: manifest.index });
     const prefix = backupPath(backups.location, "").length;

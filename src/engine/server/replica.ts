@@ -72,6 +72,10 @@ export class Replica {
   #applied: SnapshotMeta;
   #compacted: LogIndex;
   #mirrorTimer: CancelTimer | undefined;
+  #isCompacting = false;
+  /** A snapshot is being put in place; what is committed meanwhile is held. */
+  #replacing: Promise<void> | undefined;
+  #held: CommittedEntry[] = [];
   #sweepTimer: CancelTimer | undefined;
   #wasLeader = false;
   #hasFailed = false;
@@ -120,8 +124,8 @@ export class Replica {
     const { consensus, clock } = this.#parts;
     this.#sweepTimer = clock.every(SWEEP_PERIOD_MS, () => this.#inFlight.onTime(clock.monotonic()));
     const listener: ConsensusListener = {
-      onCommitted: (entries) => this.#guard(() => this.#applyAll(entries)),
-      onSnapshot: (snapshot) => this.#guard(() => this.#replace(snapshot)),
+      onCommitted: (entries) => this.#onCommitted(entries),
+      onSnapshot: (snapshot) => this.#onSnapshot(snapshot),
       onSnapshotWanted: (order) => this.#sendSnapshot(order),
       onRejected: (proposals, cause) => this.#inFlight.reject(proposals, refusalOf(cause)),
       onRelayed: (from, data) => this.#tell((listener) => listener.onRelayed?.(from, data)),
@@ -171,30 +175,47 @@ export class Replica {
 
   /** Writes what is missing on disk and ends the log. */
   async close(): Promise<void> {
-    const isWhole = !this.#hasFailed;
+    const isWhole = !this.#hasFailed && !this.#replacing;
     this.#hasFailed = true;
     this.#inFlight.rejectAll(fault("SHUTTING_DOWN", "this server is stopping"));
     await this.#parts.consensus.close();
     this.#sweepTimer?.();
     this.#mirrorTimer?.();
+    await this.#replacing;
     // A state that failed half way must not replace the sound one on disk.
     if (isWhole) {
-      this.#writeMirror();
-      this.mirror.sync();
+      await this.#writeMirror();
+      await this.mirror.sync();
     }
-    this.mirror.close();
+    await this.mirror.close();
   }
 
-  /** Writes changed rows to the mirror at once. */
-  flush(): void {
+  /** Resolves when what is applied by the time of the call is in the mirror. */
+  async flush(): Promise<void> {
     this.#mirrorTimer?.();
     this.#mirrorTimer = undefined;
-    this.#writeMirror();
-    const { index } = this.#applied;
-    if (index - this.#compacted < this.#parts.snapshotThreshold) return;
-    this.mirror.sync();
+    await this.#guardAll(async () => {
+      // Rows of the old state must not follow the snapshot into the mirror.
+      while (this.#replacing) await this.#replacing;
+      const { index } = this.#applied;
+      await this.#writeMirror();
+      await this.#compactUpTo(index);
+    });
+  }
+
+  async #compactUpTo(index: LogIndex): Promise<void> {
+    if (this.#isCompacting || index - this.#compacted < this.#parts.snapshotThreshold) return;
+    this.#isCompacting = true;
+    await this.mirror.sync();
+    this.#isCompacting = false;
+    if (index <= this.#compacted) return;
     this.#compacted = index;
     this.#parts.consensus.compact(index);
+  }
+
+  #onCommitted(entries: readonly CommittedEntry[]): void {
+    if (this.#replacing) this.#held.push(...entries);
+    else this.#guard(() => this.#applyAll(entries));
   }
 
   #applyAll(entries: readonly CommittedEntry[]): void {
@@ -211,9 +232,9 @@ export class Replica {
       const settle = this.#takeOwn(tag);
       if (settle) settled.push(() => settle(outcome));
     }
-    this.#mirrorTimer ??= this.#parts.clock.after(MIRROR_DELAY_MS, () => this.#guard(() => this.flush()));
-    // Archived rows are on disk before anybody can ask for what memory lacks.
-    if (hasArchived) this.flush();
+    this.#mirrorTimer ??= this.#parts.clock.after(MIRROR_DELAY_MS, () => void this.flush());
+    // Archived rows are found by the mirror before anybody can ask for what memory lacks.
+    if (hasArchived) this.mirror.stage(takeChanges(this.#state));
     for (const settle of settled) settle();
     this.#inFlight.onTerm(this.#applied.term);
     this.#barrier.onApplied(this.#applied.index);
@@ -225,11 +246,24 @@ export class Replica {
     return proposer === this.#parts.proposer ? this.#inFlight.take(Number(number)) : undefined;
   }
 
-  /** Puts a received state in the place of this one; it may hold outcomes that nobody was told. */
-  #replace(snapshot: ReceivedSnapshot): void {
+  #onSnapshot(snapshot: ReceivedSnapshot): void {
     this.#mirrorTimer?.();
     this.#mirrorTimer = undefined;
-    this.mirror.replace(snapshot);
+    const before = this.#replacing ?? Promise.resolve();
+    const replacing = before
+      .then(() => this.#guardAll(() => this.#replace(snapshot)))
+      .then(() => {
+        if (this.#replacing !== replacing) return;
+        this.#replacing = undefined;
+        const entries = this.#held.splice(0).filter(({ index }) => index > this.#applied.index);
+        if (entries.length > 0) this.#onCommitted(entries);
+      });
+    this.#replacing = replacing;
+  }
+
+  /** Puts a received state in the place of this one; it may hold outcomes that nobody was told. */
+  async #replace(snapshot: ReceivedSnapshot): Promise<void> {
+    await this.mirror.replace(snapshot);
     this.#state = loadState(this.mirror);
     this.#applied = this.mirror.applied();
     this.#compacted = this.#applied.index;
@@ -241,10 +275,8 @@ export class Replica {
 
   async #sendSnapshot(order: SnapshotOrder): Promise<LogIndex> {
     if (this.#hasFailed) throw new LatticeError(STOPPED);
-    this.#guard(() => {
-      this.flush();
-      this.mirror.sync();
-    });
+    await this.flush();
+    await this.mirror.sync();
     return this.#parts.snapshots.send(order);
   }
 
@@ -260,9 +292,10 @@ export class Replica {
     for (const listener of this.#listeners) call(listener);
   }
 
-  #writeMirror(): void {
+  async #writeMirror(): Promise<void> {
     const rows = takeChanges(this.#state);
-    if (rows.length > 0 || this.mirror.applied().index < this.#applied.index) this.mirror.write(rows, this.#applied);
+    if (rows.length === 0 && this.mirror.applied().index >= this.#applied.index) return;
+    await this.mirror.write(rows, this.#applied);
   }
 
   /** A failure while applying or storing leaves a state that nobody may trust: this server stops. */
@@ -271,9 +304,22 @@ export class Replica {
     try {
       action();
     } catch (error) {
-      this.#parts.log.error("the replicated state failed", { error, applied: this.#applied.index });
-      this.#fail(error instanceof LatticeError ? error.fault : fault("INTERNAL", String(error)));
+      this.#onError(error);
     }
+  }
+
+  async #guardAll(action: () => Promise<void>): Promise<void> {
+    if (this.#hasFailed) return;
+    try {
+      await action();
+    } catch (error) {
+      this.#onError(error);
+    }
+  }
+
+  #onError(error: unknown): void {
+    this.#parts.log.error("the replicated state failed", { error, applied: this.#applied.index });
+    this.#fail(error instanceof LatticeError ? error.fault : fault("INTERNAL", String(error)));
   }
 
   #fail(cause: Fault): void {

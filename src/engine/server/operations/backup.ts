@@ -16,7 +16,7 @@ export async function createBackup(server: Server, call: Call, path: string): Pr
   const name = path === "" ? {} : { name: nameOf(server, path) };
   const { replica, clock, version, log } = server;
   // What was acknowledged is in the state on disk, which the backup is made from.
-  replica.flush();
+  await replica.flush();
   const backup = await server.backups.create({ ...name, at: clock.now(), version });
   log.info("backup made", { path: backup.path, index: backup.manifest.index, by: call.principal.user });
   return backup;

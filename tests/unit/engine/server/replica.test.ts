@@ -158,13 +158,17 @@ test("a snapshot puts another state in place, tells everybody, and leaves open w
   two.consensus.isCut = true;
   const swallowed = two.replica.propose(tenant("open"), SYSTEM);
   for (const name of ["a", "b", "c"]) await one.replica.propose(tenant(name), SYSTEM);
-  one.replica.flush();
+  await one.replica.flush();
   two.consensus.install(one.mirror.cut());
+  await settle();
   await expect(swallowed).rejects.toMatchObject(UNAVAILABLE);
   expect(two.told.at(-1)).toBe("replaced");
   expect(stateHash(two.replica.state)).toBe(stateHash(one.replica.state));
+  // What follows waits until the snapshot is in place.
+  two.consensus.install(one.mirror.cut());
   two.consensus.isCut = false;
   await one.replica.propose(tenant("d"), SYSTEM);
+  await settle();
   expect(stateHash(two.replica.state)).toBe(stateHash(one.replica.state));
   expect(two.replica.applied).toBe(one.replica.applied);
 });
@@ -177,7 +181,7 @@ test("the mirror knows index, term and members of what it holds, also after a sn
   const membership = soleVoter({ id: 1, address: "a:1", storeId: "s" });
   world.group.append("membership", encodeMembership(membership));
   await replica.propose(tenant("a"), SYSTEM);
-  replica.flush();
+  await replica.flush();
   expect(mirror.applied()).toMatchObject({ index: 4, term: 2, membership: { index: 3, membership } });
 });
 

@@ -109,7 +109,7 @@ test("a snapshot cuts off watchers and pushes desired sets anew", async () => {
   await submitAt(a);
   await world.clock.pass(500);
   expect(await stateAt(a, "1")).toBe("staging");
-  a.server.replica.flush();
+  await a.server.replica.flush();
   b.consensus.install(a.mirror.cut());
   await world.clock.pass(10);
   await expect(next).rejects.toMatchObject({ fault: { reason: "VERSION_CONFLICT" } });
