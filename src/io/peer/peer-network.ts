@@ -4,7 +4,7 @@
  * address of the member that the caller says it is. So another holder of a certificate of
  * the same authority (an agent) cannot pass for a server.
  */
-import type { Server, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { connect as connectTcp, createServer as createTcpServer } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { checkServerIdentity, connect as connectTls, createServer as createTlsServer } from "node:tls";
@@ -38,22 +38,52 @@ export function dial(address: string, tls: PeerTls | undefined): Socket {
   });
 }
 
+/** A port that is listened on. */
+export interface PeerListener {
+  /** Chosen by the system if port 0 was asked for. */
+  readonly port: number;
+  /** Closes it and every connection that came to it. */
+  close(): Promise<void>;
+}
+
+/** The time that a caller has to prove who it is. */
+const TLS_MS = 5_000;
+
 /** Calls `onSocket` with each connection from outside. @throws LatticeError INTERNAL when it cannot listen. */
 export async function listen(
   at: ListenAddress,
   tls: PeerTls | undefined,
   onSocket: (socket: Socket) => void,
-): Promise<Server> {
+): Promise<PeerListener> {
   const server =
     tls === undefined
       ? createTcpServer(onSocket)
-      : createTlsServer({ ...tls, requestCert: true, rejectUnauthorized: true, handshakeTimeout: 5_000 }, onSocket);
+      : createTlsServer({ ...tls, requestCert: true, rejectUnauthorized: true }, onSocket);
+  const sockets = new Map<Socket, Timer | undefined>();
+  server.on("connection", (socket: Socket) => {
+    // The server's own handshakeTimeout does nothing here.
+    sockets.set(socket, tls && setTimeout(() => socket.destroy(), TLS_MS));
+    socket.on("error", () => undefined);
+    socket.on("close", () => {
+      clearTimeout(sockets.get(socket));
+      sockets.delete(socket);
+    });
+  });
+  server.on("secureConnection", (socket: Socket) => clearTimeout(sockets.get(socket)));
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => reject(listenError(at, error)));
     server.listen({ host: at.host, port: at.port }, resolve);
   });
   server.on("error", () => undefined);
-  return server;
+  const bound = server.address();
+  return {
+    port: typeof bound === "object" && bound !== null ? bound.port : at.port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const socket of sockets.keys()) socket.destroy();
+      }),
+  };
 }
 
 /** Returns why the certificate at the other end of an accepted socket is not that of the member at `address`. */

@@ -3,7 +3,7 @@
  * and sends on the connection that it dialled; on those that it accepted it only receives,
  * frames or a snapshot. It runs in the thread of the raft driver and never blocks it.
  */
-import type { Server, Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { Prng } from "../../base/prng.ts";
 import type { MemberId, SnapshotMeta } from "../../core/raft/raft-types.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -14,7 +14,7 @@ import type { HandshakeOptions } from "./handshake.ts";
 import { awaitIntroduction, HandshakeRefused } from "./handshake.ts";
 import { OutgoingLink } from "./outgoing-link.ts";
 import { ConnectionEnded, PeerConnection } from "./peer-connection.ts";
-import type { ListenAddress, PeerTls } from "./peer-network.ts";
+import type { ListenAddress, PeerListener, PeerTls } from "./peer-network.ts";
 import { certificateDefect, dial, listen } from "./peer-network.ts";
 import { decodePeerFrame } from "./peer-records.ts";
 import { RefusalLog } from "./refusal-log.ts";
@@ -54,7 +54,7 @@ export class TcpPeerLink implements PeerLink {
   #peers: ReadonlyMap<MemberId, PeerAddress> = new Map();
   #strangers = 0;
   #listener: PeerLinkListener | undefined;
-  #server: Server | undefined;
+  #server: PeerListener | undefined;
 
   constructor(options: TcpPeerLinkOptions) {
     this.#options = options;
@@ -64,8 +64,7 @@ export class TcpPeerLink implements PeerLink {
 
   /** The port that it listens on, which the system chose if port 0 was asked for. */
   get port(): number {
-    const address = this.#server?.address();
-    return typeof address === "object" && address !== null ? address.port : 0;
+    return this.#server?.port ?? 0;
   }
 
   async start(listener: PeerLinkListener): Promise<void> {
@@ -93,12 +92,10 @@ export class TcpPeerLink implements PeerLink {
 
   async close(): Promise<void> {
     this.#listener = undefined;
-    const server = this.#server;
-    const stopped = new Promise<void>((resolve) => (server === undefined ? resolve() : server.close(() => resolve())));
     for (const link of this.#outgoing.values()) link.close();
     for (const connection of this.#accepted) connection.close("this server stops");
     this.#outgoing.clear();
-    await stopped;
+    await this.#server?.close();
   }
 
   #dialPeers(): void {
