@@ -13,6 +13,7 @@ const BINARIES: Readonly<Record<string, readonly string[]>> = {
   "lattice-server": [
     "src/bin/lattice-server.ts",
     "src/bin/workers/raft-worker.ts",
+    "src/bin/workers/mirror-worker.ts",
     "src/bin/workers/backup-worker.ts",
     "src/bin/workers/snapshot-worker.ts",
   ],

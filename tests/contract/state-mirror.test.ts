@@ -1,6 +1,7 @@
 /**
  * Shows that the state on disk gives back what was written to it, finds rows the ways
- * people name them, and refuses a damaged row or file, on real files.
+ * people name them, and refuses a damaged row or file, on real files: with the writer in
+ * the same thread, and in a Worker.
  */
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
@@ -9,6 +10,7 @@ import { canonicalEncode } from "../../src/base/canonical-encode.ts";
 import { LatticeError } from "../../src/core/domain/errors.ts";
 import type { Row } from "../../src/core/state/table.ts";
 import { openStateMirror } from "../../src/io/sqlite/state-mirror.ts";
+import { openWorkerMirror } from "../../src/io/sqlite/worker-mirror.ts";
 import type { HistoryQuery, StateMirror } from "../../src/ports/state-mirror.ts";
 import { upTo } from "../fixtures/raft-entries.ts";
 import { TempDir } from "../fixtures/temp-dir.ts";
@@ -61,83 +63,148 @@ function edit(dir: TempDir, sql: string): void {
   db.close();
 }
 
-describe("rows", () => {
-  test("a fresh mirror is empty, at index 0", () => {
+type Open = (dir: TempDir, clusterId?: string) => StateMirror | Promise<StateMirror>;
+
+const WORKER = new URL("../../src/bin/workers/mirror-worker.ts", import.meta.url).href;
+const OPENERS: readonly (readonly [string, Open])[] = [
+  ["written in the same thread", open],
+  [
+    "written in a Worker",
+    (dir, clusterId = "c1") => openWorkerMirror({ workerUrl: WORKER, dir: dir.path, clusterId: () => clusterId }),
+  ],
+];
+
+describe.each(OPENERS)("rows, %s", (_, open) => {
+  test("a fresh mirror is empty, at index 0", async () => {
     using dir = new TempDir();
-    const mirror = open(dir);
+    const mirror = await open(dir);
     expect([Number(mirror.applied().index), [...mirror.liveRows()]]).toEqual([0, []]);
-    mirror.close();
+    await mirror.close();
   });
 
-  test("what was written is there after opening again, with its index", () => {
+  test("what was written is there after opening again, with its index", async () => {
     using dir = new TempDir();
-    const first = open(dir);
-    first.write([aRow(1, true), aRow(2, true, { state: "pending" })], upTo(4));
-    first.write(
+    const first = await open(dir);
+    await first.write([aRow(1, true), aRow(2, true, { state: "pending" })], upTo(4));
+    await first.write(
       [aRow(2, true, { state: "running" }), { table: "meta", id: "meta", text: "{}", isLive: true }],
       upTo(9),
     );
-    first.close();
-    const second = open(dir);
+    await first.close();
+    const second = await open(dir);
     expect(second.applied()).toEqual(upTo(9));
     expect(sorted(second.liveRows())).toEqual([
       aRow(1, true),
       aRow(2, true, { state: "running" }),
       { table: "meta", id: "meta", text: "{}", isLive: true },
     ]);
-    second.close();
+    await second.close();
   });
 
-  test("a row that is gone is gone; one that is archived is only found", () => {
+  test("a row that is gone is gone; one that is archived is only found", async () => {
     using dir = new TempDir();
-    const mirror = open(dir);
-    mirror.write([aRow(1, true), aRow(2, true), aRow(3, true)], upTo(1));
-    mirror.write([{ ...aRow(1, true), text: undefined }, aRow(2, false)], upTo(2));
+    const mirror = await open(dir);
+    await mirror.write([aRow(1, true), aRow(2, true), aRow(3, true)], upTo(1));
+    await mirror.write([{ ...aRow(1, true), text: undefined }, aRow(2, false)], upTo(2));
     expect(sorted(mirror.liveRows()).map((r) => r.id)).toEqual([idOf(3)]);
     expect(mirror.find("allocations", idOf(1))).toBeUndefined();
     expect(mirror.find("allocations", idOf(2))).toBe(aRow(2, false).text);
     expect(mirror.find("allocations", idOf(3))).toBe(aRow(3, true).text);
-    mirror.write([{ ...aRow(2, false), text: undefined }], upTo(3));
+    await mirror.write([{ ...aRow(2, false), text: undefined }], upTo(3));
     expect(mirror.find("allocations", idOf(2))).toBeUndefined();
     expect(mirror.archivedAllocations({ limit: 9 })).toEqual([]);
-    mirror.close();
+    await mirror.close();
   });
 
-  test("a killed process leaves every write or none of it", () => {
+  test("a killed process leaves every write or none of it", async () => {
     using dir = new TempDir();
     using image = new TempDir();
-    const mirror = open(dir);
-    mirror.write([aRow(1, true)], upTo(1));
-    mirror.write([aRow(2, true)], upTo(2));
+    const mirror = await open(dir);
+    await mirror.write([aRow(1, true)], upTo(1));
+    await mirror.write([aRow(2, true)], upTo(2));
     for (const file of ["state.db", "state.db-wal"]) copyFileSync(dir.join(file), image.join(file));
-    mirror.close();
+    await mirror.close();
     const wal = readFileSync(image.join("state.db-wal"));
     writeFileSync(image.join("state.db-wal"), wal.subarray(0, wal.length - 100));
-    const survivor = open(image);
+    const survivor = await open(image);
     expect(survivor.applied()).toEqual(upTo(1));
     expect([...survivor.liveRows()]).toEqual([aRow(1, true)]);
-    survivor.close();
+    await survivor.close();
   });
 
-  test("what was synced needs the write-ahead log no more", () => {
+  test("an archived row is found from the moment it is staged, under every name", async () => {
+    using dir = new TempDir();
+    const mirror = await open(dir);
+    await mirror.write([aRow(1, false), aRow(2, true), aRow(7, false)], upTo(1));
+    mirror.stage([aRow(2, false, { user: "bob" }), aRow(3, false)]);
+    const look = () => {
+      expect(mirror.find("allocations", idOf(3))).toBe(aRow(3, false).text);
+      expect(mirror.findByShortId(3)).toEqual({ table: "allocations", id: idOf(3) });
+      expect(mirror.findByPrefix("0000000", 3).map((r) => r.id)).toEqual([idOf(1), idOf(2), idOf(3)]);
+      const shortIds = (query: Omit<HistoryQuery, "limit">, limit = 9) =>
+        mirror.archivedAllocations({ ...query, limit }).map((text) => JSON.parse(text).shortId);
+      expect(shortIds({})).toEqual([7, 3, 2, 1]);
+      expect(shortIds({}, 2)).toEqual([7, 3]);
+      expect(shortIds({ beforeShortId: 3 })).toEqual([2, 1]);
+      expect(shortIds({ user: "bob" })).toEqual([2]);
+      expect(shortIds({ user: "bob", tenant: "blue" })).toEqual([]);
+      expect(shortIds({ states: ["failed"] })).toEqual([]);
+    };
+    look();
+    const written = mirror.write([aRow(4, true)], upTo(2));
+    look();
+    await written;
+    look();
+    expect(sorted(mirror.liveRows())).toEqual([aRow(4, true)]);
+    await mirror.close();
+  });
+
+  test("staged rows are not on disk before the write that they belong to", async () => {
+    using dir = new TempDir();
+    const mirror = await open(dir);
+    await mirror.write([aRow(1, true)], upTo(1));
+    mirror.stage([aRow(1, true, { state: "failed" }), aRow(2, true)]);
+    await mirror.sync();
+    expect(sorted(mirror.liveRows())).toEqual([aRow(1, true)]);
+    await mirror.write([aRow(2, true, { state: "failed" })], upTo(2));
+    expect(sorted(mirror.liveRows())).toEqual([aRow(1, true, { state: "failed" }), aRow(2, true, { state: "failed" })]);
+    await mirror.close();
+  });
+
+  test("after a write that failed none is taken", async () => {
+    using dir = new TempDir();
+    const mirror = await open(dir);
+    edit(dir, "ALTER TABLE history RENAME TO elsewhere");
+    const refused = (write: Promise<void>) => write.then(() => "taken").catch((error: Error) => error.message);
+    expect(await refused(mirror.write([aRow(1, false)], upTo(1)))).toContain("no such table: history");
+    expect(await refused(mirror.write([aRow(2, true)], upTo(2)))).toContain("no such table: history");
+    expect(await refused(mirror.sync())).toContain("no such table: history");
+    await mirror.close();
+    edit(dir, "ALTER TABLE elsewhere RENAME TO history");
+    const again = await open(dir);
+    expect([Number(again.applied().index), [...again.liveRows()]]).toEqual([0, []]);
+    await again.close();
+  });
+
+  test("what was synced needs the write-ahead log no more", async () => {
     using dir = new TempDir();
     using image = new TempDir();
-    const mirror = open(dir);
-    mirror.write([aRow(1, true)], upTo(7));
-    mirror.sync();
+    const mirror = await open(dir);
+    await mirror.write([aRow(1, true)], upTo(7));
+    await mirror.sync();
     copyFileSync(dir.join("state.db"), image.join("state.db"));
-    mirror.close();
-    const survivor = open(image);
+    await mirror.close();
+    const survivor = await open(image);
     expect([survivor.applied(), [...survivor.liveRows()]]).toEqual([upTo(7), [aRow(1, true)]]);
-    survivor.close();
+    await survivor.close();
   });
 });
 
-describe("finding", () => {
-  function aHistory(dir: TempDir): StateMirror {
-    const mirror = open(dir);
+describe.each(OPENERS)("finding, %s", (_, open) => {
+  async function aHistory(dir: TempDir): Promise<StateMirror> {
+    const mirror = await open(dir);
     const group = { table: "taskGroups", id: "f000", text: canonicalEncode({ id: "f000", shortId: 50 }), isLive: true };
-    mirror.write(
+    await mirror.write(
       [
         group,
         { table: "dags", id: "00000001-dag", text: canonicalEncode({ id: "00000001-dag" }), isLive: false },
@@ -154,19 +221,19 @@ describe("finding", () => {
     return mirror;
   }
 
-  test("allocations and arrays are found by number, live or archived", () => {
+  test("allocations and arrays are found by number, live or archived", async () => {
     using dir = new TempDir();
-    const mirror = aHistory(dir);
+    const mirror = await aHistory(dir);
     expect(mirror.findByShortId(3)).toEqual({ table: "allocations", id: idOf(3) });
     expect(mirror.findByShortId(5)).toEqual({ table: "allocations", id: idOf(5) });
     expect(mirror.findByShortId(50)).toEqual({ table: "taskGroups", id: "f000" });
     expect(mirror.findByShortId(4711)).toBeUndefined();
-    mirror.close();
+    await mirror.close();
   });
 
-  test("what people name is found by prefix, up to the limit; nodes are not", () => {
+  test("what people name is found by prefix, up to the limit; nodes are not", async () => {
     using dir = new TempDir();
-    const mirror = aHistory(dir);
+    const mirror = await aHistory(dir);
     expect(mirror.findByPrefix("00000001", 5)).toEqual([
       { table: "allocations", id: idOf(1) },
       { table: "dags", id: "00000001-dag" },
@@ -174,7 +241,7 @@ describe("finding", () => {
     expect(mirror.findByPrefix("0000000", 2)).toHaveLength(2);
     expect(mirror.findByPrefix("f0", 2)).toEqual([{ table: "taskGroups", id: "f000" }]);
     expect(mirror.findByPrefix("%", 2)).toEqual([]);
-    mirror.close();
+    await mirror.close();
   });
 
   test.each<[string, Omit<HistoryQuery, "limit">, readonly number[]]>([
@@ -191,13 +258,13 @@ describe("finding", () => {
     ["array", { group: "f000" }, [3]],
     ["a page", { beforeShortId: 4 }, [3, 2, 1]],
     ["a quote in a value", { name: "' OR 1=1 --" }, []],
-  ])("archived allocations by %s", (_, query, expected) => {
+  ])("archived allocations by %s", async (_, query, expected) => {
     using dir = new TempDir();
-    const mirror = aHistory(dir);
+    const mirror = await aHistory(dir);
     const shortIds = mirror.archivedAllocations({ ...query, limit: 9 }).map((text) => JSON.parse(text).shortId);
     expect(shortIds).toEqual([...expected]);
     expect(mirror.archivedAllocations({ ...query, limit: 1 })).toHaveLength(Math.min(1, expected.length));
-    mirror.close();
+    await mirror.close();
   });
 });
 
@@ -264,13 +331,21 @@ describe("a state file that is refused", () => {
     expect(faultOf(() => open(dir, "c2"))).toEndWith("this state belongs to cluster c1, the log to cluster c2");
   });
 
-  test("belongs to the cluster that its member joined after it was made", () => {
+  test("belongs to the cluster that its member joined after it was made", async () => {
     using dir = new TempDir();
-    const waiting = open(dir, "");
-    waiting.write([aRow(1, true)], upTo(2));
-    waiting.close();
+    let clusterId = "";
+    const mirror = await openWorkerMirror({ workerUrl: WORKER, dir: dir.path, clusterId: () => clusterId });
+    await mirror.write([aRow(1, true)], upTo(2));
+    clusterId = "c1";
+    await mirror.write([], upTo(3));
+    await mirror.close();
+    expect(faultOf(() => open(dir, "c2"))).toEndWith("this state belongs to cluster c1, the log to cluster c2");
+  });
+
+  test("belongs to the log's cluster when its member had none while it was open", () => {
+    using dir = new TempDir();
+    open(dir, "").close();
     const joined = open(dir, "c1");
-    expect(joined.applied()).toEqual(upTo(2));
     joined.write([], upTo(3));
     joined.close();
     expect(faultOf(() => open(dir, "c2"))).toEndWith("this state belongs to cluster c1, the log to cluster c2");

@@ -17,7 +17,7 @@ import type { SnapshotHeader } from "./snapshot-frames.ts";
 /** A snapshot, and what it must be of. */
 export interface ExpectedSnapshot {
   readonly path: string;
-  /** Empty: of any. */
+  /** Empty: of any. So may be the snapshot's, of a sender that joined just before: then it is of this one. */
   readonly clusterId: string;
   readonly index: LogIndex;
 }
@@ -30,14 +30,15 @@ export function buildStateDraft(statePath: string, expected: ExpectedSnapshot): 
   const snapshot = openSnapshotFile(expected.path);
   try {
     checkHeader(snapshot.header, expected);
-    const { clusterId, applied } = snapshot.header;
+    const { applied } = snapshot.header;
+    const clusterId = snapshot.header.clusterId || expected.clusterId;
     buildDraft(statePath, MIRROR_FORMAT, (db) => {
       for (const statement of MIRROR_TABLES) db.run(statement);
       const liveHash = insertRows(db, snapshot.rows());
       for (const statement of MIRROR_INDEXES) db.run(statement);
       insertMirrorMeta(db, { clusterId, applied, liveHash });
     });
-    return snapshot.header;
+    return { ...snapshot.header, clusterId };
   } catch (error) {
     discardDraft(statePath);
     throw error;
@@ -47,7 +48,7 @@ export function buildStateDraft(statePath: string, expected: ExpectedSnapshot): 
 }
 
 function checkHeader({ clusterId, applied }: SnapshotHeader, expected: ExpectedSnapshot): void {
-  if (expected.clusterId !== "" && clusterId !== expected.clusterId) {
+  if (expected.clusterId !== "" && clusterId !== "" && clusterId !== expected.clusterId) {
     throw corruptFile(expected.path, `this snapshot is of cluster ${clusterId}, not of cluster ${expected.clusterId}`);
   }
   if (applied.index !== expected.index) {

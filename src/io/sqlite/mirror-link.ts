@@ -9,6 +9,8 @@ import type { MirrorWriter } from "./mirror-writer.ts";
 
 /** A MirrorWriter somewhere. Promises reject with its LatticeError. */
 export interface MirrorLink {
+  /** The state is of this cluster from the next write on. */
+  adopt(clusterId: string): void;
   stage(rows: readonly Row[]): void;
   write(rows: readonly Row[], applied: SnapshotMeta): Promise<void>;
   sync(): Promise<void>;
@@ -18,6 +20,7 @@ export interface MirrorLink {
 
 /** Returns a link to a writer in this thread: whatever is asked for is done when the call returns. */
 export const directLink = (writer: MirrorWriter): MirrorLink => ({
+  adopt: (clusterId) => writer.adopt(clusterId),
   stage: (rows) => writer.stage(rows),
   write: async (rows, applied) => writer.write(rows, applied),
   sync: async () => writer.sync(),

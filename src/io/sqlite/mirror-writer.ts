@@ -37,7 +37,12 @@ export function openMirrorWriter({ dir, clusterId }: MirrorPlace): MirrorWriter 
   const path = join(dir, "state.db");
   prepareDataDir(dir);
   if (!existsSync(path)) createMirrorFile(path, clusterId);
-  return new MirrorWriter(path, inspectMirror(path, clusterId));
+  const meta = inspectMirror(path, clusterId);
+  try {
+    return new MirrorWriter(path, meta);
+  } catch (error) {
+    throw sqliteError(path, error);
+  }
 }
 
 export class MirrorWriter {
@@ -50,6 +55,11 @@ export class MirrorWriter {
   constructor(path: string, meta: MirrorMeta) {
     this.#path = path;
     this.#file = new OpenFile(path, meta);
+  }
+
+  /** The state is of this cluster, which its member has joined, from the next write on. */
+  adopt(clusterId: string): void {
+    this.#file.clusterId = clusterId;
   }
 
   /** Keeps rows for the next write. */
@@ -75,7 +85,7 @@ export class MirrorWriter {
    * it throws LatticeError CORRUPT_LOG and this state stays.
    */
   replace({ path: source, meta }: ReceivedSnapshot): SnapshotMeta {
-    const expected = { path: source, clusterId: this.#file.meta.clusterId, index: meta.index };
+    const expected = { path: source, clusterId: this.#file.clusterId, index: meta.index };
     const { clusterId, applied } = buildStateDraft(this.#path, expected);
     this.#staged = [];
     this.#attempt(() => {
@@ -106,6 +116,7 @@ export class MirrorWriter {
 /** The connection to one file. */
 class OpenFile {
   readonly #db: Database;
+  clusterId: string;
   #meta: MirrorMeta;
   #liveHash: Hash64;
   readonly #writes: { readonly [K in keyof typeof MIRROR_WRITES]: Statement };
@@ -116,6 +127,7 @@ class OpenFile {
     db.run("PRAGMA synchronous = NORMAL");
     db.run(`PRAGMA wal_autocheckpoint = ${AUTO_CHECKPOINT_PAGES}`);
     this.#db = db;
+    this.clusterId = meta.clusterId;
     this.#meta = meta;
     this.#liveHash = parseHash(meta.liveHash);
     const prepare = (name: keyof typeof MIRROR_WRITES): Statement => db.prepare(MIRROR_WRITES[name]);
@@ -131,14 +143,10 @@ class OpenFile {
     this.#hashOf = db.prepare("SELECT hash FROM live WHERE tbl = ? AND id = ?");
   }
 
-  get meta(): MirrorMeta {
-    return this.#meta;
-  }
-
   write(rows: readonly Row[], applied: SnapshotMeta): void {
     this.#transact(() => {
       for (const row of rows) this.#writeRow(row);
-      return { ...this.#meta, applied, liveHash: hashHex(this.#liveHash) };
+      return { clusterId: this.clusterId, applied, liveHash: hashHex(this.#liveHash) };
     });
   }
 

@@ -25,24 +25,33 @@ import { UnwrittenRows } from "./unwritten-rows.ts";
 
 /** Opens the state in `dir`, or makes an empty one; writes block the caller. Throws LatticeError CORRUPT_LOG or INTERNAL. */
 export function openStateMirror(place: MirrorPlace): StateMirror {
-  return openLinkedMirror(place.dir, directLink(openMirrorWriter(place)));
+  const { dir, clusterId } = place;
+  return openLinkedMirror({ dir, clusterId: () => clusterId }, directLink(openMirrorWriter(place)));
 }
 
-/** Opens the state in `dir` whose writer, behind `link`, has opened it. Throws LatticeError CORRUPT_LOG or INTERNAL. */
-export function openLinkedMirror(dir: string, link: MirrorLink): StateMirror {
-  const path = join(dir, "state.db");
-  return new SqliteStateMirror(dir, link, new Reader(path));
+/** Opens the state whose writer, behind `link`, has opened it. Throws LatticeError CORRUPT_LOG or INTERNAL. */
+export function openLinkedMirror(place: LinkedPlace, link: MirrorLink): StateMirror {
+  return new SqliteStateMirror(place, link, new Reader(join(place.dir, "state.db")));
+}
+
+/** Where the state is and whose it is at the moment. */
+export interface LinkedPlace {
+  readonly dir: string;
+  /** Returns an empty text while the member waits to join a cluster. */
+  clusterId(): string;
 }
 
 class SqliteStateMirror implements StateMirror {
-  readonly #dir: string;
+  readonly #place: LinkedPlace;
   readonly #link: MirrorLink;
   readonly #unwritten = new UnwrittenRows();
   #reader: Reader;
   #applied: SnapshotMeta;
+  #clusterId: string;
 
-  constructor(dir: string, link: MirrorLink, reader: Reader) {
-    this.#dir = dir;
+  constructor(place: LinkedPlace, link: MirrorLink, reader: Reader) {
+    this.#place = place;
+    this.#clusterId = place.clusterId();
     this.#link = link;
     this.#reader = reader;
     this.#applied = reader.applied();
@@ -53,7 +62,7 @@ class SqliteStateMirror implements StateMirror {
   }
 
   *liveRows(): Iterable<Row> {
-    const cut = openMirrorCut(this.#dir);
+    const cut = openMirrorCut(this.#place.dir);
     try {
       yield* cut.liveRows();
     } finally {
@@ -67,6 +76,7 @@ class SqliteStateMirror implements StateMirror {
   }
 
   async write(rows: readonly Row[], applied: SnapshotMeta): Promise<void> {
+    this.#noticeCluster();
     this.#unwritten.add(rows);
     this.#applied = applied;
     const write = this.#unwritten.endWrite();
@@ -75,9 +85,10 @@ class SqliteStateMirror implements StateMirror {
   }
 
   async replace(snapshot: ReceivedSnapshot): Promise<void> {
+    this.#noticeCluster();
     const applied = await this.#link.replace(snapshot);
     // Until here the old reader has served from the old file.
-    const reader = new Reader(join(this.#dir, "state.db"));
+    const reader = new Reader(join(this.#place.dir, "state.db"));
     this.#reader.close();
     this.#reader = reader;
     this.#applied = applied;
@@ -117,6 +128,13 @@ class SqliteStateMirror implements StateMirror {
     // The writer closes last: that is what tidies up the write-ahead log.
     this.#reader.close();
     await this.#link.close();
+  }
+
+  #noticeCluster(): void {
+    const clusterId = this.#place.clusterId();
+    if (clusterId === this.#clusterId) return;
+    this.#clusterId = clusterId;
+    this.#link.adopt(clusterId);
   }
 }
 
