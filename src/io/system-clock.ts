@@ -1,5 +1,5 @@
 /** The clock and entropy ports over the real system. */
-import { randomUUID } from "node:crypto";
+import { randomInt, randomUUID } from "node:crypto";
 import { millis } from "../base/brand.ts";
 import type { Clock, Entropy } from "../ports/clock.ts";
 
@@ -18,3 +18,6 @@ export const systemClock: Clock = {
 
 /** Random choices from the system. */
 export const systemEntropy: Entropy = { uuid: () => randomUUID() };
+
+/** Returns a seed that no other process has, nearly surely. */
+export const randomSeed = (): number => randomInt(2 ** 32);

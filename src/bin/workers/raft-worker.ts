@@ -1,53 +1,117 @@
 /**
- * Entry of the Worker that gives the log a thread of its own: opens the store, runs the
- * raft driver over it and speaks io/consensus/consensus-messages with the main thread.
+ * Entry of the Worker that gives consensus a thread of its own: opens log and links, runs
+ * the raft driver over them and speaks io/consensus/consensus-messages with the main thread.
  */
-import { LatticeError } from "../../core/domain/errors.ts";
+import type { LogIndex } from "../../base/brand.ts";
+import { createPrng } from "../../base/prng.ts";
+import type { Fault } from "../../core/domain/errors.ts";
+import { fault, LatticeError } from "../../core/domain/errors.ts";
+import { raftSettingsOf } from "../../engine/server/raft/raft-settings.ts";
 import { RaftDriver } from "../../engine/server/raft-driver.ts";
-import type { ConsensusReply, ConsensusRequest } from "../../io/consensus/consensus-messages.ts";
-import { packEntries, unpackBytes } from "../../io/consensus/consensus-messages.ts";
+import type { ConsensusReply, ConsensusRequest, RaftMemberOptions } from "../../io/consensus/consensus-messages.ts";
+import { buffersOf, packEntries, unpackBytes } from "../../io/consensus/consensus-messages.ts";
+import { createLoneLink } from "../../io/consensus/lone-link.ts";
+import { OpenQuestions } from "../../io/consensus/open-questions.ts";
+import { createJsonLogger } from "../../io/json-logger.ts";
+import { createTcpPeerLink } from "../../io/peer/tcp-peer-link.ts";
+import { stagedSnapshotPath } from "../../io/snapshot/staging.ts";
 import { openLogStore } from "../../io/sqlite/log-store.ts";
-import type { ConsensusListener } from "../../ports/consensus.ts";
+import { randomSeed, systemClock } from "../../io/system-clock.ts";
+import type { ConsensusListener, ConsensusStatus } from "../../ports/consensus.ts";
+import type { LogStore } from "../../ports/log-store.ts";
+
+/** How often the main thread is told what is measured: how far members are and when they were heard. */
+const STATUS_PERIOD_MS = 250;
 
 let driver: RaftDriver | undefined;
+let store: LogStore | undefined;
+/** Snapshots that the main thread is asked to send. */
+const snapshots = new OpenQuestions();
 
 const send = (reply: ConsensusReply, transfer: Transferable[] = []): void => postMessage(reply, { transfer });
+
+function sendStatus(status: ConsensusStatus, isNews: boolean): void {
+  if (store) send({ kind: "status", identity: store.identity, status, isNews });
+}
 
 const listener: ConsensusListener = {
   onCommitted(committed) {
     const entries = packEntries(committed);
-    send({ kind: "committed", entries }, [entries.data.bytes.buffer, entries.data.ends.buffer]);
+    send({ kind: "committed", entries }, [entries.terms.buffer, entries.kinds.buffer, ...buffersOf(entries.data)]);
   },
-  onRejected: (proposals, fault) => send({ kind: "rejected", proposals, fault }),
-  onStatus: (status) => send({ kind: "status", status }),
-  onFailed: (fault) => send({ kind: "failed", fault }),
+  onSnapshot: (snapshot) => send({ kind: "snapshot", snapshot }),
+  onSnapshotWanted(order) {
+    const { ticket, answer } = snapshots.open();
+    send({ kind: "snapshot-wanted", ticket, order });
+    return answer;
+  },
+  onRejected: (proposals, cause) => send({ kind: "rejected", proposals, fault: cause }),
+  onRelayed: (from, data) => send({ kind: "relayed", from, data }),
+  onStatus: (status) => sendStatus(status, true),
+  onFailed: (cause) => send({ kind: "failed", fault: cause }),
 };
 
-function open({ dir, memberId, address }: ConsensusRequest & { readonly kind: "open" }): void {
-  try {
-    const store = openLogStore(dir, memberId);
-    driver = new RaftDriver({ memberId, address, store, defer: setImmediate });
-    send({ kind: "opened", clusterId: store.clusterId, status: driver.status() });
-  } catch (error) {
-    if (!(error instanceof LatticeError)) throw error;
-    send({ kind: "failed", fault: error.fault });
-  }
+function open(member: RaftMemberOptions): void {
+  const { dir, memberId, address, peers: seeds, listen, tls, logLevel = "info" } = member;
+  const log = createJsonLogger((line) => process.stderr.write(line), logLevel);
+  store = openLogStore(dir, memberId);
+  if (store.damage) log.warn("the log on disk was damaged", { damage: store.damage });
+  const random = createPrng(randomSeed());
+  const snapshotPath = (meta: { readonly index: LogIndex }): string => stagedSnapshotPath(dir, meta);
+  const common = { clock: systemClock, random };
+  const link = listen
+    ? createTcpPeerLink({ ...common, listen, log, snapshotPath, ...(tls && { tls }) })
+    : createLoneLink();
+  const settings = raftSettingsOf(member);
+  driver = new RaftDriver({ ...common, store, link, address, seeds, settings, defer: setImmediate });
+  send({ kind: "opened", identity: store.identity, status: driver.status() });
+}
+
+function start(applied: LogIndex): void {
+  driver?.start(listener, applied);
+  systemClock.every(STATUS_PERIOD_MS, () => driver && sendStatus(driver.status(), false));
 }
 
 function propose({ proposals, data }: ConsensusRequest & { readonly kind: "propose" }): void {
   for (const [i, bytes] of unpackBytes(data).entries()) driver?.propose(proposals[i] ?? 0, bytes);
 }
 
+async function answer({ ticket, question }: ConsensusRequest & { readonly kind: "ask" }): Promise<void> {
+  try {
+    if (question.kind === "read") {
+      const index = await driver?.readIndex();
+      send({ kind: "answered", ticket, ...(index !== undefined && { index }) });
+      return;
+    }
+    await (question.kind === "change" ? driver?.changeMembers(question.change) : driver?.transfer(question.to));
+    send({ kind: "answered", ticket });
+  } catch (error) {
+    if (!(error instanceof LatticeError)) throw error;
+    send({ kind: "answered", ticket, fault: error.fault });
+  }
+}
+
+const NOT_SENT: Fault = fault("SERVER_UNREACHABLE", "the snapshot has not arrived");
+
 function receive(request: ConsensusRequest): void {
   switch (request.kind) {
     case "open":
-      open(request);
+      open(request.member);
       break;
     case "start":
-      driver?.start(listener, request.applied);
+      start(request.applied);
       break;
     case "propose":
       propose(request);
+      break;
+    case "ask":
+      void answer(request);
+      break;
+    case "relay":
+      driver?.relay(request.to, request.data);
+      break;
+    case "snapshot-sent":
+      snapshots.answer(request.ticket, request.index === undefined ? { fault: NOT_SENT } : { index: request.index });
       break;
     case "compact":
       driver?.compact(request.index);
@@ -58,4 +122,11 @@ function receive(request: ConsensusRequest): void {
   }
 }
 
-addEventListener("message", ({ data }: MessageEvent<ConsensusRequest>) => receive(data));
+addEventListener("message", ({ data }: MessageEvent<ConsensusRequest>) => {
+  try {
+    receive(data);
+  } catch (error) {
+    if (!(error instanceof LatticeError)) throw error;
+    send({ kind: "failed", fault: error.fault });
+  }
+});

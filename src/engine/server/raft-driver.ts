@@ -29,6 +29,7 @@ import type { RaftDriverSettings } from "./raft/raft-settings.ts";
 import { DEFAULT_DRIVER_SETTINGS } from "./raft/raft-settings.ts";
 import { findLostEntries, statusOf } from "./raft/raft-status.ts";
 import { RaftTicks } from "./raft/raft-ticks.ts";
+import { RaftTurns } from "./raft/raft-turns.ts";
 
 /** What a driver works with. */
 export interface RaftDriverOptions {
@@ -66,10 +67,9 @@ export class RaftDriver implements Consensus {
   readonly #reads: RaftReads;
   readonly #changes: RaftChanges;
   #listener: ConsensusListener | undefined;
-  #inputs: (() => void)[] = [];
-  #isTurnDue = false;
   #stopTicking: CancelTimer | undefined;
   readonly #ticks: RaftTicks;
+  readonly #turns: RaftTurns;
   /** Why nothing is done any more. */
   #ended: Fault | undefined;
 
@@ -95,10 +95,15 @@ export class RaftDriver implements Consensus {
       step: (input) => this.#effects.step(input),
       send: (to, frame) => link.send(to, frame),
       reject: (proposals, cause) => this.#listener?.onRejected(proposals, cause),
-      wake: () => this.#wake(),
+      wake: () => this.#turns.wake(),
       patience,
       firstNumber: Math.floor(random() * 2 ** 40),
     });
+    const finish = (): void => {
+      this.#effects.carryOut();
+      this.#deliver();
+    };
+    this.#turns = new RaftTurns({ takeIn: (inputs) => this.#takeIn(inputs), finish }, options.defer);
     this.#reads = new RaftReads(patience);
     this.#changes = new RaftChanges(node, (input) => this.#effects.step(input), patience);
   }
@@ -114,24 +119,24 @@ export class RaftDriver implements Consensus {
     }
     this.#delivery.start(applied);
     this.#ticks.take();
-    this.#stopTicking = clock.every(this.#settings.tickMs, () => this.#turn());
+    this.#stopTicking = clock.every(this.#settings.tickMs, () => this.#turns.run());
     this.#peers.update();
     link.start(this.#linkListener()).catch((error: unknown) => {
       this.#fail(error instanceof LatticeError ? error.fault : fault("INTERNAL", String(error)));
     });
     this.#effects.step({ kind: "start" });
-    this.#turn();
+    this.#turns.run();
   }
 
   propose(proposal: number, data: Uint8Array): void {
     if (this.#ended) this.#listener?.onRejected([proposal], this.#ended);
     else this.#proposals.propose(proposal, data);
-    this.#wake();
+    this.#turns.wake();
   }
 
   readIndex(): Promise<LogIndex> {
     if (this.#ended) return Promise.reject(new LatticeError(this.#ended));
-    this.#wake();
+    this.#turns.wake();
     return this.#reads.read(this.#node.now);
   }
 
@@ -162,7 +167,8 @@ export class RaftDriver implements Consensus {
   }
 
   async close(): Promise<void> {
-    while (!this.#ended && this.#node.role === "leader" && !this.#proposals.isIdle) this.#turn();
+    while (!this.#ended && this.#node.role === "leader" && !this.#proposals.isIdle) this.#turns.run();
+    this.#turns.finish();
     this.#end(fault("SHUTTING_DOWN", "this server is shutting down"));
     await this.#options.link.close();
     this.#options.store.close();
@@ -173,6 +179,8 @@ export class RaftDriver implements Consensus {
       identity: () => this.#options.store.identity,
       admit: (peer) => {
         let refused: string | undefined = "this server has stopped";
+        // A lease that ran out unnoticed admits nobody.
+        this.#makeUpTicks();
         this.#use(() => {
           refused = this.#peers.admit(peer);
         });
@@ -224,31 +232,19 @@ export class RaftDriver implements Consensus {
   }
 
   #later(input: () => void): void {
-    if (this.#ended) return;
-    this.#inputs.push(input);
-    this.#wake();
+    if (!this.#ended) this.#turns.later(input);
   }
 
-  #wake(): void {
-    if (this.#isTurnDue || this.#ended) return;
-    this.#isTurnDue = true;
-    this.#options.defer(() => {
-      if (this.#isTurnDue) this.#turn();
-    });
-  }
-
-  /** Steps the core with everything at hand, then carries out what it decided. */
-  #turn(): void {
-    if (this.#ended) return;
-    this.#isTurnDue = false;
+  /** Steps the core with everything at hand; returns whether the writes wait for what it sent. */
+  #takeIn(inputs: readonly (() => void)[]): boolean {
+    if (this.#ended) return false;
     this.#makeUpTicks();
-    for (const input of this.#inputs.splice(0)) input();
+    for (const input of inputs) input();
     this.#bindStores();
     this.#proposals.offer();
     const question = this.#reads.takeQuestion();
     if (question !== undefined) this.#effects.step({ kind: "read", ticket: question });
-    this.#effects.carryOut();
-    this.#deliver();
+    return this.#effects.sendEarly();
   }
 
   /** A process that was stopped counts the time, before anything else that it missed. */
@@ -319,7 +315,7 @@ export class RaftDriver implements Consensus {
     this.#reads.onLeader();
     this.#changes.onLeader();
     this.#listener?.onStatus(this.status());
-    this.#wake();
+    this.#turns.wake();
   }
 
   #sendSnapshot({ to, term, atLeast }: RaftEffect & { readonly kind: "send-snapshot" }): void {
@@ -347,7 +343,7 @@ export class RaftDriver implements Consensus {
   /** Hands committed entries on; when there are many, the rest in the next turn. */
   #deliver(): void {
     this.#use(() => this.#delivery.deliver((entries) => this.#handOn(entries)));
-    if (!this.#delivery.isDone) this.#wake();
+    if (!this.#delivery.isDone) this.#turns.wake();
   }
 
   #handOn(entries: readonly Entry[]): void {
@@ -390,7 +386,7 @@ export class RaftDriver implements Consensus {
     if (this.#ended) return;
     this.#ended = cause;
     this.#stopTicking?.();
-    this.#inputs = [];
+    this.#turns.clear();
     this.#effects.drop();
     this.#proposals.end(cause);
     this.#reads.end(cause);

@@ -1,29 +1,26 @@
 /**
- * The Consensus port for the main thread, with the log in a Worker (bin/workers/raft-worker):
- * neither an fsync nor a long read of the log blocks the server's loop. Proposals of one
- * turn of the event loop go over together.
+ * The Consensus port for the main thread, with the member in a Worker
+ * (bin/workers/raft-worker): neither an fsync nor a long pass of the server's loop holds up
+ * the other. Proposals and readers of one turn of the event loop go over together.
  */
 import type { LogIndex } from "../../base/brand.ts";
 import type { Fault } from "../../core/domain/errors.ts";
 import { fault, LatticeError } from "../../core/domain/errors.ts";
-import type { MemberId } from "../../core/raft/raft-types.ts";
+import type { MemberId, MembershipChange } from "../../core/raft/raft-types.ts";
 import type { Consensus, ConsensusListener, ConsensusStatus } from "../../ports/consensus.ts";
-import type { ConsensusReply, ConsensusRequest } from "./consensus-messages.ts";
-import { packBytes, unpackEntries } from "./consensus-messages.ts";
+import type { PeerIdentity, SnapshotOrder } from "../../ports/peer-link.ts";
+import type { ConsensusQuestion, ConsensusReply, ConsensusRequest, RaftMemberOptions } from "./consensus-messages.ts";
+import { buffersOf, packBytes, unpackEntries } from "./consensus-messages.ts";
+import { OpenQuestions } from "./open-questions.ts";
 
-/** Where the worker is and which log it opens. */
-export interface WorkerConsensusOptions {
+/** Where the worker is and which member it runs. */
+export interface WorkerConsensusOptions extends RaftMemberOptions {
   /** Where the worker's entry is: `new URL("./workers/raft-worker.ts", import.meta.url).href` in bin/. */
   readonly workerUrl: string;
-  /** Directory of the log, which exists (createLogStore). */
-  readonly dir: string;
-  readonly memberId: MemberId;
-  readonly address: string;
 }
 
 /** Starts the worker and opens the log in it. Rejects with LatticeError when the log cannot be used. */
-export function openWorkerConsensus(options: WorkerConsensusOptions): Promise<WorkerConsensus> {
-  const { workerUrl, dir, memberId, address } = options;
+export function openWorkerConsensus({ workerUrl, ...member }: WorkerConsensusOptions): Promise<WorkerConsensus> {
   const worker = new Worker(workerUrl, { name: "raft" });
   return new Promise((resolve, reject) => {
     const fail = (reason: Fault): void => {
@@ -33,9 +30,9 @@ export function openWorkerConsensus(options: WorkerConsensusOptions): Promise<Wo
     worker.onerror = (event) => fail(workerDied(event.message));
     worker.onmessage = ({ data: reply }: MessageEvent<ConsensusReply>) => {
       if (reply.kind === "failed") fail(reply.fault);
-      if (reply.kind === "opened") resolve(new WorkerConsensus(worker, reply.clusterId, reply.status));
+      if (reply.kind === "opened") resolve(new WorkerConsensus(worker, reply.identity, reply.status));
     };
-    worker.postMessage({ kind: "open", dir, memberId, address } satisfies ConsensusRequest);
+    worker.postMessage({ kind: "open", member } satisfies ConsensusRequest);
   });
 }
 
@@ -44,18 +41,30 @@ export class WorkerConsensus implements Consensus {
   #listener: ConsensusListener | undefined;
   #proposals: number[] = [];
   #data: Uint8Array[] = [];
+  /** The readers of this turn share one question. */
+  #read: { readonly ticket: number; readonly answer: Promise<LogIndex> } | undefined;
+  #isFlushDue = false;
+  readonly #questions = new OpenQuestions();
   #ended: Fault | undefined;
   readonly #closed = Promise.withResolvers<void>();
 
   constructor(
     private readonly worker: Worker,
-    /** The cluster that the log belongs to. */
-    readonly clusterId: string,
+    private lastIdentity: PeerIdentity,
     private lastStatus: ConsensusStatus,
   ) {
     worker.onmessage = ({ data }: MessageEvent<ConsensusReply>) => this.#onReply(data);
     worker.onerror = (event) => this.#onDeath(event.message);
     worker.addEventListener("close", () => this.#onDeath("it ended by itself"));
+  }
+
+  /** What this member says of itself; its cluster's id is empty until it has joined one. */
+  get identity(): PeerIdentity {
+    return this.lastIdentity;
+  }
+
+  get clusterId(): string {
+    return this.lastIdentity.clusterId;
   }
 
   start(listener: ConsensusListener, applied: LogIndex): void {
@@ -64,9 +73,29 @@ export class WorkerConsensus implements Consensus {
   }
 
   propose(proposal: number, data: Uint8Array): void {
-    if (this.#proposals.length === 0) setImmediate(() => this.#flush());
     this.#proposals.push(proposal);
     this.#data.push(data);
+    this.#flushSoon();
+  }
+
+  readIndex(): Promise<LogIndex> {
+    this.#read ??= this.#questions.open();
+    this.#flushSoon();
+    return this.#read.answer;
+  }
+
+  async changeMembers(change: MembershipChange): Promise<void> {
+    await this.#ask({ kind: "change", change });
+  }
+
+  async transfer(to: MemberId): Promise<void> {
+    await this.#ask({ kind: "transfer", to });
+  }
+
+  relay(to: MemberId, data: Uint8Array): void {
+    if (this.#ended) return;
+    const copy = new Uint8Array(data);
+    this.#post({ kind: "relay", to, data: copy }, [copy.buffer]);
   }
 
   compact(index: LogIndex): void {
@@ -83,17 +112,39 @@ export class WorkerConsensus implements Consensus {
     this.#post({ kind: "close" });
     this.#ended ??= fault("SHUTTING_DOWN", "this server is shutting down");
     await this.#closed.promise;
+    this.#questions.end(this.#ended);
     this.worker.terminate();
   }
 
+  #ask(question: ConsensusQuestion): Promise<LogIndex> {
+    if (this.#ended) return Promise.reject(new LatticeError(this.#ended));
+    const { ticket, answer } = this.#questions.open();
+    this.#post({ kind: "ask", ticket, question });
+    return answer;
+  }
+
+  #flushSoon(): void {
+    if (this.#isFlushDue) return;
+    this.#isFlushDue = true;
+    setImmediate(() => this.#flush());
+  }
+
   #flush(): void {
-    if (this.#proposals.length === 0) return;
-    const proposals = this.#proposals;
-    const data = packBytes(this.#data);
-    this.#proposals = [];
-    this.#data = [];
-    if (this.#ended) this.#listener?.onRejected(proposals, this.#ended);
-    else this.#post({ kind: "propose", proposals, data }, [data.bytes.buffer, data.ends.buffer]);
+    this.#isFlushDue = false;
+    const proposals = this.#proposals.splice(0);
+    const data = this.#data.splice(0);
+    const read = this.#read;
+    this.#read = undefined;
+    if (this.#ended) {
+      if (proposals.length > 0) this.#listener?.onRejected(proposals, this.#ended);
+      this.#questions.end(this.#ended);
+      return;
+    }
+    if (proposals.length > 0) {
+      const packed = packBytes(data);
+      this.#post({ kind: "propose", proposals, data: packed }, buffersOf(packed));
+    }
+    if (read) this.#post({ kind: "ask", ticket: read.ticket, question: { kind: "read" } });
   }
 
   #post(request: ConsensusRequest, transfer: Transferable[] = []): void {
@@ -109,12 +160,26 @@ export class WorkerConsensus implements Consensus {
         this.#listener?.onCommitted(entries);
         return;
       }
+      case "snapshot":
+        this.lastStatus = { ...this.lastStatus, commit: reply.snapshot.meta.index };
+        this.#listener?.onSnapshot(reply.snapshot);
+        return;
+      case "snapshot-wanted":
+        this.#sendSnapshot(reply.ticket, reply.order);
+        return;
       case "rejected":
         this.#listener?.onRejected(reply.proposals, reply.fault);
         return;
+      case "answered":
+        this.#questions.answer(reply.ticket, reply);
+        return;
+      case "relayed":
+        this.#listener?.onRelayed(reply.from, reply.data);
+        return;
       case "status":
+        this.lastIdentity = reply.identity;
         this.lastStatus = reply.status;
-        this.#listener?.onStatus(reply.status);
+        if (reply.isNews) this.#listener?.onStatus(reply.status);
         return;
       case "failed":
         this.#fail(reply.fault);
@@ -126,6 +191,12 @@ export class WorkerConsensus implements Consensus {
     }
   }
 
+  #sendSnapshot(ticket: number, order: SnapshotOrder): void {
+    const report = (index: LogIndex | undefined) => this.#post({ kind: "snapshot-sent", ticket, index });
+    if (!this.#listener) report(undefined);
+    else this.#listener.onSnapshotWanted(order).then(report, () => report(undefined));
+  }
+
   #onDeath(detail: string): void {
     this.#closed.resolve();
     this.#fail(workerDied(detail));
@@ -135,6 +206,7 @@ export class WorkerConsensus implements Consensus {
   #fail(reason: Fault): void {
     if (this.#ended) return;
     this.#ended = reason;
+    this.#questions.end(reason);
     this.#listener?.onFailed(reason);
   }
 }

@@ -50,10 +50,20 @@ export class RaftEffects {
     return effects;
   }
 
+  /** Sends what needs no further write; returns whether anything was sent while a write is to be done. */
+  sendEarly(): boolean {
+    const isReady = (e: RaftEffect): boolean => e.kind === "send" && e.after <= this.#durable;
+    const ready = this.#queue.filter(isReady);
+    if (ready.length === 0) return false;
+    this.#queue = this.#queue.filter((effect) => !isReady(effect));
+    for (const effect of ready) this.#host.perform(effect);
+    return this.#queue.some((effect) => effect.kind === "persist");
+  }
+
   /** Does everything that is decided, and what follows from it. */
   carryOut(): void {
     while (this.#queue.length > 0) {
-      this.#sendEarly();
+      this.sendEarly();
       this.#write();
       this.#performReady();
     }
@@ -75,15 +85,6 @@ export class RaftEffects {
       const end = entries.at(-1);
       if (end) [prevIndex, before] = [end.index, end.term];
     } while (prevIndex < last);
-  }
-
-  #sendEarly(): void {
-    const rest: RaftEffect[] = [];
-    for (const effect of this.#queue.splice(0)) {
-      if (effect.kind === "send" && effect.after <= this.#durable) this.#host.perform(effect);
-      else rest.push(effect);
-    }
-    this.#queue = rest;
   }
 
   /** Writes all that is decided up to the next snapshot, or installs that when it is first. */

@@ -19,3 +19,14 @@ export const DEFAULT_DRIVER_SETTINGS: RaftDriverSettings = {
   keptEntries: 10_000,
   cacheBytes: 64 << 20,
 };
+
+/** Returns the settings for spans that the configuration names. */
+export function raftSettingsOf(spans: {
+  readonly electionTimeoutMs: number;
+  readonly heartbeatIntervalMs: number;
+}): RaftDriverSettings {
+  const { tickMs } = DEFAULT_DRIVER_SETTINGS;
+  const ticks = (ms: number): number => Math.max(1, Math.round(ms / tickMs));
+  const [electionTicks, heartbeatTicks] = [ticks(spans.electionTimeoutMs), ticks(spans.heartbeatIntervalMs)];
+  return { ...DEFAULT_DRIVER_SETTINGS, electionTicks, heartbeatTicks };
+}
