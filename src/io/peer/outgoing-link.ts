@@ -62,8 +62,9 @@ export class OutgoingLink {
 
   close(): void {
     this.#isClosed = true;
-    this.#cancelTimer();
     this.#connection?.close("this server closed the link");
+    // The loss is told before another link to the same member can be there.
+    queueMicrotask(() => this.#lost(""));
   }
 
   async #dial(): Promise<void> {
