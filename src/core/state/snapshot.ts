@@ -29,10 +29,29 @@ export function decodeSnapshot(rows: Iterable<Row>): Result<State, string> {
   return ok(state);
 }
 
-/** Returns the rows that changed since the last call, over all tables. */
-export function takeChanges(state: State): readonly Row[] {
-  return Object.values(state.tables).flatMap((table) => table.takeChanges());
+/**
+ * Takes rows that changed, of all tables, until their texts have `charactersMax` or none
+ * are left. Only when `isAll` the rows taken so far are the state of this moment.
+ */
+export function takeChanges(
+  state: State,
+  charactersMax: number = Number.POSITIVE_INFINITY,
+): { readonly rows: readonly Row[]; readonly isAll: boolean } {
+  const rows: Row[] = [];
+  let characters = 0;
+  for (const table of Object.values(state.tables)) {
+    for (const row of table.takeChanges()) {
+      rows.push(row);
+      characters += row.text?.length ?? 0;
+      if (characters >= charactersMax) return { rows, isAll: false };
+    }
+  }
+  return { rows, isAll: true };
 }
+
+/** Takes the rows that were archived: memory no longer has them. */
+export const takeArchived = (state: State): readonly Row[] =>
+  Object.values(state.tables).flatMap((table) => [...table.takeArchived()]);
 
 function isTableName(tables: Tables, name: string): name is keyof Tables {
   return Object.hasOwn(tables, name);

@@ -20,15 +20,13 @@ export interface Row {
 /** Returns the hash of a row; the sum over the live rows is the state's. A record need not hold its own id, so that the hash must. */
 export const rowHash = (table: string, id: string, text: string): Hash64 => hashText(`${table}/${id} ${text}`);
 
-interface Change<R> {
-  readonly record: R | undefined;
-  readonly isLive: boolean;
-}
-
 export class Table<K extends string, R> {
   readonly #records = new Map<K, R>();
   readonly #hashes = new Map<K, Hash64>();
-  readonly #changes = new Map<K, Change<R>>();
+  /** The rows that changed since they were last taken; undefined when gone. */
+  readonly #changes = new Map<K, R | undefined>();
+  /** The texts of those archived since they were last taken. */
+  readonly #archived = new Map<K, string>();
   /** Rows whose hash is not yet part of the sum. */
   readonly #unhashed = new Set<K>();
   #hash = EMPTY_HASH;
@@ -65,13 +63,13 @@ export class Table<K extends string, R> {
 
   put(id: K, record: R): void {
     this.#records.set(id, record);
-    this.#changes.set(id, { record, isLive: true });
+    this.#changes.set(id, record);
     this.#unhashed.add(id);
   }
 
   delete(id: K): void {
     if (!this.#records.delete(id)) return;
-    this.#changes.set(id, { record: undefined, isLive: false });
+    this.#changes.set(id, undefined);
     this.#rehash(id, undefined);
   }
 
@@ -81,7 +79,8 @@ export class Table<K extends string, R> {
     if (record === undefined) return EMPTY_HASH;
     const text = canonicalEncode(record);
     this.#records.delete(id);
-    this.#changes.set(id, { record, isLive: false });
+    this.#changes.delete(id);
+    this.#archived.set(id, text);
     this.#rehash(id, undefined);
     return this.#hashOf(id, text);
   }
@@ -102,16 +101,23 @@ export class Table<K extends string, R> {
     return this.#hash;
   }
 
-  /** Returns the rows that changed since the last call. */
-  takeChanges(): readonly Row[] {
-    const rows: Row[] = [];
-    for (const [id, { record, isLive }] of this.#changes) {
+  /** Walks the rows that changed, the archived ones first; each counts as taken once it has come. */
+  *takeChanges(): IterableIterator<Row> {
+    yield* this.takeArchived();
+    for (const [id, record] of this.#changes) {
       const text = record === undefined ? undefined : canonicalEncode(record);
       if (this.#unhashed.has(id)) this.#rehash(id, text);
-      rows.push({ table: this.name, id, text, isLive });
+      this.#changes.delete(id);
+      yield { table: this.name, id, text, isLive: text !== undefined };
     }
-    this.#changes.clear();
-    return rows;
+  }
+
+  /** Walks the rows that were archived; each counts as taken once it has come. */
+  *takeArchived(): IterableIterator<Row> {
+    for (const [id, text] of this.#archived) {
+      this.#archived.delete(id);
+      yield { table: this.name, id, text, isLive: false };
+    }
   }
 
   /** Walks every live record as a row. */

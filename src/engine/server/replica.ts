@@ -13,7 +13,7 @@ import type { MemberId, SnapshotMeta } from "../../core/raft/raft-types.ts";
 import { apply } from "../../core/state/apply.ts";
 import type { CommandBody, IdempotencyKey, Output } from "../../core/state/commands.ts";
 import type { StateEvent } from "../../core/state/events.ts";
-import { decodeSnapshot, takeChanges } from "../../core/state/snapshot.ts";
+import { decodeSnapshot, takeArchived, takeChanges } from "../../core/state/snapshot.ts";
 import type { State } from "../../core/state/state.ts";
 import type { CancelTimer, Clock } from "../../ports/clock.ts";
 import type { CommittedEntry, Consensus, ConsensusListener, ConsensusStatus } from "../../ports/consensus.ts";
@@ -27,6 +27,8 @@ import { ReadBarrier } from "./read-barrier.ts";
 
 /** Between a change in memory and its row on disk, at most. */
 const MIRROR_DELAY_MS = 200;
+/** Of changed rows, handed over between two turns of the loop: some milliseconds of work. */
+const MIRROR_CHARACTERS = 500_000;
 /** How often it is looked for proposals that have waited too long. */
 const SWEEP_PERIOD_MS = 500;
 /** More proposals than this in flight and the server says it is overloaded. */
@@ -184,7 +186,7 @@ export class Replica {
     await this.#replacing;
     // A state that failed half way must not replace the sound one on disk.
     if (isWhole) {
-      await this.#writeMirror();
+      await this.#writeMirror(Number.POSITIVE_INFINITY);
       await this.mirror.sync();
     }
     await this.mirror.close();
@@ -204,7 +206,7 @@ export class Replica {
   }
 
   async #compactUpTo(index: LogIndex): Promise<void> {
-    if (this.#isCompacting || index - this.#compacted < this.#parts.snapshotThreshold) return;
+    if (this.#hasFailed || this.#isCompacting || index - this.#compacted < this.#parts.snapshotThreshold) return;
     this.#isCompacting = true;
     await this.mirror.sync();
     this.#isCompacting = false;
@@ -234,7 +236,7 @@ export class Replica {
     }
     this.#mirrorTimer ??= this.#parts.clock.after(MIRROR_DELAY_MS, () => void this.flush());
     // Archived rows are found by the mirror before anybody can ask for what memory lacks.
-    if (hasArchived) this.mirror.stage(takeChanges(this.#state));
+    if (hasArchived) this.mirror.stage(takeArchived(this.#state));
     for (const settle of settled) settle();
     this.#inFlight.onTerm(this.#applied.term);
     this.#barrier.onApplied(this.#applied.index);
@@ -292,10 +294,17 @@ export class Replica {
     for (const listener of this.#listeners) call(listener);
   }
 
-  async #writeMirror(): Promise<void> {
-    const rows = takeChanges(this.#state);
-    if (rows.length === 0 && this.mirror.applied().index >= this.#applied.index) return;
-    await this.mirror.write(rows, this.#applied);
+  /** Hands changes over a little at a time: turning many rows into text takes long. */
+  async #writeMirror(charactersMax = MIRROR_CHARACTERS): Promise<void> {
+    for (;;) {
+      const { rows, isAll } = takeChanges(this.#state, charactersMax);
+      if (isAll && rows.length === 0 && this.mirror.applied().index >= this.#applied.index) return;
+      if (isAll) return this.mirror.write(rows, this.#applied);
+      this.mirror.stage(rows);
+      await new Promise<void>((resolve) => this.#parts.clock.after(0, resolve));
+      while (this.#replacing) await this.#replacing;
+      if (this.#hasFailed) return;
+    }
   }
 
   /** A failure while applying or storing leaves a state that nobody may trust: this server stops. */

@@ -39,18 +39,18 @@ test("restoring the rows gives the hash and no changes", () => {
   const copy = new Table<string, Thing>("things");
   for (const { id, text } of table.rows()) copy.restore(id, text ?? "");
   expect(hash(copy)).toBe(hash(table));
-  expect(copy.takeChanges()).toEqual([]);
+  expect([...copy.takeChanges()]).toEqual([]);
 });
 
 test("each change is handed out once, as it stands when it is taken", () => {
   const table = filled({ a: { size: 1 }, b: { size: 2 } });
   table.put("a", { size: 3 });
   table.delete("b");
-  expect(table.takeChanges()).toEqual([
+  expect([...table.takeChanges()]).toEqual([
     { table: "things", id: "a", text: '{"size":3}', isLive: true },
     { table: "things", id: "b", text: undefined, isLive: false },
   ]);
-  expect(table.takeChanges()).toEqual([]);
+  expect([...table.takeChanges()]).toEqual([]);
 });
 
 test("an archived row leaves memory, stays a change with its text, and gives up its hash", () => {
@@ -58,5 +58,26 @@ test("an archived row leaves memory, stays a change with its text, and gives up 
   const before = hash(table);
   expect(hashHex(table.archive("a"))).toBe(before);
   expect([table.get("a"), hash(table)]).toEqual([undefined, "0000000000000000"]);
-  expect(table.takeChanges()).toEqual([{ table: "things", id: "a", text: '{"size":1}', isLive: false }]);
+  expect([...table.takeChanges()]).toEqual([{ table: "things", id: "a", text: '{"size":1}', isLive: false }]);
+});
+
+test("changes may be taken a few at a time, and what changes meanwhile comes again", () => {
+  const table = filled({ a: { size: 1 }, b: { size: 2 } });
+  table.archive("b");
+  const take = () => table.takeChanges().next().value;
+  expect(take()).toEqual({ table: "things", id: "b", text: '{"size":2}', isLive: false });
+  table.put("c", { size: 3 });
+  expect(take()).toMatchObject({ id: "a", text: '{"size":1}' });
+  table.put("a", { size: 4 });
+  expect([...table.takeChanges()].map(({ id, text }) => [id, text])).toEqual([
+    ["c", '{"size":3}'],
+    ["a", '{"size":4}'],
+  ]);
+});
+
+test("archived rows may be taken ahead of the other changes", () => {
+  const table = filled({ a: { size: 1 }, b: { size: 2 } });
+  table.archive("a");
+  expect([...table.takeArchived()].map(({ id }) => id)).toEqual(["a"]);
+  expect([...table.takeChanges()].map(({ id }) => id)).toEqual(["b"]);
 });
