@@ -5,16 +5,19 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { ServerConfig } from "../config/server-config.ts";
+import { finishStagedSnapshot } from "../io/snapshot/staging.ts";
 import { createLogStore, createWaitingStore, hasLog, openLogStore } from "../io/sqlite/log-store.ts";
 import { systemEntropy } from "../io/system-clock.ts";
 import type { Logger } from "../ports/log.ts";
 import { membersOf } from "./server-backups.ts";
 
-/** Makes a log where there is none. Without peers and --bootstrap there is nothing to make one from: opening it says so. */
+/** Makes a log where there is none, and finishes what a crash interrupted where there is one. Without peers and --bootstrap there is nothing to make one from: opening it says so. */
 export function prepareLog(quorum: ServerConfig["quorum"], log: Logger): void {
   const { dataDir, nodeId, peers, bootstrap } = quorum;
   const isFound = hasLog(dataDir) && !(bootstrap && dropIfWaiting(quorum));
   if (isFound) {
+    const finished = finishStagedSnapshot(dataDir);
+    if (finished) log.warn("a snapshot that had arrived is put in place", { index: finished.index });
     if (bootstrap) log.warn("--bootstrap is ignored: this data directory holds a member of a cluster", { dataDir });
   } else if (bootstrap) {
     begin(quorum, log);

@@ -1,5 +1,6 @@
 /** From the configuration to the numbers that the loops run by. */
 import type { ServerConfig } from "../config/server-config.ts";
+import { DEFAULT_POLICY } from "../core/scheduler/policy.ts";
 import type { ServerSettings } from "../engine/server/settings.ts";
 
 /** Ended allocations that stay in memory; what is older is read from disk. */
@@ -14,5 +15,5 @@ export const settingsOf = ({ nodeAgent, scheduling, quorum, backup, compat }: Se
   backupsKept: backup.keep,
   endedInMemoryMax: ENDED_IN_MEMORY_MAX,
   setsSlurmEnv: compat.isSlurmEnvSet,
-  policy: { depth: scheduling.backfillDepth },
+  policy: { ...DEFAULT_POLICY, depth: scheduling.backfillDepth },
 });

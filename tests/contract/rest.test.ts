@@ -210,6 +210,29 @@ test("nodes, tenants, vClusters and the quorum show their known fields", async (
   });
 });
 
+test("the quorum's members are added, promoted and removed, and each answer shows who belongs to it", async () => {
+  const added = await post("/api/v1/raft/members", { node_id: 2, address: "127.0.0.1:1" });
+  expect(added.status).toBe(200);
+  expect(added.body.members).toMatchObject([
+    { node_id: 1, role: "leader", voter: true, lag: 0 },
+    { node_id: 2, role: "learner", voter: false, address: "127.0.0.1:1", last_contact_ms: null },
+  ]);
+  const early = await post("/api/v1/raft/members/2/promote");
+  expect([early.status, early.body.code]).toEqual([409, "ILLEGAL_TRANSITION"]);
+  const learner = await post("/api/v1/raft/transfer", { node_id: 2 });
+  expect([learner.status, learner.body.code]).toEqual([409, "ILLEGAL_TRANSITION"]);
+  const removed = await send("DELETE", "/api/v1/raft/members/2");
+  expect([removed.status, removed.body.members.length]).toEqual([200, 1]);
+});
+
+test("stale data is given on request; another consistency is refused", async () => {
+  const read = (consistency: string) => get("/api/v1/nodes/n1", { headers: { "x-lattice-consistency": consistency } });
+  expect((await read("stale")).status).toBe(200);
+  expect((await read("linearizable")).status).toBe(200);
+  const wrong = await read("eventually");
+  expect([wrong.status, wrong.body.code]).toEqual([400, "MALFORMED"]);
+});
+
 test("what needs no credential: life, readiness, discovery, the API document", async () => {
   expect((await get("/healthz")).body).toBe("ok");
   expect((await send("HEAD", "/healthz")).status).toBe(200);
@@ -249,6 +272,10 @@ test.each([
   ["too large a page", "GET", "/api/v1/nodes?limit=1001", undefined, 400, "INVALID_SPEC"],
   ["a cursor of nowhere", "GET", "/api/v1/allocations?cursor=x", undefined, 400, "INVALID_CURSOR"],
   ["an unknown log format", "GET", "/api/v1/allocations/1/logs?format=xml", undefined, 400, "INVALID_SPEC"],
+  ["a member without an address", "POST", "/api/v1/raft/members", { node_id: 2 }, 422, "INVALID_BODY"],
+  ["no address of a member", "POST", "/api/v1/raft/members", { node_id: 2, address: "b" }, 400, "INVALID_SPEC"],
+  ["no number of a member", "DELETE", "/api/v1/raft/members/two", undefined, 400, "INVALID_SPEC"],
+  ["an unknown member", "DELETE", "/api/v1/raft/members/9", undefined, 409, "ILLEGAL_TRANSITION"],
   ["a path that is none", "GET", "/api/v2/allocations", undefined, 404, "ROUTE_NOT_FOUND"],
   ["a method that is none", "PUT", "/api/v1/allocations/1", {}, 405, "METHOD_NOT_ALLOWED"],
   ["a later capability", "GET", "/api/v1/services", undefined, 501, "NOT_SUPPORTED"],

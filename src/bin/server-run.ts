@@ -1,0 +1,93 @@
+/**
+ * Runs one server until a signal ends it: puts its data directory in order, opens log and
+ * state, starts the loops, then the faces, and stops them in the opposite order.
+ */
+import { createApi } from "../api/create-api.ts";
+import type { ServerConfig } from "../config/server-config.ts";
+import { VERSION } from "../config/version.ts";
+import { FAULTS } from "../core/domain/errors.ts";
+import type { RunningServer } from "../engine/server/create-server.ts";
+import { startServer } from "../engine/server/create-server.ts";
+import { openWorkerConsensus } from "../io/consensus/worker-consensus.ts";
+import { listenRest } from "../io/http/rest-listener.ts";
+import { listenRpc } from "../io/http/rpc-listener.ts";
+import { openWorkerSnapshots } from "../io/peer/worker-snapshots.ts";
+import { finishStagedSnapshot } from "../io/snapshot/staging.ts";
+import { openWorkerMirror } from "../io/sqlite/worker-mirror.ts";
+import { systemClock, systemEntropy } from "../io/system-clock.ts";
+import type { Logger } from "../ports/log.ts";
+import { authOf } from "./server-auth.ts";
+import { backupsOf, takeStagedRestore } from "./server-backups.ts";
+import { prepareLog } from "./server-log.ts";
+import { settingsOf } from "./server-settings.ts";
+
+/** The longest that a stop waits for requests in flight. */
+const DRAIN_MS = 5_000;
+
+/** Starts everything; returns once the server listens. @throws LatticeError when it cannot start. */
+export async function runServer(config: ServerConfig, log: Logger): Promise<void> {
+  takeStagedRestore(config, log);
+  prepareLog(config.quorum, log);
+  const finished = finishStagedSnapshot(config.quorum.dataDir);
+  if (finished) log.info("the snapshot that had arrived is in place", { index: finished.index });
+  const running = await startLoops(config, log);
+  const { api, quorum } = config;
+  const faces = createApi({ server: running.server, auth: authOf(config, log), discovery: api.discovery });
+  const rest = listenRest(api.restAddress, faces);
+  const rpc = await listenRpc(api.grpcAddress, faces);
+  log.info("server started", { version: VERSION, rest: rest.port, grpc: rpc.port, dataDir: quorum.dataDir });
+  const onSignal = async (signal: NodeJS.Signals) => {
+    log.info("the server stops", { signal });
+    faces.stop();
+    await Promise.all([rest.close(DRAIN_MS), rpc.close(DRAIN_MS)]);
+    await running.stop();
+    process.exit(0);
+  };
+  process.once("SIGTERM", onSignal);
+  process.once("SIGINT", onSignal);
+}
+
+const workerUrl = (name: "raft" | "mirror" | "snapshot"): string =>
+  new URL(`./workers/${name}-worker.ts`, import.meta.url).href;
+
+async function startLoops(config: ServerConfig, log: Logger): Promise<RunningServer> {
+  const { quorum, api } = config;
+  const consensus = await openWorkerConsensus({
+    workerUrl: workerUrl("raft"),
+    dir: quorum.dataDir,
+    memberId: quorum.nodeId,
+    address: quorum.advertiseAddress,
+    peers: quorum.peers,
+    listen: quorum.raftListenAddress,
+    electionTimeoutMs: quorum.electionTimeoutMs,
+    heartbeatIntervalMs: quorum.heartbeatIntervalMs,
+    logLevel: config.log.level,
+  });
+  return startServer({
+    version: VERSION,
+    get clusterId() {
+      return consensus.clusterId;
+    },
+    advertise: api.advertiseAddress,
+    clock: systemClock,
+    entropy: systemEntropy,
+    log,
+    settings: settingsOf(config),
+    mirror: await openWorkerMirror({
+      workerUrl: workerUrl("mirror"),
+      dir: quorum.dataDir,
+      clusterId: () => consensus.clusterId,
+    }),
+    snapshots: openWorkerSnapshots({
+      workerUrl: workerUrl("snapshot"),
+      dataDir: quorum.dataDir,
+      identity: () => consensus.identity,
+    }),
+    consensus,
+    backups: backupsOf(config),
+    onFailed(cause) {
+      log.error("this server stops: its storage or state can no longer be trusted", { ...cause });
+      process.exit(FAULTS[cause.reason].exit);
+    },
+  });
+}
