@@ -4,6 +4,7 @@
  */
 import { expect, test } from "bun:test";
 import { connect } from "node:net";
+import { createPrng } from "../../src/base/prng.ts";
 import type { PeerFrame } from "../../src/ports/peer-link.ts";
 import { RecordingListener } from "../fixtures/peer-listener.ts";
 import { TcpPeerNetwork } from "../fixtures/peer-networks.ts";
@@ -177,3 +178,68 @@ test("a server at another's address is told apart by its number", async () => {
   while (!isTold()) await Bun.sleep(20);
   expect([a.links, a.judged, b.judged]).toEqual([[], [], []]);
 });
+
+test("an address that is none is told, and does not keep others from being linked", async () => {
+  await using network = new TcpPeerNetwork();
+  const [a, b] = [new RecordingListener(1), new RecordingListener(2)];
+  const link = await network.open(a);
+  await network.open(b);
+  link.setPeers([...network.peers(), { id: 3, address: "server-3" }, { id: 4, address: "server.invalid:9000" }]);
+  await a.untilLinked(2);
+  const reasonFor = (member: number) => network.lines.find((line) => line.member === member && line.level === "warn");
+  while (reasonFor(3) === undefined || reasonFor(4) === undefined) await Bun.sleep(20);
+  expect(reasonFor(3)).toMatchObject({ reason: '"server-3" is no address HOST:PORT' });
+  expect(reasonFor(4)).toMatchObject({ address: "server.invalid:9000" });
+});
+
+test("over a network that keeps breaking and damaging, frames are lost but never changed or repeated, and losses are paired", async () => {
+  await using network = new TcpPeerNetwork();
+  const [a, b] = [new RecordingListener(1), new RecordingListener(2)];
+  const link = await network.open(a);
+  await using proxy = await TcpProxy.to((await network.open(b)).port);
+  const random = createPrng(11);
+  link.setPeers([{ id: 2, address: proxy.address }]);
+  let sent = 0;
+  const sendSome = (): void => {
+    for (let i = 0; i < 50; i++) {
+      const data = new Uint8Array(16 + Math.floor(random() * 2_000)).fill(sent & 0xff);
+      new DataView(data.buffer).setUint32(0, sent++);
+      link.send(2, { kind: "relay", data });
+    }
+  };
+  for (let round = 0; round < 12; round++) {
+    await a.untilLinked(2);
+    const losses = a.links.length;
+    const limit = proxy.forwarded + random() * 100_000;
+    const isCut = random() < 0.5;
+    proxy.damage = (bytes) => {
+      if (proxy.forwarded < limit) return bytes;
+      if (isCut) {
+        queueMicrotask(() => proxy.cut());
+        return bytes.subarray(0, bytes.length >> 1);
+      }
+      const damaged = Buffer.from(bytes);
+      const at = Math.floor(random() * damaged.length);
+      damaged[at] = (damaged[at] ?? 0) ^ (1 << Math.floor(random() * 8));
+      return damaged;
+    };
+    while (a.links.length === losses) {
+      sendSome();
+      await Bun.sleep(1);
+    }
+    proxy.damage = (bytes) => bytes;
+  }
+  let before = -1;
+  for (const [from, frame] of b.frames) {
+    const data = frame.kind === "relay" ? frame.data : new Uint8Array();
+    const number = new DataView(data.buffer, data.byteOffset).getUint32(0);
+    expect([from, number > before, data.subarray(4).every((byte) => byte === (number & 0xff))]).toEqual([
+      1,
+      true,
+      true,
+    ]);
+    before = number;
+  }
+  expect(b.frames.length).toBeGreaterThan(100);
+  expect(a.links).toEqual(a.links.map((_, i) => (i % 2 === 0 ? "+2" : "-2")));
+}, 60_000);

@@ -79,7 +79,7 @@ test(
 test(
   "a server without TLS gets no link",
   async () => {
-    expect(await refusalOf(undefined)).toContain("before any introduction");
+    expect(await refusalOf(undefined)).toContain("is one of the two without TLS?");
   },
   PATIENCE_MS,
 );

@@ -7,7 +7,7 @@ import type { MemberId } from "../../core/raft/raft-types.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { PeerIdentity, PeerLinkListener } from "../../ports/peer-link.ts";
 import type { Frame, FrameKind } from "./frames.ts";
-import { ConnectionEnded, type PeerConnection } from "./peer-connection.ts";
+import { CLOSED_BY_OTHER, ConnectionEnded, type PeerConnection } from "./peer-connection.ts";
 import type { Hello, Purpose } from "./peer-records.ts";
 import { decodeHello, encodeHello } from "./peer-records.ts";
 
@@ -108,8 +108,8 @@ async function exchangeVerdicts(
 
 async function nextHello(connection: PeerConnection): Promise<Hello> {
   const frame = await expectFrame(connection, "hello").catch((error: unknown) => {
-    if (!(error instanceof ConnectionEnded)) throw error;
-    throw new ConnectionEnded(`${error.message} (before any introduction)`);
+    if (!(error instanceof ConnectionEnded && error.message === CLOSED_BY_OTHER)) throw error;
+    throw new ConnectionEnded(`${CLOSED_BY_OTHER} before any introduction: is one of the two without TLS?`);
   });
   const hello = decodeHello(frame.payload);
   if (!hello.ok) refuse(connection, undefined, hello.error);

@@ -2,6 +2,7 @@
  * The connection that this server dials to one other: what it sends to it goes here. Dials
  * until it is closed, waiting longer after each failure.
  */
+import { LatticeError } from "../../core/domain/errors.ts";
 import type { CancelTimer, Clock } from "../../ports/clock.ts";
 import type { Logger } from "../../ports/log.ts";
 import type { PeerAddress, PeerFrame } from "../../ports/peer-link.ts";
@@ -70,12 +71,14 @@ export class OutgoingLink {
   async #dial(): Promise<void> {
     const { peer, dial, handshake } = this.#options;
     this.#isWaiting = false;
-    const connection = dial(peer.address);
-    this.#connection = connection;
+    let connection: PeerConnection;
     try {
+      connection = dial(peer.address);
+      this.#connection = connection;
       await introduceTo(connection, { to: peer.id, purpose: "link" }, handshake);
     } catch (error) {
-      if (!(error instanceof HandshakeRefused || error instanceof ConnectionEnded)) throw error;
+      const isOrdinary = [HandshakeRefused, ConnectionEnded, LatticeError].some((kind) => error instanceof kind);
+      if (!(error instanceof Error && isOrdinary)) throw error;
       this.#failed(error.message);
       return;
     }

@@ -13,6 +13,9 @@ export class ConnectionEnded extends Error {
   override readonly name = "ConnectionEnded";
 }
 
+/** The reason when it was the other end. */
+export const CLOSED_BY_OTHER = "the other end closed the connection";
+
 /** What a connection works with. */
 export interface ConnectionOptions {
   readonly clock: Clock;
@@ -52,7 +55,7 @@ export class PeerConnection {
     socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
     socket.on("error", (error: Error) => this.close(failureText(error)));
-    socket.on("end", () => this.close("the other end closed the connection"));
+    socket.on("end", () => this.close(CLOSED_BY_OTHER));
     socket.on("close", () => this.#gone());
     this.#cancelPing = options.clock.every(PING_MS, () => this.#ping());
   }
@@ -204,8 +207,16 @@ export class PeerConnection {
   }
 }
 
+const FAILURES: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "nothing listens there",
+  ECONNRESET: CLOSED_BY_OTHER,
+  EHOSTUNREACH: "there is no way to it",
+  ENETUNREACH: "there is no way to it",
+  ENOTFOUND: "its host name is unknown",
+  ETIMEDOUT: "it does not answer",
+};
+
 function failureText(error: Error): string {
   const code = "code" in error ? String(error.code) : "";
-  if (code === "ECONNREFUSED") return "nothing listens there";
-  return error.message || code;
+  return FAILURES[code] ?? (error.message || code);
 }

@@ -25,9 +25,12 @@ export interface ListenAddress {
   readonly port: number;
 }
 
-/** Begins to connect with `address` (HOST:PORT). */
+/** Begins to connect with `address` (HOST:PORT). @throws LatticeError INVALID_SPEC when it is none. */
 export function dial(address: string, tls: PeerTls | undefined): Socket {
   const { host, port } = splitAddress(address);
+  if (host === "" || !(port > 0 && port < 65_536)) {
+    throw new LatticeError(fault("INVALID_SPEC", `${JSON.stringify(address)} is no address HOST:PORT`));
+  }
   if (tls === undefined) return connectTcp({ host, port });
   return connectTls({
     host,
