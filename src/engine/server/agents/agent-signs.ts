@@ -1,4 +1,5 @@
 /** What the servers tell each other of the agents whose streams they hold. */
+import type { Millis } from "../../../base/brand.ts";
 import type { NodeId } from "../../../core/domain/ids.ts";
 import type { LogRequest } from "../../../ports/agent-link.ts";
 import { flag, list, maybe, number, oneOf, record, text } from "../peers/json-shape.ts";
@@ -15,6 +16,13 @@ export interface NodeSigns {
   readonly issues: readonly string[];
   /** Runs that should not be on the node and are not yet over. */
   readonly staleCount: number;
+}
+
+/** All agents whose streams end at one server. */
+export interface AgentRoll {
+  /** What time it is there. */
+  readonly clock: Millis;
+  readonly signs: readonly NodeSigns[];
 }
 
 /** Who wants to speak for a node. */
@@ -38,18 +46,21 @@ export interface RelayedLogCancel {
 const yes = record<{ readonly ok: boolean }>({ ok: flag });
 
 /** Tells the leader all agents that a server holds; the answer means that the leader counts them as alive. */
-export const TELL_SIGNS: Question<readonly NodeSigns[], { readonly ok: boolean }> = {
+export const TELL_SIGNS: Question<AgentRoll, { readonly ok: boolean }> = {
   kind: "agent-signs",
-  ask: list(
-    record<NodeSigns>({
-      node: text,
-      instanceId: text,
-      silenceMs: number,
-      clockSkewMs: number,
-      issues: list(text),
-      staleCount: number,
-    }),
-  ),
+  ask: record<AgentRoll>({
+    clock: number,
+    signs: list(
+      record<NodeSigns>({
+        node: text,
+        instanceId: text,
+        silenceMs: number,
+        clockSkewMs: number,
+        issues: list(text),
+        staleCount: number,
+      }),
+    ),
+  }),
   answer: yes,
 };
 

@@ -4,6 +4,7 @@
  * opinion of each node. What the leader was not told it does not assume: an agent's
  * heartbeat is confirmed to it only once the leader knows of it.
  */
+import type { Millis } from "../../../base/brand.ts";
 import { millis } from "../../../base/brand.ts";
 import { fault, LatticeError } from "../../../core/domain/errors.ts";
 import type { NodeId } from "../../../core/domain/ids.ts";
@@ -15,7 +16,7 @@ import { metaOf } from "../../../core/state/state.ts";
 import type { CancelTimer } from "../../../ports/clock.ts";
 import type { LoopParts } from "../loop-parts.ts";
 import { SYSTEM } from "../replica.ts";
-import type { NodeClaim, NodeSigns } from "./agent-signs.ts";
+import type { AgentRoll, NodeClaim, NodeSigns } from "./agent-signs.ts";
 import { CLAIM_NODE, LAST_SEEN, TELL_SIGNS } from "./agent-signs.ts";
 
 const ROUND_MS = 1_000;
@@ -27,6 +28,8 @@ const CLOCK_SKEW_MAX_MS = 60_000;
 const RECONNECT_MS = 3_000;
 /** A server that tells nothing for so long holds no agents, as far as others know. */
 const TELLER_SILENCE_MS = 4_000;
+/** Servers whose clocks are further apart may give up isolated work before it has surely ended. */
+const SERVER_SKEW_MAX_MS = 5_000;
 /** By then the server that took the agent in has told of it. */
 const CLAIM_MS = 5_000;
 /** After the agent has surely ended isolated work, a little more for clocks that run apart. */
@@ -50,6 +53,7 @@ interface Claim {
   readonly at: number;
 }
 
+/** The part of each server that hears nodes, and of the leader that judges them. */
 export class NodeHealthLoop {
   readonly #parts: LoopParts;
   readonly #own: OwnAgents;
@@ -58,6 +62,8 @@ export class NodeHealthLoop {
   /** When each node was last heard, here or by those who told; on the monotonic clock. */
   readonly #heard = new Map<NodeId, number>();
   readonly #judging = new Set<NodeId>();
+  /** Servers whose clocks differ from this one's. */
+  readonly #apart = new Set<MemberId>();
   #listeningSince: number;
   #round: CancelTimer | undefined;
   #news: CancelTimer | undefined;
@@ -129,12 +135,12 @@ export class NodeHealthLoop {
   }
 
   async #tell(): Promise<void> {
-    const { bus, log, replica } = this.#parts;
+    const { bus, log, replica, clock } = this.#parts;
     if (this.#isTelling || replica.status.leader === undefined) return;
     this.#isTelling = true;
     const { signs, confirm } = this.#own.report();
     try {
-      await bus.askLeader(TELL_SIGNS, signs);
+      await bus.askLeader(TELL_SIGNS, { clock: clock.now(), signs });
       confirm();
     } catch (error) {
       log.debug("the leader was not told of the agents here", { count: signs.length, error });
@@ -143,8 +149,9 @@ export class NodeHealthLoop {
     }
   }
 
-  #onTold(from: MemberId, signs: readonly NodeSigns[]) {
+  #onTold(from: MemberId, { clock, signs }: AgentRoll) {
     this.#demandLead();
+    this.#compareClocks(from, clock);
     const at = this.#parts.clock.monotonic();
     this.#told.set(from, { at, signs: new Map(signs.map((sign) => [sign.node, sign])) });
     for (const { node, silenceMs } of signs) {
@@ -152,6 +159,18 @@ export class NodeHealthLoop {
       this.#judge(node);
     }
     return { ok: true };
+  }
+
+  #compareClocks(server: MemberId, clock: Millis): void {
+    const skewMs = clock - this.#parts.clock.now();
+    const isApart = Math.abs(skewMs) > SERVER_SKEW_MAX_MS;
+    if (isApart === this.#apart.has(server)) return;
+    if (isApart) {
+      this.#apart.add(server);
+      this.#parts.log.error("the clocks of the servers are apart: set up NTP", { server, skewMs });
+    } else {
+      this.#apart.delete(server);
+    }
   }
 
   #onClaim({ node, instanceId }: NodeClaim) {

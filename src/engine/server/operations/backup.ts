@@ -15,6 +15,8 @@ export async function createBackup(server: Server, call: Call, path: string): Pr
   demand(call, "backup.manage");
   const name = path === "" ? {} : { name: nameOf(server, path) };
   const { replica, clock, version, log } = server;
+  // Without a majority a backup of what this server knows is better than none.
+  await replica.readBarrier().catch(() => log.warn("the backup may lack the latest: the servers have no leader"));
   // What was acknowledged is in the state on disk, which the backup is made from.
   await replica.flush();
   const backup = await server.backups.create({ ...name, at: clock.now(), version });

@@ -3,6 +3,8 @@
  * rely on is said by a server that the leader does not hear. Leadership is the test's.
  */
 import { expect, test } from "bun:test";
+import { millis } from "../../../../../src/base/brand.ts";
+import { TELL_SIGNS } from "../../../../../src/engine/server/agents/agent-signs.ts";
 import { getNode } from "../../../../../src/engine/server/operations/nodes.ts";
 import { settle } from "../../../../fixtures/fake-clock.ts";
 import type { FakeAgent } from "../../../../fixtures/fake-servers.ts";
@@ -148,4 +150,13 @@ test("what a lost node ran is held back from the time of the state on, though th
     .map(({ data }) => new TextDecoder().decode(data))
     .findLast((t) => t.includes('"down"'));
   expect(JSON.parse(last ?? "").command.isolatedUntil).toBe(ahead.at + 10_000);
+});
+
+test("servers whose clocks are apart are named once, and again only after they agreed", async () => {
+  const { world, a } = await threeServers();
+  world.warnings.length = 0;
+  const tell = (clock: number) => a.server.bus.ask(TELL_SIGNS, 1, { clock: millis(clock), signs: [] });
+  const now = world.clock.now();
+  for (const clock of [now, now + 60_000, now + 61_000, now, now - 60_000]) await tell(clock);
+  expect(world.warnings).toEqual(Array(2).fill("the clocks of the servers are apart: set up NTP"));
 });
