@@ -33,10 +33,10 @@ test("a backup of a long history neither stalls the loop nor holds up writes", a
   for (let from = 1; from <= HISTORY; from += 5_000) {
     const rows = Array.from({ length: 5_000 }, (_, i) => archivedRow(from + i));
     for (const { table, id, text = "" } of rows) archivedHash = addHash(archivedHash, rowHash(table, id, text));
-    mirror.write(rows, upTo(from));
+    await mirror.write(rows, upTo(from));
   }
   const meta = { clusterId: "c", nextShortId: 1, restoreEpoch: 1, time: 0, archivedCount: HISTORY, archivedHash };
-  mirror.write([{ table: "meta", id: "meta", text: canonicalEncode(meta), isLive: true }], upTo(HISTORY));
+  await mirror.write([{ table: "meta", id: "meta", text: canonicalEncode(meta), isLive: true }], upTo(HISTORY));
 
   const backups = openWorkerBackups(WORKER, {
     dataDir,
@@ -49,7 +49,7 @@ test("a backup of a long history neither stalls the loop nor holds up writes", a
   const beat = setInterval(() => {
     longest = Math.max(longest, performance.now() - last);
     last = performance.now();
-    mirror.write([{ table: "idempotency", id: "k", text: String(ticks), isLive: true }], upTo(HISTORY + ++ticks));
+    void mirror.write([{ table: "idempotency", id: "k", text: String(ticks), isLive: true }], upTo(HISTORY + ++ticks));
   }, 5);
   const { manifest, bytes } = await backups.create({ at: millis(Date.now()), version: "test" });
   clearInterval(beat);
@@ -60,7 +60,7 @@ test("a backup of a long history neither stalls the loop nor holds up writes", a
   expect(longest).toBeLessThan(STALL_MAX_MS);
   const [made] = await backups.list();
   expect(await backups.verify(made?.path.split("/").at(-1) ?? "")).toMatchObject({ isValid: true });
-  mirror.close();
+  await mirror.close();
 });
 
 test("what the worker refuses comes back as the fault that it is", async () => {
@@ -68,6 +68,7 @@ test("what the worker refuses comes back as the fault that it is", async () => {
   const backups = openWorkerBackups(WORKER, {
     dataDir: temp.join("none"),
     memberId: 1,
+    members: [],
     location: temp.join("b"),
     s3: {},
   });

@@ -16,6 +16,8 @@ import { doBackupTask } from "../../src/io/backup/backup-tasks.ts";
 import type { BackupQuestion, BackupTask, BackupTasks } from "../../src/io/backup/backup-worker-messages.ts";
 import { finishRestore } from "../../src/io/backup/restore-stage.ts";
 import { unpackBackup } from "../../src/io/backup/unpack.ts";
+import { openLogStore } from "../../src/io/sqlite/log-store.ts";
+import { openMirrorCut } from "../../src/io/sqlite/mirror-cut.ts";
 import { TempDir } from "../fixtures/temp-dir.ts";
 import { aCall, addNode, startTestServer, type TestServer } from "../fixtures/test-server.ts";
 
@@ -143,6 +145,29 @@ test("a restored cluster has the rows of the backup, a later epoch and unused sh
     request: { tenant: "default", entrypoint: "true" },
   });
   expect(next).toMatchObject({ allocations: [{ shortId: 2_000_000 }] });
+});
+
+test("a restored log begins after the backup, with all configured servers as voters, on a cluster of any size", async () => {
+  const three = [1, 2, 3].map((id) => ({ id, address: `server-${id}:9000` }));
+  const fresh = { ...places, dataDir: temp.join("of-three"), members: three, memberId: 2 };
+  const given = { name: NAME, at: AT, clusterId: "three", replaced: metaOf(running.server.replica.state) };
+  const question: BackupQuestion = { task: "stage", places: fresh, given };
+  const { manifest } = (await doBackupTask(question)) as BackupTasks["stage"]["result"];
+  finishRestore(fresh.dataDir, AT);
+  const store = openLogStore(fresh.dataDir, 2);
+  const { shape, memberships } = store.load();
+  const { storeId } = store.identity;
+  store.close();
+  const membership = {
+    departed: [],
+    members: three.map((member) => ({ ...member, storeId: member.id === 2 ? storeId : "", isVoter: true })),
+  };
+  const { index, term } = manifest;
+  expect(shape).toEqual({ compactedIndex: index, compactedTerm: term, lastIndex: index, runs: [] });
+  expect(memberships).toEqual([{ index, membership }]);
+  const cut = openMirrorCut(fresh.dataDir);
+  expect([cut.clusterId, cut.applied]).toEqual(["three", { index, term, membership: { index, membership } }]);
+  cut.close();
 });
 
 test("a restore is refused while other servers are alive, unless it is forced", async () => {

@@ -55,13 +55,13 @@ const ask = async <K extends BackupTask>(
   given: BackupTasks[K]["given"],
   odd: { readonly location?: string; readonly s3?: S3Options } = {},
 ) => {
-  const places = { dataDir: temp.join("raft"), memberId: 1, location: "s3://lattice/site/a", s3, ...odd };
+  const places = { dataDir: temp.join("raft"), memberId: 1, members: [], location: "s3://lattice/site/a", s3, ...odd };
   return (await doBackupTask({ task, places, given } as BackupQuestion)) as BackupTasks[K]["result"];
 };
 const refusal = (odd: Parameters<typeof ask>[2]) => ask("list", {}, odd).catch((error: Error) => error.message);
 
 test("a backup goes into the bucket and comes out whole", async () => {
-  const made = await ask("create", { at: AT, term: 1, version: "test" });
+  const made = await ask("create", { at: AT, version: "test" });
   expect(made.path).toBe(`s3://lattice/site/a/${NAME}`);
   expect(await ask("list", {})).toEqual([{ path: made.path, bytes: made.bytes, createdAt: AT }]);
   expect(await ask("verify", { name: NAME })).toMatchObject({ isValid: true, backup: { manifest: made.manifest } });

@@ -20,11 +20,10 @@ import type { Meta } from "../../core/state/state.ts";
 import { META_ID } from "../../core/state/state.ts";
 import type { Row } from "../../core/state/table.ts";
 import type { PeerAddress } from "../../ports/peer-link.ts";
-import type { StateMirror } from "../../ports/state-mirror.ts";
 import { isLogInUse } from "../sqlite/log-lock.ts";
 import { createLogStoreAt } from "../sqlite/log-store.ts";
 import { openMirrorCut } from "../sqlite/mirror-cut.ts";
-import { openStateMirror } from "../sqlite/state-mirror.ts";
+import { openMirrorWriter } from "../sqlite/mirror-writer.ts";
 import { backupError, backupFailed } from "./backup-error.ts";
 import { unpackBackup } from "./unpack.ts";
 
@@ -138,20 +137,20 @@ function checkRoom({ members }: BackupManifest, folder: string): void {
 }
 
 async function buildState(stage: string, context: StageRequest, applied: SnapshotMeta): Promise<void> {
-  const mirror = openStateMirror({ dir: stage, clusterId: context.clusterId });
+  const writer = openMirrorWriter({ dir: stage, clusterId: context.clusterId });
   try {
     const rows: Row[] = [];
-    const flush = () => mirror.write(rows.splice(0), applied);
+    const flush = () => writer.write(rows.splice(0), applied);
     const { isValid } = await unpackBackup(context.file, (row) => {
       rows.push(row.table === "meta" ? withNewMeta(row, context) : row);
       if (rows.length >= ROWS_AT_ONCE) flush();
     });
     if (!isValid) throw damaged(context.file, "it changed while it was read");
     flush();
-    mirror.sync();
-    checkState(context.file, mirror);
+    writer.sync();
+    checkState(context.file, stage);
   } finally {
-    mirror.close();
+    writer.close();
   }
 }
 
@@ -160,9 +159,14 @@ const withNewMeta = (row: Row, context: RestoreContext): Row => ({
   text: canonicalEncode(restoredMeta(JSON.parse(row.text ?? ""), context)),
 });
 
-function checkState(file: string, mirror: StateMirror): void {
-  const state = decodeSnapshot(mirror.liveRows());
-  if (!state.ok) throw damaged(file, state.error);
+function checkState(file: string, stage: string): void {
+  const cut = openMirrorCut(stage);
+  try {
+    const state = decodeSnapshot(cut.liveRows());
+    if (!state.ok) throw damaged(file, state.error);
+  } finally {
+    cut.close();
+  }
 }
 
 /** Makes a log that begins after the backup, with all configured members as voters. */
