@@ -200,6 +200,17 @@ test("any server tells how each member is, and hands leadership over", async () 
   await submitAt(leader);
 }, 30_000);
 
+test("a server that is stopped lets another lead first: nobody waits for an election", async () => {
+  await using cluster = new TestCluster();
+  const leader = await cluster.leader();
+  const [a] = await cluster.followers();
+  if (!a) throw new Error("somebody follows");
+  await submitAt(a);
+  await cluster.stop(leader.id);
+  expect(a.server.replica.status.leader).not.toBe(leader.id);
+  expect((await submitAt(a)).allocations).toHaveLength(1);
+}, 30_000);
+
 test("a dead member is replaced by one with a late start, which gets the state as a snapshot", async () => {
   await using cluster = new TestCluster(3, { snapshotThreshold: 50 });
   const leader = await cluster.leader();

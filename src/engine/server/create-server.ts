@@ -10,6 +10,7 @@ import type { StateMirror } from "../../ports/state-mirror.ts";
 import { AgentHub } from "./agent-hub.ts";
 import { BackupSchedule } from "./backup-schedule.ts";
 import { Housekeeping } from "./housekeeping.ts";
+import { handOver } from "./peers/hand-over.ts";
 import { PeerBus } from "./peers/peer-bus.ts";
 import { answerQuorumQuestions } from "./peers/quorum-questions.ts";
 import { Replica, SYSTEM } from "./replica.ts";
@@ -40,7 +41,7 @@ export interface ServerParts {
 /** A server whose loops run. */
 export interface RunningServer {
   readonly server: Server;
-  /** Ends the loops and writes what is missing on disk. */
+  /** Ends the loops, lets another server lead, and writes what is missing on disk. */
   stop(): Promise<void>;
 }
 
@@ -85,6 +86,7 @@ export function startServer(parts: ServerParts): RunningServer {
       schedule.stop();
       scheduler.stop();
       agents.stop();
+      await handOver({ replica, clock, log });
       await replica.close();
     },
   };

@@ -31,10 +31,8 @@ export const list =
     Array.isArray(value) && value.every(item);
 
 /** An object with these fields; others are ignored. */
-export const record =
-  <T extends object>(fields: { readonly [K in keyof Required<T>]: Shape<T[K]> }): Shape<T> =>
-  (value): value is T => {
-    if (typeof value !== "object" || value === null) return false;
-    const held = new Map<string, unknown>(Object.entries(value));
-    return Object.entries<Shape<unknown>>(fields).every(([name, shape]) => shape(held.get(name)));
-  };
+export const record = <T extends object>(fields: { readonly [K in keyof Required<T>]: Shape<T[K]> }): Shape<T> => {
+  const shapes = Object.entries<Shape<unknown>>(fields);
+  return (value): value is T =>
+    typeof value === "object" && value !== null && shapes.every(([name, shape]) => shape(Reflect.get(value, name)));
+};
