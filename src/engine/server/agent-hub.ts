@@ -91,12 +91,12 @@ export class AgentHub {
     // An agent obeys what it is told first: that must not be an old state.
     await replica.readBarrier();
     this.#refuseStranger(hello);
-    await this.health.claim({ node: nodeId, instanceId });
+    await this.health.admit({ node: nodeId, instanceId });
     if (this.#isNewRegistration(hello)) {
       await replica.propose({ kind: "register-node", registration, issues: [] }, SYSTEM);
     }
     await this.#loseMissing(nodeId, workloads);
-    this.#connections.get(nodeId)?.session.close("the same agent connected again");
+    this.#connections.get(nodeId)?.session.close("the agent of this node connected again");
     const connection: Connection = {
       session,
       instanceId,

@@ -25,8 +25,8 @@ export interface AgentRoll {
   readonly signs: readonly NodeSigns[];
 }
 
-/** Who wants to speak for a node. */
-export interface NodeClaim {
+/** An agent that wants to speak for a node. */
+export interface ArrivingAgent {
   readonly node: NodeId;
   readonly instanceId: string;
 }
@@ -65,9 +65,9 @@ export const TELL_SIGNS: Question<AgentRoll, { readonly ok: boolean }> = {
 };
 
 /** Asks the leader whether an agent may speak for a node; refused while another living one does. */
-export const CLAIM_NODE: Question<NodeClaim, { readonly ok: boolean }> = {
-  kind: "claim-node",
-  ask: record<NodeClaim>({ node: text, instanceId: text }),
+export const ADMIT_AGENT: Question<ArrivingAgent, { readonly ok: boolean }> = {
+  kind: "admit-agent",
+  ask: record<ArrivingAgent>({ node: text, instanceId: text }),
   answer: yes,
 };
 

@@ -16,8 +16,8 @@ import { metaOf } from "../../../core/state/state.ts";
 import type { CancelTimer } from "../../../ports/clock.ts";
 import type { LoopParts } from "../loop-parts.ts";
 import { SYSTEM } from "../replica.ts";
-import type { AgentRoll, NodeClaim, NodeSigns } from "./agent-signs.ts";
-import { CLAIM_NODE, LAST_SEEN, TELL_SIGNS } from "./agent-signs.ts";
+import type { AgentRoll, ArrivingAgent, NodeSigns } from "./agent-signs.ts";
+import { ADMIT_AGENT, LAST_SEEN, TELL_SIGNS } from "./agent-signs.ts";
 
 const ROUND_MS = 1_000;
 /** News of an agent reaches the leader sooner. */
@@ -31,7 +31,7 @@ const TELLER_SILENCE_MS = 4_000;
 /** Servers whose clocks are further apart may give up isolated work before it has surely ended. */
 const SERVER_SKEW_MAX_MS = 5_000;
 /** By then the server that took the agent in has told of it. */
-const CLAIM_MS = 5_000;
+const ARRIVAL_MS = 5_000;
 /** After the agent has surely ended isolated work, a little more for clocks that run apart. */
 const ISOLATION_MARGIN_MS = 10_000;
 
@@ -48,7 +48,7 @@ interface Told {
   readonly signs: ReadonlyMap<NodeId, NodeSigns>;
 }
 
-interface Claim {
+interface Arrival {
   readonly instanceId: string;
   readonly at: number;
 }
@@ -58,7 +58,7 @@ export class NodeHealthLoop {
   readonly #parts: LoopParts;
   readonly #own: OwnAgents;
   readonly #told = new Map<MemberId, Told>();
-  readonly #claims = new Map<NodeId, Claim>();
+  readonly #arrivals = new Map<NodeId, Arrival>();
   /** When each node was last heard, here or by those who told; on the monotonic clock. */
   readonly #heard = new Map<NodeId, number>();
   readonly #judging = new Set<NodeId>();
@@ -78,9 +78,17 @@ export class NodeHealthLoop {
   start(): void {
     const { replica, clock, bus } = this.#parts;
     bus.answer(TELL_SIGNS, (from, signs) => this.#onTold(from, signs));
-    bus.answer(CLAIM_NODE, (_, claim) => this.#onClaim(claim));
+    bus.answer(ADMIT_AGENT, (_, agent) => this.#onArrival(agent));
     bus.answer(LAST_SEEN, (_, nodes) => nodes.map((node) => this.#silenceOf(node) ?? null));
-    replica.listen({ onRole: (isLeader) => this.#onRole(isLeader) });
+    let known = replica.status.leader;
+    replica.listen({
+      onRole: (isLeader) => this.#onRole(isLeader),
+      onStatus: () => {
+        const { leader } = replica.status;
+        if (leader !== known) this.#tellSoon();
+        known = leader;
+      },
+    });
     this.#round = clock.every(ROUND_MS, () => this.#go());
   }
 
@@ -102,8 +110,8 @@ export class NodeHealthLoop {
   }
 
   /** Lets an agent of this server speak for its node. @throws ALREADY_EXISTS while another living one does, NO_QUORUM. */
-  async claim(claim: NodeClaim): Promise<void> {
-    await this.#parts.bus.askLeader(CLAIM_NODE, claim);
+  async admit(agent: ArrivingAgent): Promise<void> {
+    await this.#parts.bus.askLeader(ADMIT_AGENT, agent);
   }
 
   /** Returns for each node how long ago it was last heard by any server, as far as is known. */
@@ -117,7 +125,7 @@ export class NodeHealthLoop {
   /** A new leader has heard nobody yet: every node gets a fresh grace period. */
   #onRole(isLeader: boolean): void {
     this.#told.clear();
-    this.#claims.clear();
+    this.#arrivals.clear();
     if (isLeader) this.#listeningSince = this.#parts.clock.monotonic();
     this.#go();
   }
@@ -173,17 +181,20 @@ export class NodeHealthLoop {
     }
   }
 
-  #onClaim({ node, instanceId }: NodeClaim) {
+  #onArrival({ node, instanceId }: ArrivingAgent) {
     this.#demandLead();
     const at = this.#parts.clock.monotonic();
-    const claim = this.#claims.get(node);
-    const recent = claim && at - claim.at < CLAIM_MS ? [claim] : [];
-    const rivals = [...recent, ...this.#holdersOf(node)].filter((rival) => rival.instanceId !== instanceId);
+    const arrival = this.#arrivals.get(node);
+    const recent = arrival && at - arrival.at < ARRIVAL_MS ? [arrival] : [];
+    const { heartbeatTimeoutMs, gracePeriodMs } = this.#parts.settings;
+    // Of an agent that has been silent for so long only a stream may be left that nobody ended.
+    const living = this.#holdersOf(node).filter(({ silenceMs }) => silenceMs <= heartbeatTimeoutMs + gracePeriodMs);
+    const rivals = [...recent, ...living].filter((rival) => rival.instanceId !== instanceId);
     if (rivals.length > 0) {
       const text = `node ${node} is in use by another agent`;
       throw new LatticeError(fault("ALREADY_EXISTS", text, "give this agent another --node-id"));
     }
-    this.#claims.set(node, { instanceId, at });
+    this.#arrivals.set(node, { instanceId, at });
     this.#heard.set(node, at);
     return { ok: true };
   }

@@ -114,6 +114,16 @@ test("of two agents with one name at two servers the second is refused, the same
   expect(await world.connect(c, "n1")).toBeDefined();
 });
 
+test("a name whose agent has been silent until its node was given up is free, though its stream never ended", async () => {
+  const { world, b, c } = await threeServers();
+  const first = await world.connect(b, "n1");
+  await world.passBeating(2_000, [first]);
+  await world.clock.pass(11_000);
+  expect(await world.connect(c, "n1", { instanceId: "another" })).toBeDefined();
+  await world.clock.pass(50);
+  expect(nodeAt(b, "n1")).toMatchObject({ instanceId: "another", health: "ready" });
+});
+
 test("two agents with one name that come in the same moment are told apart although neither is known", async () => {
   const { world, b, c } = await threeServers();
   const both = await Promise.allSettled([
