@@ -53,11 +53,13 @@ export interface QuorumOptions {
   readonly raftHostOf?: (id: number) => string;
   /** Is called before the first server starts. */
   readonly prepare?: (cluster: QuorumCluster) => void;
+  /** Is called when nothing runs any more, before the files are removed. */
+  readonly release?: () => void;
 }
 
 /** Servers with the ids 1, 2, 3. */
 export class QuorumCluster {
-  readonly dir = mkdtempSync(join(tmpdir(), "lattice-quorum-"));
+  readonly dir = mkdtempSync(join(tmpdir(), "lattice-e2e-quorum-"));
   readonly ids: readonly number[];
   readonly #options: QuorumOptions;
   readonly #ports = new Map<number, MemberPorts>();
@@ -307,6 +309,7 @@ export class QuorumCluster {
       await child.exited;
     }
     for (let round = 0; round < 3; round++) for (const pid of await pidsMentioning(this.dir)) kill(pid);
+    this.#options.release?.();
     rmSync(this.dir, { recursive: true, force: true });
   }
 

@@ -167,8 +167,5 @@ test.skipIf(process.getuid?.() !== 0)(`INV-O1 a full disk of the leader, ${ROUND
   const prepare = (cluster: QuorumCluster) => {
     for (const id of cluster.ids) mountSmall(dirname(cluster.dataDir(id)));
   };
-  await withCluster({ prepare }, async (cluster) => {
-    await rounds(cluster, FULL_DISK);
-    unmountAll();
-  }).finally(unmountAll);
+  await withCluster({ prepare, release: unmountAll }, (cluster) => rounds(cluster, FULL_DISK));
 });
