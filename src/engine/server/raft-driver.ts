@@ -93,6 +93,7 @@ export class RaftDriver implements Consensus {
     this.#proposals = new RaftProposals({
       node,
       step: (input) => this.#effects.step(input),
+      isLinked: (member) => this.#peers.isLinked(member),
       send: (to, frame) => link.send(to, frame),
       reject: (proposals, cause) => this.#listener?.onRejected(proposals, cause),
       wake: () => this.#turns.wake(),
@@ -198,9 +199,13 @@ export class RaftDriver implements Consensus {
           this.#effects.step({ kind: "snapshot-received", from, term, snapshot: snapshot.meta });
         });
       },
-      onConnected: (member) => this.#peers.heard(member, this.#options.clock.monotonic()),
+      onConnected: (member) => {
+        this.#peers.heard(member, this.#options.clock.monotonic());
+        this.#later(() => this.#peers.onConnected(member));
+      },
       onLost: (member) =>
         this.#later(() => {
+          this.#peers.onLost(member);
           this.#proposals.onLost(member);
           this.#effects.step({ kind: "unreachable", member });
         }),

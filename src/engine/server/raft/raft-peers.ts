@@ -25,6 +25,8 @@ export class RaftPeers {
   /** The store that each came with when it was let in last. */
   readonly #stores = new Map<MemberId, string>();
   readonly #heardAt = new Map<MemberId, number>();
+  /** Those that frames can be sent to. */
+  readonly #linked = new Set<MemberId>();
   #dialled: readonly PeerAddress[] = [];
 
   constructor(host: PeersHost) {
@@ -51,6 +53,18 @@ export class RaftPeers {
   /** Returns whether frames of this member are listened to. */
   isLetIn(member: MemberId): boolean {
     return this.#stores.has(member);
+  }
+
+  onConnected(member: MemberId): void {
+    this.#linked.add(member);
+  }
+
+  onLost(member: MemberId): void {
+    this.#linked.delete(member);
+  }
+
+  isLinked(member: MemberId): boolean {
+    return this.#linked.has(member);
   }
 
   heard(member: MemberId, now: number): void {

@@ -46,6 +46,7 @@ const OVERLOADED: Fault = {
 export interface ProposalsHost {
   readonly node: RaftNode;
   readonly step: (input: RaftInput) => readonly RaftEffect[];
+  readonly isLinked: (member: MemberId) => boolean;
   readonly send: (to: MemberId, frame: PeerFrame) => void;
   readonly reject: (proposals: readonly number[], cause: Fault) => void;
   /** Asks to be offered again soon. */
@@ -113,13 +114,14 @@ export class RaftProposals {
   /** Moves on what can be moved on. */
   offer(): void {
     if (this.#waiting.length === 0) return;
-    const { role, leader } = this.#host.node;
+    const { node, isLinked } = this.#host;
+    const { role, leader } = node;
     if (role === "leader") {
       this.#append();
       return;
     }
     this.#sendBack(this.#takeForeign(), "not-leader");
-    if (leader !== undefined && !this.#isHeld) this.#forward(leader);
+    if (leader !== undefined && isLinked(leader) && !this.#isHeld) this.#forward(leader);
   }
 
   /** The leader, or its term, is another. */
