@@ -6,10 +6,10 @@
  */
 import { logIndex } from "../../base/brand.ts";
 import { termAt } from "./log.ts";
-import { changeMembership, encodeMembership, isVoter } from "./membership.ts";
+import { changeMembership, encodeMembership, isVoter, majorityOf, votersOf } from "./membership.ts";
 import type { RaftNode } from "./node-state.ts";
 import { membershipOf } from "./node-state.ts";
-import type { MemberId, MembershipChange } from "./raft-types.ts";
+import type { MemberId, Membership, MembershipChange } from "./raft-types.ts";
 import { append, completeTransfer, sendEntries, trackMembers } from "./replication.ts";
 
 /** A learner this many entries behind is not promoted: a voter that lags could stop commits. */
@@ -18,7 +18,7 @@ const PROMOTION_LAG_MAX = 1024;
 /** Appends the changed membership, or refuses. */
 export function changeMembers(node: RaftNode, change: MembershipChange): void {
   const next = changeMembership(membershipOf(node), change);
-  const obstacle = obstacleTo(node, change) ?? (next.ok ? undefined : next.error);
+  const obstacle = obstacleTo(node, change) ?? (next.ok ? standstillAfter(node, change, next.value) : next.error);
   if (obstacle !== undefined || !next.ok) {
     node.out.push({ kind: "change-refused", change, reason: obstacle ?? "" });
     return;
@@ -40,9 +40,24 @@ function obstacleTo(node: RaftNode, change: MembershipChange): string | undefine
   if ((node.memberships.at(-1)?.index ?? 0) > node.commit) return "another change of the members is under way";
   if (change.kind !== "promote") return undefined;
   const peer = node.peers.get(change.id);
-  const lag = node.log.lastIndex - (peer?.match ?? 0);
-  if (peer?.isRecovering) return `member ${change.id} recovers from damage`;
-  return peer && lag > PROMOTION_LAG_MAX ? `member ${change.id} is ${lag} entries behind` : undefined;
+  if (!peer) return undefined;
+  const lag = node.log.lastIndex - peer.match;
+  if (peer.isRecovering) return `member ${change.id} recovers from damage`;
+  if (peer.match === 0 || !isPresent(node, change.id)) return `member ${change.id} has not been heard lately`;
+  return lag > PROMOTION_LAG_MAX ? `member ${change.id} is ${lag} entries behind` : undefined;
+}
+
+/** With a majority away nothing could be committed, not even the way back. */
+function standstillAfter(node: RaftNode, { kind }: MembershipChange, next: Membership): string | undefined {
+  if (kind === "bind" || kind === "add-learner") return undefined;
+  const present = votersOf(next).filter((id) => isPresent(node, id));
+  if (present.length >= majorityOf(next)) return undefined;
+  return `too few of the voters that would be left are there: ${present.length} of ${votersOf(next).length}`;
+}
+
+function isPresent(node: RaftNode, id: MemberId): boolean {
+  const peer = node.peers.get(id);
+  return id === node.id || (peer !== undefined && node.now - peer.heardAt < 2 * node.settings.electionTicks);
 }
 
 /** Stops taking proposals, brings the member up to date and lets it campaign (thesis §3.10). */
