@@ -6,7 +6,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createClient, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
-import { hmacVerifier } from "../../src/api/auth/token-verifier.ts";
 import { createApi } from "../../src/api/create-api.ts";
 import { millis } from "../../src/base/brand.ts";
 import { LIMITS } from "../../src/core/domain/limits.ts";
@@ -17,6 +16,7 @@ import { NodeService } from "../../src/gen/lattice/v1/nodes_pb.ts";
 import type { Listener } from "../../src/io/http/handlers.ts";
 import { listenRest } from "../../src/io/http/rest-listener.ts";
 import { listenRpc } from "../../src/io/http/rpc-listener.ts";
+import { hmacVerifier } from "../../src/io/oidc/hmac-verifier.ts";
 import { agentMessageToProto, helloToProto } from "../../src/wire/assignment.ts";
 import { aRegistration } from "../fixtures/builders.ts";
 import { startTestServer, type TestServer } from "../fixtures/test-server.ts";
@@ -180,7 +180,13 @@ test("tenants, vClusters, nodes and the quorum answer", async () => {
   const changed = await admin.updateVCluster({ vclusterId: "geo/v", allowLending: true, costWeights: { energy: 1 } });
   expect(changed).toMatchObject({ allowLending: true, nodeSharing: true, costWeights: { energy: 1, priority: 0 } });
   expect(await admin.getVClusterQueue({ vclusterId: "geo/v" })).toMatchObject({ pending: 0, running: 0, total: 0 });
-  expect(await admin.getRaftStatus({})).toMatchObject({ leaderId: 1n, members: [{ role: "leader" }] });
+  expect(await admin.getRaftStatus({})).toMatchObject({ leaderId: 1n, members: [{ role: "leader", voter: true }] });
+  expect(await admin.addRaftMember({ nodeId: 3n, address: "127.0.0.1:1" })).toMatchObject({
+    members: [{ nodeId: 1n }, { nodeId: 3n, role: "learner", voter: false }],
+  });
+  expect(await failure(admin.promoteRaftMember({ nodeId: 3n }))).toStartWith("ILLEGAL_TRANSITION");
+  expect(await failure(admin.transferRaftLeadership({ nodeId: 3n }))).toStartWith("ILLEGAL_TRANSITION");
+  expect((await admin.removeRaftMember({ nodeId: 3n })).members).toHaveLength(1);
   const nodes = createClient(NodeService, transport);
   expect(await nodes.health({})).toMatchObject({ status: "healthy", version: "test" });
   expect(await failure(nodes.getNode({ nodeId: "n9" }))).toStartWith("NODE_NOT_FOUND");
