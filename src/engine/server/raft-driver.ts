@@ -50,7 +50,7 @@ export interface RaftDriverOptions {
 }
 
 /** Longest that a proposal, read or change waits for a leader, in shortest election spans. */
-const PATIENCE_SPANS = 3;
+const PATIENCE_SPANS = 4;
 /** Missed ticks that are made up, in shortest election spans: enough for a leader to notice that it may be none. */
 const MISSED_SPANS_MAX = 2;
 

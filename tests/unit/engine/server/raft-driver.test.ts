@@ -4,13 +4,24 @@
  * clean end when the store fails.
  */
 import { describe, expect, test } from "bun:test";
-import { logIndex } from "../../../../src/base/brand.ts";
+import type { LogIndex } from "../../../../src/base/brand.ts";
+import { logIndex, term } from "../../../../src/base/brand.ts";
+import { createPrng } from "../../../../src/base/prng.ts";
 import type { Fault } from "../../../../src/core/domain/errors.ts";
 import { RaftDriver } from "../../../../src/engine/server/raft-driver.ts";
+import { createLoneLink } from "../../../../src/io/consensus/lone-link.ts";
 import type { CommittedEntry, ConsensusListener, ConsensusStatus } from "../../../../src/ports/consensus.ts";
+import { ManualClock } from "../../../fixtures/driver-cluster.ts";
 import { MemoryLogStore } from "../../../fixtures/memory-log-store.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
+
+/** The store of a cluster of one, whose log begins with the membership. */
+const aStore = () =>
+  MemoryLogStore.bootstrapped(
+    { clusterId: "c", memberId: 1, storeId: "s1" },
+    { members: [{ id: 1, address: "here:9000", storeId: "s1", isVoter: true }], departed: [] },
+  );
 
 /** A driver whose deferred work runs when the test says so, and all that it reported. */
 class Bench implements ConsensusListener {
@@ -23,11 +34,19 @@ class Bench implements ConsensusListener {
   #deferred: (() => void)[] = [];
 
   constructor(
-    readonly store = new MemoryLogStore(),
+    readonly store = aStore(),
     applied = 0,
   ) {
     const defer = (callback: () => void) => this.#deferred.push(callback);
-    this.driver = new RaftDriver({ memberId: 1, address: "here:9000", store, defer });
+    this.driver = new RaftDriver({
+      store,
+      defer,
+      link: createLoneLink(),
+      clock: new ManualClock(),
+      random: createPrng(1),
+      address: "here:9000",
+      seeds: [],
+    });
     this.driver.start(this, logIndex(applied));
   }
 
@@ -35,8 +54,10 @@ class Bench implements ConsensusListener {
     for (const callback of this.#deferred.splice(0)) callback();
   }
 
+  /** The commands committed, with their indexes: before them stand the membership and the no-op. */
   get texts(): readonly string[] {
-    return this.committed.map((e) => `${e.index} ${new TextDecoder().decode(e.data)}`.trim());
+    const commands = this.committed.filter((e) => e.kind === "command");
+    return commands.map((e) => `${e.index} ${new TextDecoder().decode(e.data)}`.trim());
   }
 
   onCommitted(entries: readonly CommittedEntry[]): void {
@@ -45,6 +66,15 @@ class Bench implements ConsensusListener {
   }
   onRejected(proposals: readonly number[], { reason }: Fault): void {
     for (const proposal of proposals) this.rejected.push([proposal, reason]);
+  }
+  onSnapshot(): void {
+    throw new Error("no snapshot is expected");
+  }
+  onSnapshotWanted(): Promise<LogIndex> {
+    throw new Error("no snapshot is expected");
+  }
+  onRelayed(): void {
+    throw new Error("nobody is there to relay anything");
   }
   onStatus(status: ConsensusStatus): void {
     this.statuses.push(status);
@@ -55,15 +85,15 @@ class Bench implements ConsensusListener {
 }
 
 describe("proposals", () => {
-  test("the member leads at once and commits its no-op with empty data", () => {
+  test("the member leads at once and commits the membership and its no-op", () => {
     const bench = new Bench();
-    expect(bench.texts).toEqual(["1"]);
-    expect(bench.statuses.map((s) => [s.leader, Number(s.term)])).toEqual([
-      [undefined, 1],
-      [1, 1],
+    expect(bench.committed.map((e) => [Number(e.index), e.kind])).toEqual([
+      [1, "membership"],
+      [2, "noop"],
     ]);
+    expect(bench.statuses.at(-1)).toMatchObject({ leader: 1, term: term(2), commit: logIndex(2) });
     expect(bench.driver.status().members).toEqual([
-      { id: 1, address: "here:9000", role: "leader", matchIndex: logIndex(1), lastContactMs: 0 },
+      { id: 1, address: "here:9000", role: "leader", matchIndex: logIndex(2), lastContactMs: 0 },
     ]);
   });
 
@@ -71,9 +101,9 @@ describe("proposals", () => {
     const bench = new Bench();
     const writes = bench.store.changes.length;
     for (const text of ["a", "b", "c"]) bench.driver.propose(text.charCodeAt(0), bytes(text));
-    expect(bench.texts).toEqual(["1"]);
+    expect(bench.texts).toEqual([]);
     bench.turn();
-    expect(bench.texts).toEqual(["1", "2 a", "3 b", "4 c"]);
+    expect(bench.texts).toEqual(["3 a", "4 b", "5 c"]);
     expect(bench.store.changes.length - writes).toBe(1);
   });
 
@@ -81,10 +111,10 @@ describe("proposals", () => {
     const bench = new Bench();
     for (let i = 0; i < 5_000; i++) bench.driver.propose(i, bytes("x"));
     bench.turn();
-    expect(bench.batches).toEqual([1, 4_096]);
+    expect(bench.batches).toEqual([1, 1, 4_096]);
     bench.turn();
-    expect(bench.batches).toEqual([1, 4_096, 904]);
-    expect(bench.store.changes.at(-1)?.hardState?.commit).toBe(logIndex(4_097));
+    expect(bench.batches).toEqual([1, 1, 4_096, 904]);
+    expect(bench.store.changes.at(-1)?.hardState?.commit).toBe(logIndex(4_098));
   });
 
   test("one proposal larger than a write should be still goes through, alone", () => {
@@ -93,7 +123,7 @@ describe("proposals", () => {
     bench.driver.propose(2, bytes("small"));
     bench.turn();
     bench.turn();
-    expect(bench.batches).toEqual([1, 1, 1]);
+    expect(bench.batches).toEqual([1, 1, 1, 1]);
   });
 
   test("a proposal made from within a commit is taken in the next turn", () => {
@@ -102,11 +132,11 @@ describe("proposals", () => {
     const onCommitted = bench.onCommitted.bind(bench);
     bench.onCommitted = (entries) => {
       onCommitted(entries);
-      if (bench.committed.length === 2) bench.driver.propose(2, bytes("b"));
+      if (bench.texts.length === 1) bench.driver.propose(2, bytes("b"));
     };
     bench.turn();
     bench.turn();
-    expect(bench.texts).toEqual(["1", "2 a", "3 b"]);
+    expect(bench.texts).toEqual(["3 a", "4 b"]);
   });
 });
 
@@ -118,25 +148,39 @@ describe("a restart", () => {
     return bench.store;
   }
 
+  const indexesFrom = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+
   test("hands on everything after what the state holds, in chunks", () => {
-    const bench = new Bench(aStoreWith(1_300), 1_000);
-    expect(bench.batches).toEqual([301, 1]);
-    expect(bench.committed.map((e) => Number(e.index))).toEqual(Array.from({ length: 302 }, (_, i) => 1_001 + i));
-    expect(new Bench(aStoreWith(1_300)).batches).toEqual([512, 512, 277, 1]);
+    const store = aStoreWith(1_300);
+    const bench = new Bench(store, 1_000);
+    expect(bench.committed.map((e) => Number(e.index))).toEqual(indexesFrom(1_001, 1_303));
+    expect(new Bench(store).batches).toEqual([512, 512, 279, 1]);
+  });
+
+  test("hands on a long log over several turns", () => {
+    const store = aStoreWith(4_096);
+    const bench = new Bench(store);
+    expect(bench.committed.length).toBe(4_096);
+    bench.turn();
+    expect(bench.committed.map((e) => Number(e.index))).toEqual(indexesFrom(1, 4_099));
   });
 
   test("goes on after the log was compacted", () => {
     const store = aStoreWith(9);
-    const first = new Bench(store, 10);
+    const first = new Bench(store, 11);
     first.driver.compact(logIndex(8));
+    first.turn();
+    expect(store.load().shape.compactedIndex).toBe(logIndex(8));
     const bench = new Bench(store, 8);
-    expect(bench.committed.map((e) => Number(e.index))).toEqual([9, 10, 11, 12]);
+    expect(bench.committed.map((e) => Number(e.index))).toEqual([9, 10, 11, 12, 13]);
     expect(bench.failures).toEqual([]);
   });
 
   test("refuses a state that misses compacted entries", () => {
     const store = aStoreWith(9);
-    new Bench(store, 10).driver.compact(logIndex(8));
+    const first = new Bench(store, 11);
+    first.driver.compact(logIndex(8));
+    first.turn();
     const { failures } = new Bench(store, 7);
     expect(failures.map((f) => [f.reason, f.message])).toEqual([
       ["CORRUPT_LOG", "entries are missing: the state on disk ends at entry 7, the log begins after entry 8"],
@@ -146,7 +190,7 @@ describe("a restart", () => {
   test("refuses a log that is behind the state", () => {
     const { failures, committed } = new Bench(aStoreWith(3), 9);
     expect(failures.map((f) => f.message)).toEqual([
-      "entries are missing: the state on disk ends at entry 9, the log ends at entry 4",
+      "entries are missing: the state on disk ends at entry 9, the log ends at entry 5",
     ]);
     expect(committed).toEqual([]);
   });
@@ -159,16 +203,19 @@ describe("the end", () => {
     bench.driver.propose(1, bytes("a"));
     bench.turn();
     expect(bench.failures.map((f) => f.message)).toEqual(["no space left"]);
-    expect(bench.texts).toEqual(["1"]);
+    expect(bench.texts).toEqual([]);
     bench.driver.propose(2, bytes("b"));
     bench.turn();
-    expect(bench.rejected).toEqual([[2, "INTERNAL"]]);
+    expect(bench.rejected).toEqual([
+      [1, "INTERNAL"],
+      [2, "INTERNAL"],
+    ]);
     bench.driver.compact(logIndex(1));
     expect(bench.failures).toHaveLength(1);
   });
 
   test("a store that fails at once leaves no leader", () => {
-    const store = new MemoryLogStore();
+    const store = aStore();
     store.failsWith = "read-only";
     const bench = new Bench(store);
     expect(bench.driver.status().leader).toBeUndefined();
@@ -179,7 +226,7 @@ describe("the end", () => {
     const bench = new Bench();
     bench.driver.propose(1, bytes("a"));
     await bench.driver.close();
-    expect(bench.texts).toEqual(["1", "2 a"]);
+    expect(bench.texts).toEqual(["3 a"]);
     expect(bench.store.isClosed).toBe(true);
     bench.driver.propose(2, bytes("b"));
     bench.turn();
