@@ -220,8 +220,12 @@ test("a dead member is replaced by one with a late start, which gets the state a
   for (let i = 0; i < 300; i++) await submitAt(a, { name: `work-${i}` });
   await cluster.until(() => leader.store.load().shape.compactedIndex > 100);
   await removeMember(a.server, aCall(), b.id);
-  cluster.start(4);
   await addMember(a.server, aCall(), { id: 4, address: "server-4:9000" });
+  const early = await promoteMember(a.server, aCall(), 4).catch((error: unknown) => error);
+  expect(early).toMatchObject({
+    fault: { reason: "ILLEGAL_TRANSITION", message: "server 4 at server-4:9000 has not been heard" },
+  });
+  cluster.start(4);
   await cluster.until(() => cluster.member(4).server.replica.applied >= 300);
   await cluster.until(async () => {
     const promoted = await promoteMember(a.server, aCall(), 4).then(

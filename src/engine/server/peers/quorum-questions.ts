@@ -1,5 +1,6 @@
 /** What servers ask the one that leads about the quorum: how it is, and to change it. */
 import type { LogIndex, Term } from "../../../base/brand.ts";
+import { fault, LatticeError } from "../../../core/domain/errors.ts";
 import type { MemberId, MembershipChange } from "../../../core/raft/raft-types.ts";
 import type { ConsensusStatus, MemberStatus } from "../../../ports/consensus.ts";
 import type { Replica } from "../replica.ts";
@@ -9,6 +10,8 @@ import type { PeerBus, Question } from "./peer-bus.ts";
 
 /** A change waits for its commit, a transfer for the other member to catch up and lead. */
 const CHANGE_TIMEOUT_MS = 15_000;
+/** Whoever was heard since may be promoted. */
+const ALIVE_MS = 5_000;
 
 const done = record<{ readonly ok: boolean }>({ ok: flag });
 const noBody = record<object>({});
@@ -54,6 +57,7 @@ export const TRANSFER: Question<{ readonly to: MemberId }, { readonly ok: boolea
 export function answerQuorumQuestions({ replica, bus }: { readonly replica: Replica; readonly bus: PeerBus }): void {
   bus.answer(QUORUM_STATUS, () => replica.status);
   bus.answer(CHANGE_MEMBERS, async (_, change) => {
+    if (change.kind === "promote") demandAlive(replica.status, change.id);
     await replica.consensus.changeMembers(change);
     return { ok: true };
   });
@@ -61,6 +65,17 @@ export function answerQuorumQuestions({ replica, bus }: { readonly replica: Repl
     await replica.consensus.transfer(to);
     return { ok: true };
   });
+}
+
+/** A voter that is not there would count against every commit from the moment of its promotion. */
+function demandAlive({ members }: ConsensusStatus, id: MemberId): void {
+  const member = members.find((m) => m.id === id);
+  if (!member || (member.lastContactMs ?? Number.POSITIVE_INFINITY) <= ALIVE_MS) return;
+  const since = member.lastContactMs === undefined ? "" : ` for ${Math.round(member.lastContactMs / 1000)} s`;
+  const next = `start it with quorum.node_id ${id} and wait until it has caught up: lattice admin raft status`;
+  throw new LatticeError(
+    fault("ILLEGAL_TRANSITION", `server ${id} at ${member.address} has not been heard${since}`, next),
+  );
 }
 
 type Adding = Extract<MembershipChange, { kind: "add-learner" }>;
