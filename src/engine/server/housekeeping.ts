@@ -14,8 +14,8 @@ const FORGET_PERIOD_MS = 600_000;
 /** After walltime and grace period, before the servers step in. */
 const WALLTIME_MARGIN_MS = 15_000;
 /** Records in one command, and commands in one round: bounds how long a round holds the loop. */
-const ARCHIVE_BATCH = 1_000;
-const ARCHIVE_BATCHES_MAX = 5;
+const ARCHIVE_BATCH = 500;
+const ARCHIVE_BATCHES_MAX = 10;
 
 export class Housekeeping {
   readonly #parts: LoopParts;

@@ -28,7 +28,7 @@ import { ReadBarrier } from "./read-barrier.ts";
 /** Between a change in memory and its row on disk, at most. */
 const MIRROR_DELAY_MS = 200;
 /** Of changed rows, handed over between two turns of the loop: some milliseconds of work. */
-const MIRROR_CHARACTERS = 500_000;
+const MIRROR_CHARACTERS = 250_000;
 /** How often it is looked for proposals that have waited too long. */
 const SWEEP_PERIOD_MS = 500;
 /** More proposals than this in flight and the server says it is overloaded. */
@@ -165,7 +165,7 @@ export class Replica {
     }
     const { clock, consensus, proposer } = this.#parts;
     const command = { ...body, at: clock.now(), by, ...(idempotency && { idempotency }) };
-    const { proposal, output } = this.#inFlight.add(this.status.term, clock.monotonic());
+    const { proposal, output } = this.#inFlight.add(this.status, clock.monotonic());
     consensus.propose(proposal, encodeEntry({ tag: `${proposer}:${proposal}`, command }));
     return output;
   }

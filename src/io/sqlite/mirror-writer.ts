@@ -5,7 +5,7 @@
  * but may be behind the log, except for what was written before the last sync: DESIGN.md.
  */
 import { Database, type Statement } from "bun:sqlite";
-import { existsSync, rmSync } from "node:fs";
+import { closeSync, existsSync, openSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { canonicalEncode } from "../../base/canonical-encode.ts";
 import type { Hash64 } from "../../base/hash.ts";
@@ -24,6 +24,7 @@ import { MIRROR_WRITES } from "./state-mirror-sql.ts";
 
 /** WAL pages after which a commit copies them back by itself; sync usually comes long before. */
 const AUTO_CHECKPOINT_PAGES = 16_384;
+const CACHE_KIB = 32_768;
 
 /** Where the state is and whose it is. */
 export interface MirrorPlace {
@@ -49,6 +50,8 @@ export class MirrorWriter {
   readonly #path: string;
   #file: OpenFile;
   #staged: Row[] = [];
+  /** The file that was replaced: the disk frees it when the last one closes it, which may take long. */
+  #replaced: number | undefined;
   /** Set by the first failed write: rows would be missing ever after. */
   #failure: LatticeError | undefined;
 
@@ -69,6 +72,7 @@ export class MirrorWriter {
 
   /** Writes the staged rows, these, and the end of the log that they all reflect. */
   write(rows: readonly Row[], applied: SnapshotMeta): void {
+    this.#letGo();
     this.stage(rows);
     this.#attempt(() => this.#file.write(this.#staged, applied));
     this.#staged = [];
@@ -89,7 +93,9 @@ export class MirrorWriter {
     const { clusterId, applied } = buildStateDraft(this.#path, expected);
     this.#staged = [];
     this.#attempt(() => {
+      this.#letGo();
       this.#file.close();
+      this.#replaced = openSync(this.#path, "r");
       putDraftInPlace(this.#path);
       this.#file = new OpenFile(this.#path, inspectMirror(this.#path, clusterId));
       rmSync(source, { force: true });
@@ -99,7 +105,14 @@ export class MirrorWriter {
   }
 
   close(): void {
+    this.#letGo();
     this.#file.close();
+  }
+
+  /** By now the owner reads the file that took its place. */
+  #letGo(): void {
+    if (this.#replaced !== undefined) closeSync(this.#replaced);
+    this.#replaced = undefined;
   }
 
   #attempt(work: () => void): void {
@@ -125,6 +138,7 @@ class OpenFile {
   constructor(path: string, meta: MirrorMeta) {
     const db = new Database(path, { create: false, readwrite: true });
     db.run("PRAGMA synchronous = NORMAL");
+    db.run(`PRAGMA cache_size = -${CACHE_KIB}`);
     db.run(`PRAGMA wal_autocheckpoint = ${AUTO_CHECKPOINT_PAGES}`);
     this.#db = db;
     this.clusterId = meta.clusterId;
