@@ -3,12 +3,11 @@
  * with the news that the outcome is not known, which a repeat under the same idempotency
  * key finds out.
  */
-import type { Term } from "../../base/brand.ts";
 import type { Fault } from "../../core/domain/errors.ts";
 import { LatticeError } from "../../core/domain/errors.ts";
 import type { Outcome, Output } from "../../core/state/commands.ts";
 
-/** After this long without its entry a proposal counts as lost on the way, or its leader as gone. */
+/** The log tells sooner what becomes of a proposal, as a rule; nobody waits for longer than this. */
 const OUTCOME_TIMEOUT_MS = 5_000;
 
 /** What a caller is told whose proposal may or may not have been stored. */
@@ -20,14 +19,13 @@ export const OUTCOME_UNKNOWN: Fault = {
 };
 
 interface Waiting {
-  /** The term that was known when it was proposed. */
-  readonly term: Term;
   /** On the monotonic clock. */
   readonly since: number;
   readonly resolve: (output: Output) => void;
   readonly reject: (error: LatticeError) => void;
 }
 
+/** The proposals of one server that are under way. */
 export class InFlight {
   readonly #waiting = new Map<number, Waiting>();
   #sequence = 0;
@@ -37,10 +35,10 @@ export class InFlight {
   }
 
   /** Returns a number for a proposal made `now` (monotonic), and its outcome to come. */
-  add(term: Term, now: number): { readonly proposal: number; readonly output: Promise<Output> } {
+  add(now: number): { readonly proposal: number; readonly output: Promise<Output> } {
     const { promise: output, resolve, reject } = Promise.withResolvers<Output>();
     const proposal = ++this.#sequence;
-    this.#waiting.set(proposal, { term, since: now, resolve, reject });
+    this.#waiting.set(proposal, { since: now, resolve, reject });
     return { proposal, output };
   }
 
@@ -58,14 +56,6 @@ export class InFlight {
 
   rejectAll(cause: Fault): void {
     this.reject([...this.#waiting.keys()], cause);
-  }
-
-  /** An entry of `term` is applied: what an earlier leader was given stands before it, or was lost with that leader. */
-  onTerm(term: Term): void {
-    for (const [proposal, waiting] of this.#waiting) {
-      if (waiting.term >= term) break;
-      this.reject([proposal], OUTCOME_UNKNOWN);
-    }
   }
 
   /** Gives up what has waited too long. */

@@ -165,7 +165,7 @@ export class Replica {
     }
     const { clock, consensus, proposer } = this.#parts;
     const command = { ...body, at: clock.now(), by, ...(idempotency && { idempotency }) };
-    const { proposal, output } = this.#inFlight.add(this.status, clock.monotonic());
+    const { proposal, output } = this.#inFlight.add(clock.monotonic());
     consensus.propose(proposal, encodeEntry({ tag: `${proposer}:${proposal}`, command }));
     return output;
   }
@@ -238,7 +238,6 @@ export class Replica {
     // Archived rows are found by the mirror before anybody can ask for what memory lacks.
     if (hasArchived) this.mirror.stage(takeArchived(this.#state));
     for (const settle of settled) settle();
-    this.#inFlight.onTerm(this.#applied.term);
     this.#barrier.onApplied(this.#applied.index);
     if (events.length > 0) this.#tell((listener) => listener.onEvents?.(events));
   }
