@@ -129,7 +129,7 @@ test("agents at followers get work, their reports count, and their nodes are jud
   await cluster.until(async () => (await getNode(b.server, aCall(), "n1")).node.state === "degraded");
 }, 30_000);
 
-test("a server that is cut off confirms no heartbeat, and its agent is taken in elsewhere without a gap", async () => {
+test("INV-O3 a server that is cut off answers no heartbeat, and its agent is taken in elsewhere without a gap", async () => {
   await using cluster = new TestCluster();
   const leader = await cluster.leader();
   const [a, b] = await cluster.followers();

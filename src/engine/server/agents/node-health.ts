@@ -1,8 +1,10 @@
 /**
  * Who is heard, and what follows from it. Every server knows its own agents; followers tell
  * the leader theirs once a second, and the leader alone judges, so that the log has one
- * opinion of each node. What the leader was not told it does not assume: an agent's
- * heartbeat is confirmed to it only once the leader knows of it.
+ * opinion of each node.
+ *
+ * Invariant INV-O3: a heartbeat is answered only once the leader counts the agent as alive,
+ * so that an agent which believes to be heard is not given up.
  */
 import type { Millis } from "../../../base/brand.ts";
 import { millis } from "../../../base/brand.ts";

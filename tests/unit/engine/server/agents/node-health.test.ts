@@ -78,7 +78,7 @@ test("a server that vanishes takes its agents with it, and one that came elsewhe
   expect([nodeAt(a, "n1")?.health, nodeAt(a, "n2")?.health]).toEqual(["down", "ready"]);
 });
 
-test("a heartbeat is confirmed to the agent only when the leader knows of it", async () => {
+test("INV-O3 a heartbeat is answered only when the leader knows of it", async () => {
   const { world, a, b } = await threeServers();
   const follower = await world.connect(b, "n1");
   const leader = await world.connect(a, "n2");
