@@ -1,0 +1,92 @@
+/**
+ * Runs the simulator: one seed with its trace, or many seeds, each twice, with a line for
+ * each that fails. `bun run sim -- --seed N`, `bun run sim -- --seeds FIRST-LAST`.
+ */
+import { drainMicrotasks } from "bun:jsc";
+import { parseArgs } from "node:util";
+import type { SimulationOptions, SimulationResult } from "../src/sim/simulation.ts";
+import { simulate } from "../src/sim/simulation.ts";
+
+const USAGE = `usage: bun run sim -- --seed N [--minutes M] [--members 3|5] [--quiet]
+       bun run sim -- --seeds FIRST-LAST [--minutes M] [--members 3|5] [--once] [--stop]`;
+
+type Size = Pick<SimulationOptions, "members" | "minutes">;
+
+function main(): number {
+  const { values } = parseArgs({
+    options: {
+      seed: { type: "string" },
+      seeds: { type: "string" },
+      minutes: { type: "string" },
+      members: { type: "string" },
+      once: { type: "boolean", default: false },
+      stop: { type: "boolean", default: false },
+      quiet: { type: "boolean", default: false },
+    },
+  });
+  const size: Size = {
+    ...(values.minutes !== undefined && { minutes: number(values.minutes) }),
+    ...(values.members !== undefined && { members: number(values.members) }),
+  };
+  if (values.seed !== undefined) return showOne(number(values.seed), size, values.quiet);
+  const [first, last] = (values.seeds ?? "").split("-").map(number);
+  if (first === undefined || last === undefined) {
+    console.error(USAGE);
+    return 2;
+  }
+  return runMany(first, last, { size, ...values });
+}
+
+/** Prints what happens, a line an event. */
+function showOne(seed: number, size: Size, isQuiet: boolean): number {
+  const onLine = isQuiet ? {} : { onLine: (line: string) => console.log(line) };
+  const result = run({ seed, ...size, ...onLine });
+  console.log(summary(result));
+  return result.finding === undefined ? 0 : 1;
+}
+
+interface ManyOptions {
+  readonly size: Size;
+  readonly once: boolean;
+  readonly stop: boolean;
+}
+
+function runMany(first: number, last: number, { size, once, stop }: ManyOptions): number {
+  const began = performance.now();
+  let failed = 0;
+  let [virtualMs, operations, entries] = [0, 0, 0];
+  for (let seed = first; seed <= last; seed++) {
+    const result = run({ seed, ...size });
+    const isSame = once || run({ seed, ...size }).hash === result.hash;
+    virtualMs += result.virtualMs;
+    operations += result.operations;
+    entries += result.entries;
+    if (result.finding === undefined && isSame) continue;
+    failed += 1;
+    console.log(isSame ? summary(result) : `seed ${seed} gives another trace each time`);
+    if (stop) break;
+  }
+  const seconds = (performance.now() - began) / 1000;
+  const count = last - first + 1;
+  console.log(
+    `${count} seeds, ${failed} failed: ${(virtualMs / 3_600_000).toFixed(1)} virtual hours, ${operations} operations, ` +
+      `${entries} entries in ${seconds.toFixed(0)} s`,
+  );
+  return failed === 0 ? 0 : 1;
+}
+
+function run(options: Omit<SimulationOptions, "settle">): SimulationResult {
+  return simulate({ ...options, settle: drainMicrotasks });
+}
+
+function summary(result: SimulationResult): string {
+  const { seed, finding, hash, virtualMs, operations, unanswered, entries, elections } = result;
+  const outcome = finding === undefined ? "clean" : `FAILED ${finding.property}: ${finding.text}`;
+  const figures = `${(virtualMs / 1000).toFixed(1)} s, ${operations} operations (${unanswered} unanswered), ${entries} entries, ${elections} elections`;
+  const again = finding === undefined ? "" : `\n  again: bun run sim -- --seed ${seed}`;
+  return `seed ${seed}: ${outcome}; ${figures}; trace ${hash}${again}`;
+}
+
+const number = (text: string): number => Number(text);
+
+process.exit(main());

@@ -1,0 +1,105 @@
+/** A fake cluster: servers, compute nodes and clients in one world, with their faults. */
+
+import { logIndex, term } from "../base/brand.ts";
+import type { Prng } from "../base/prng.ts";
+import { NO_MEMBERS } from "../core/raft/membership.ts";
+import type { SnapshotMeta } from "../core/raft/raft-types.ts";
+import { DEFAULT_DRIVER_SETTINGS } from "../engine/server/raft/raft-settings.ts";
+import { Findings } from "./checkers/findings.ts";
+import { History } from "./clients/history.ts";
+import { SimClient } from "./clients/sim-client.ts";
+import { WorkRegister } from "./clients/work-register.ts";
+import { SimDisk } from "./disk/disk.ts";
+import type { Faults } from "./faults.ts";
+import { NO_FAULTS } from "./faults.ts";
+import { SimNetwork } from "./network/network.ts";
+import { SimNode } from "./nodes/sim-node.ts";
+import { Observer } from "./observer.ts";
+import { SimOperator } from "./operator.ts";
+import { addressOf, SimServer } from "./server.ts";
+import { drawDriverSettings, drawServerSettings } from "./settings.ts";
+import type { World } from "./world/world.ts";
+
+const EMPTY: SnapshotMeta = {
+  index: logIndex(0),
+  term: term(0),
+  membership: { index: logIndex(0), membership: NO_MEMBERS },
+};
+
+/** How large a cluster is. */
+export interface ClusterSize {
+  readonly members: number;
+  readonly nodes: number;
+  readonly clients: number;
+}
+
+export class Cluster {
+  readonly world: World;
+  readonly faults: Faults;
+  readonly findings = new Findings();
+  readonly observer: Observer;
+  readonly network: SimNetwork;
+  readonly servers: readonly SimServer[];
+  readonly nodes: readonly SimNode[];
+  readonly clients: readonly SimClient[];
+  readonly operator: SimOperator;
+  readonly work = new WorkRegister();
+  readonly histories: ConstructorParameters<typeof SimClient>[0]["histories"];
+  /** Members whose disk lost what it had acknowledged, and that are not whole again. */
+  readonly impaired = new Set<SimServer>();
+
+  constructor(world: World, faults: Faults, size: ClusterSize) {
+    this.world = world;
+    this.faults = faults;
+    this.observer = new Observer(world, this.findings);
+    this.network = new SimNetwork(world, NO_FAULTS.network);
+    const now = (): number => world.now;
+    this.histories = { registers: new History(now), allocations: new History(now) };
+    const random = world.random("cluster");
+    const doors = (): readonly SimServer[] => this.servers;
+    this.servers = this.#makeServers(random, size.members);
+    this.nodes = Array.from(
+      { length: size.nodes },
+      (_, i) => new SimNode({ network: this.network, number: i + 1, doors, clockRate: this.#rate(random) }),
+    );
+    this.clients = Array.from(
+      { length: size.clients },
+      (_, i) =>
+        new SimClient({
+          network: this.network,
+          number: i + 1,
+          doors,
+          histories: this.histories,
+          work: this.work,
+        }),
+    );
+    this.operator = new SimOperator({ network: this.network, doors });
+  }
+
+  /** The server that leads, as far as it knows. */
+  get leader(): SimServer | undefined {
+    return this.servers.find((server) => server.running?.replica.isLeader === true);
+  }
+
+  /** Gives network and disks these faults. */
+  setFaults({ network, disk }: Pick<Faults, "network" | "disk">): void {
+    this.network.faults = network;
+    for (const server of this.servers) server.disk.faults = disk;
+  }
+
+  #makeServers(random: Prng, count: number): readonly SimServer[] {
+    const ids = Array.from({ length: count }, (_, i) => i + 1);
+    const seeds = ids.map((id) => ({ id, address: addressOf(id) }));
+    const settings = drawServerSettings(random);
+    const driver = { ...DEFAULT_DRIVER_SETTINGS, ...drawDriverSettings(random) };
+    return ids.map((id) => {
+      const disk = new SimDisk(this.world.random(`disk ${id}`), NO_FAULTS.disk, EMPTY);
+      const { network, observer } = this;
+      return new SimServer({ id, network, disk, observer, clockRate: this.#rate(random), settings, driver, seeds });
+    });
+  }
+
+  #rate(random: Prng): number {
+    return 1 + (random() * 2 - 1) * this.faults.process.driftMax;
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * Who runs the cluster: sets it up, hands leadership over, and replaces servers, by the
+ * same operations as people, at whichever server, until the servers say that it is done.
+ */
+import type { Prng } from "../base/prng.ts";
+import { addMember, promoteMember, removeMember, transferLeadership } from "../engine/server/operations/cluster.ts";
+import { createTenant } from "../engine/server/operations/tenants.ts";
+import type { Request, ServerDoor } from "./clients/rpc.ts";
+import { callServer } from "./clients/rpc.ts";
+import type { SimNetwork } from "./network/network.ts";
+import type { SimServer } from "./server.ts";
+import { addressOf } from "./server.ts";
+import type { Span } from "./world/chance.ts";
+import { pick, within } from "./world/chance.ts";
+import { SimProcess } from "./world/process.ts";
+
+const AGAIN_MS: Span = [100, 800];
+
+/** What an operator works with. */
+export interface OperatorParts {
+  readonly network: SimNetwork;
+  readonly doors: () => readonly ServerDoor[];
+}
+
+/** Does one thing after another. */
+export class SimOperator {
+  readonly process: SimProcess;
+  readonly #parts: OperatorParts;
+  readonly #random: Prng;
+  #tasks = 0;
+  #last: Promise<void> = Promise.resolve();
+  /** The server that is being replaced. */
+  replacing: SimServer | undefined;
+
+  constructor(parts: OperatorParts) {
+    this.#parts = parts;
+    this.process = new SimProcess(parts.network.world, "op");
+    this.#random = parts.network.world.random("operator");
+    this.process.begin();
+  }
+
+  get isIdle(): boolean {
+    return this.#tasks === 0;
+  }
+
+  /** Makes the tenant that the clients use. */
+  setUp(tenant: string, nodesMax: number): void {
+    this.#enqueue(() =>
+      this.#until(["exists"], {
+        operation: "tenant.create",
+        idempotencyKey: `set-up-${tenant}`,
+        run: (server, call) => createTenant(server, call, { name: tenant, quota: { nodesMax } }),
+      }),
+    );
+  }
+
+  /** Asks once that another server leads. */
+  transfer(to: SimServer): void {
+    this.#enqueue(async () => {
+      const door = pick(this.#random, this.#parts.doors());
+      if (door === undefined) return;
+      this.#note(`transfer to ${to.name}`);
+      await callServer({ ...this.#parts, process: this.process }, door, {
+        operation: "raft.change",
+        run: (server, call) => transferLeadership(server, call, to.id),
+      });
+    });
+  }
+
+  /** Takes a server out and puts an empty one in its place. */
+  replace(server: SimServer): void {
+    const { id } = server;
+    this.replacing = server;
+    this.#enqueue(async () => {
+      this.#note(`remove ${server.name}`);
+      await this.#change(["there is no member"], (at, call) => removeMember(at, call, id));
+      server.crash(false);
+      server.disk.wipe();
+      server.start();
+      this.#note(`add ${server.name}`);
+      await this.#change(["belongs to the cluster already"], (at, call) =>
+        addMember(at, call, { id, address: addressOf(id) }),
+      );
+      await this.#change(["is a voter already"], (at, call) => promoteMember(at, call, id));
+      this.#note(`replaced ${server.name}`);
+      this.replacing = undefined;
+    });
+  }
+
+  #change(isDone: readonly string[], run: Request<void>["run"]): Promise<void> {
+    return this.#until(isDone, { operation: "raft.change", run });
+  }
+
+  /** Repeats until it is done, or refused with a word that says it is done already. */
+  async #until<T>(isDone: readonly string[], request: Request<T>): Promise<void> {
+    for (;;) {
+      const door = pick(this.#random, this.#parts.doors());
+      if (door !== undefined) {
+        const answer = await callServer({ ...this.#parts, process: this.process }, door, request);
+        if (answer.kind === "value") return;
+        if (answer.kind === "fault" && isDone.some((words) => answer.fault.message.includes(words))) return;
+      }
+      await new Promise<void>((resolve) => this.process.clock.after(within(this.#random, AGAIN_MS), resolve));
+    }
+  }
+
+  #enqueue(task: () => Promise<void>): void {
+    this.#tasks += 1;
+    this.#last = this.#last.then(task).finally(() => {
+      this.#tasks -= 1;
+    });
+  }
+
+  #note(text: string): void {
+    this.#parts.network.world.log("op", "operator", text);
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * Bugs that people make in consensus, each as a change of one place in the source: what
+ * the simulator has to find. Applied to a module as it is loaded, by plant-bug.ts.
+ */
+
+/** One bug. */
+export interface PlantedBug {
+  readonly name: string;
+  /** Under src/. */
+  readonly file: string;
+  /** Occurs once there. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+/** The environment variable that names the bug to plant. */
+export const PLANTED_BUG = "SIM_PLANTED_BUG";
+
+/** All of them. */
+export const PLANTED_BUGS: readonly PlantedBug[] = [
+  {
+    name: "one member is a majority",
+    file: "core/raft/replication.ts",
+    find: "matches.toSorted((a, b) => b - a)[majorityOf(membership) - 1]",
+    replace: "matches.toSorted((a, b) => b - a)[0]",
+  },
+  {
+    name: "a vote is given twice in a term",
+    file: "core/raft/election.ts",
+    find: "if (!mayGrant || !isFree) {",
+    replace: "if (!mayGrant) {",
+  },
+  {
+    name: "a vote is given to a log that lacks entries",
+    file: "core/raft/election.ts",
+    find: "const mayGrant = isComplete && node.recoverUntil === 0;",
+    replace: "const mayGrant = node.recoverUntil === 0;",
+  },
+  {
+    name: "a vote forgets itself in a crash",
+    file: "core/raft/election.ts",
+    find: "    node.votedFor = from;\n    persist(node);",
+    replace: "    node.votedFor = from;",
+  },
+  {
+    name: "an append is acknowledged before it is durable",
+    file: "core/raft/receive-log.ts",
+    find: "send(node, to, { message, after: pendingTicket(node) });",
+    replace: "send(node, to, { message, after: 0 });",
+  },
+  {
+    name: "an append is taken whatever precedes it",
+    file: "core/raft/receive-log.ts",
+    find: "if (prevIndex > node.commit && termAt(node.log, prevIndex) !== prevTerm) {",
+    replace: "if (prevIndex > node.log.lastIndex) {",
+  },
+  {
+    name: "an entry of an earlier term is committed by counting",
+    file: "core/raft/replication.ts",
+    find: "if (index <= node.commit || termAt(node.log, index) !== node.term) return;",
+    replace: "if (index <= node.commit) return;",
+  },
+  {
+    name: "the leader counts what it has not written",
+    file: "core/raft/replication.ts",
+    find: "if (id === node.id) return node.durableIndex;",
+    replace: "if (id === node.id) return node.log.lastIndex;",
+  },
+  {
+    name: "a learner counts",
+    file: "core/raft/replication.ts",
+    find: "const matches = votersOf(membership).map((id) => {",
+    replace: "const matches = membership.members.map((m) => m.id).map((id) => {",
+  },
+  {
+    name: "a leader answers reads without asking anybody",
+    file: "core/raft/reads.ts",
+    find: "if (knowsCommit && (isSole || holdsLease)) {",
+    replace: "if (knowsCommit) {",
+  },
+  {
+    name: "a lease outlives an election span",
+    file: "core/raft/rounds.ts",
+    find: "node.settings.electionTicks * 0.8",
+    replace: "node.settings.electionTicks * 4",
+  },
+  {
+    name: "a member that restarts forgets the lease that it confirmed",
+    file: "core/raft/node-state.ts",
+    find: "graceUntil: hardState.term > 0 ? settings.electionTicks : 0,",
+    replace: "graceUntil: 0,",
+  },
+  {
+    name: "a damaged member votes and counts at once",
+    file: "core/raft/node-state.ts",
+    find: "recoverUntil: hardState.recoverUntil ?? logIndex(0),",
+    replace: "recoverUntil: logIndex(0),",
+  },
+  {
+    name: "an emptied server passes for the one that it was",
+    file: "core/raft/admission.ts",
+    find: 'if (known === storeId) return { kind: "admit", adopts, remembers: false };',
+    replace: 'if (known !== "never") return { kind: "admit", adopts, remembers: false };',
+  },
+  {
+    name: "a read does not wait until its index is applied",
+    file: "engine/server/read-barrier.ts",
+    find: "if (index <= this.#parts.applied()) return;",
+    replace: "if (index > 0) return;",
+  },
+  {
+    name: "the log is compacted before the state is durable",
+    file: "engine/server/replica.ts",
+    find: "    this.#isCompacting = true;\n    await this.mirror.sync();",
+    replace: "    this.#isCompacting = true;",
+  },
+  {
+    name: "an idempotency key is not looked up",
+    file: "core/state/apply.ts",
+    find: "if (remembered) return { outcome: remembered, events: [] };",
+    replace: "",
+  },
+  {
+    name: "a change is acknowledged when it is proposed",
+    file: "engine/server/replica.ts",
+    find: "    return output;",
+    replace: "    return Promise.race([output, Promise.resolve({ kind: 'done' as const })]);",
+  },
+  {
+    name: "a plan is not checked again when it is applied",
+    file: "core/state/handlers/placement.ts",
+    find: "const isTaken = claim.isExclusive ? (load?.claims.size ?? 0) > 0 : (load?.exclusiveCount ?? 0) > 0;",
+    replace: "return ok(undefined);\n  const isTaken = false;",
+  },
+];
