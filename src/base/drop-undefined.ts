@@ -2,5 +2,10 @@
 
 /** Returns a copy of `record` without the fields that are undefined. */
 export function dropUndefined<T extends object>(record: { readonly [K in keyof T]: T[K] | undefined }): T {
-  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as T;
+  const copy: { [K in keyof T]?: T[K] } = {};
+  for (const key in record) {
+    const value = record[key];
+    if (value !== undefined) copy[key] = value;
+  }
+  return copy as T;
 }

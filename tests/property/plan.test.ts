@@ -12,13 +12,20 @@ import { NODE_STATES } from "../../src/core/domain/lifecycle.ts";
 import type { Claim } from "../../src/core/domain/resources.ts";
 import { addAmounts, claimOn, fits, NOTHING } from "../../src/core/domain/resources.ts";
 import type { PendingView, RunningView } from "../../src/core/domain/view.ts";
-import { explain, plan } from "../../src/core/scheduler/plan.ts";
+import { decide, explain, plan } from "../../src/core/scheduler/plan.ts";
+import type { Policy } from "../../src/core/scheduler/policy.ts";
+import { DEFAULT_POLICY, EASY_POLICY } from "../../src/core/scheduler/policy.ts";
 import type { NodeFields, ViewParts } from "../fixtures/builders.ts";
 import { aCapacity, aPending, aRequest, aRunning, aVCluster, aView, GIBIBYTE } from "../fixtures/builders.ts";
 import { holds } from "../fixtures/property-runs.ts";
 
 const NOW = millis(1_000);
-const POLICY = { depth: 1_000 };
+const POLICIES: readonly (readonly [string, Policy])[] = [
+  ["first come, first served", { ...EASY_POLICY, backfill: "none" }],
+  ["EASY", EASY_POLICY],
+  ["conservative", { ...EASY_POLICY, backfill: "conservative" }],
+  ["the default", DEFAULT_POLICY],
+];
 const VCLUSTERS = ["whole", "shares", "own"].map(vclusterId);
 const TENANTS = ["red", "blue"].map(tenantId);
 const FEATURES = ["ib", "nvme"];
@@ -103,10 +110,13 @@ function runningOn({ id, capacity }: NodeFields, how: string | undefined): reado
 }
 
 /** Calls `check` with each placement of the plan for a random cluster. */
-function forEachPlacement(check: (parts: ViewParts, pending: PendingView, claims: readonly Claim[]) => void): void {
+function forEachPlacement(
+  policy: Policy,
+  check: (parts: ViewParts, pending: PendingView, claims: readonly Claim[]) => void,
+): void {
   holds(
     fc.property(cluster, (parts) => {
-      for (const decision of plan(aView(parts), POLICY, NOW).decisions) {
+      for (const decision of plan(aView(parts), policy, NOW).decisions) {
         const pending = parts.pending?.find(({ id }) => id === decision.allocation);
         if (!pending) throw new Error(`${decision.allocation} is not in the queue`);
         expect(decision.version).toBe(pending.version);
@@ -122,11 +132,11 @@ const nodeOf = (parts: ViewParts, claim: Claim): NodeFields => {
   return node;
 };
 
-describe("a plan", () => {
+describe.each(POLICIES)("a plan by %s", (_name, policy) => {
   test("INV-S1: never lets the claims on a node exceed it, nor an exclusive claim have company", () => {
     holds(
       fc.property(cluster, (parts) => {
-        const planned = plan(aView(parts), POLICY, NOW).decisions.flatMap(({ claims }) => claims);
+        const planned = plan(aView(parts), policy, NOW).decisions.flatMap(({ claims }) => claims);
         const held = (parts.running ?? []).flatMap(({ claims }) => claims);
         for (const node of parts.nodes ?? []) {
           const claims = [...held, ...planned].filter(({ nodeId }) => nodeId === node.id);
@@ -140,7 +150,7 @@ describe("a plan", () => {
   test("INV-S2: never lets a tenant hold more nodes than its quota", () => {
     holds(
       fc.property(cluster, (parts) => {
-        const { decisions } = plan(aView(parts), POLICY, NOW);
+        const { decisions } = plan(aView(parts), policy, NOW);
         const tenantOf = new Map(parts.pending?.map(({ id, tenant }) => [id, tenant]));
         for (const { id, quota } of parts.tenants ?? []) {
           const held = aView(parts).tenant(id)?.nodesHeld ?? 0;
@@ -153,7 +163,7 @@ describe("a plan", () => {
   });
 
   test("uses only nodes that are ready, not disabled and not dedicated to another vCluster", () => {
-    forEachPlacement((parts, { vcluster }, claims) => {
+    forEachPlacement(policy, (parts, { vcluster }, claims) => {
       for (const claim of claims) {
         const { state, isDisabled } = nodeOf(parts, claim);
         const owner = aView(parts).dedicatedTo(claim.nodeId);
@@ -167,7 +177,7 @@ describe("a plan", () => {
   });
 
   test("gives every allocation distinct nodes, in number and kind as asked, with the claim of its request", () => {
-    forEachPlacement((parts, pending, claims) => {
+    forEachPlacement(policy, (parts, pending, claims) => {
       const { request, isSensitive } = pending;
       expect(new Set(claims.map(({ nodeId }) => nodeId)).size).toBe(claims.length);
       expect(claims.length).toBeWithin(request.nodesMin, request.nodesMax + 1);
@@ -193,10 +203,19 @@ describe("a plan", () => {
           .sort((a, b) => a.key - b.key)
           .map(({ node }) => node);
         const text = (view: ViewParts) => {
-          const { decisions, reasons } = plan(aView(view), POLICY, NOW);
+          const { decisions, reasons } = plan(aView(view), policy, NOW);
           return canonicalEncode([decisions, [...reasons]]);
         };
         expect(text({ ...parts, nodes: shuffled })).toBe(text(parts));
+      }),
+    );
+  });
+
+  test("places the same whether or not reasons are asked for", () => {
+    holds(
+      fc.property(cluster, (parts) => {
+        const view = aView(parts);
+        expect(decide(view, policy, NOW)).toEqual(plan(view, policy, NOW).decisions);
       }),
     );
   });
@@ -205,10 +224,10 @@ describe("a plan", () => {
     holds(
       fc.property(cluster, (parts) => {
         const view = aView(parts);
-        const { decisions } = plan(view, POLICY, NOW);
+        const { decisions } = plan(view, policy, NOW);
         const placed = new Set(decisions.map(({ allocation }) => allocation));
         for (const { id } of view.pending()) {
-          const why = explain(view, POLICY, { now: NOW, allocation: id });
+          const why = explain(view, policy, { now: NOW, allocation: id });
           if (placed.has(id)) expect(why?.reasons).toEqual([]);
           else expect(why?.reasons.length).toBeGreaterThan(0);
         }

@@ -66,6 +66,8 @@ export interface ClusterView {
   running(): Iterable<RunningView>;
   /** In ascending order of id. */
   readonly nodes: readonly NodeView[];
+  /** The place of a node in `nodes`. */
+  placeOf(node: NodeId): number | undefined;
   tenant(id: TenantId): TenantView | undefined;
   vcluster(id: VClusterId): VCluster | undefined;
   /** The vCluster that alone may use the node, if any. */

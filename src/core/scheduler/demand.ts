@@ -7,7 +7,8 @@ import type { NodeId, VClusterId } from "../domain/ids.ts";
 import { nodeId } from "../domain/ids.ts";
 import type { Amount, ResourceRequest } from "../domain/resources.ts";
 import { asksForWholeNode, claimOn, fits } from "../domain/resources.ts";
-import type { ClusterView, PendingView } from "../domain/view.ts";
+import type { PendingView } from "../domain/view.ts";
+import { coverFeatures } from "./cover-features.ts";
 import type { NodeClass, NodeIndex } from "./node-index.ts";
 import { idleCount, placeOfCpus } from "./node-index.ts";
 
@@ -31,19 +32,21 @@ export interface Demand {
   readonly offers: readonly Offer[];
 }
 
-/** Returns a text that is equal for allocations of the same demand, and only for them. */
-export function demandKey(pending: PendingView, isShared: boolean): string {
-  const { request, vcluster } = pending;
+/** Requests are never changed, so the text of each is made once for all passes. */
+const SHAPES = new WeakMap<ResourceRequest, string>();
+
+/** Returns a text that is equal for requests of the same demand within one vCluster, and only for them. */
+export function shapeOf(request: ResourceRequest): string {
+  const known = SHAPES.get(request);
+  if (known !== undefined) return known;
   const { nodesMin, nodesMax, perNode, isExclusive, gpuType, features, featureCounts } = request;
   const numbers = `${nodesMin} ${nodesMax} ${perNode.cpus} ${perNode.memoryBytes} ${perNode.gpuMilli}`;
-  const plain = `${vcluster}\n${isShared} ${isExclusive} ${numbers} ${gpuType}`;
+  const plain = `${isExclusive} ${numbers} ${gpuType}`;
   const counts = Object.entries(featureCounts);
-  return features.length + counts.length === 0 ? plain : `${plain}\n${JSON.stringify([features, counts])}`;
+  const shape = features.length + counts.length === 0 ? plain : `${plain}\n${JSON.stringify([features, counts])}`;
+  SHAPES.set(request, shape);
+  return shape;
 }
-
-/** Returns whether the allocation may share nodes: its vCluster does, and it is not sensitive. */
-export const mayShare = (view: ClusterView, pending: PendingView): boolean =>
-  !pending.isSensitive && view.vcluster(pending.vcluster)?.sharesNodes === true;
 
 /** Returns the demand of an allocation. */
 export function demandOf(index: NodeIndex, pending: PendingView, isShared: boolean): Demand {
@@ -57,12 +60,6 @@ export function demandOf(index: NodeIndex, pending: PendingView, isShared: boole
   }
   return { request, vcluster, isShared, isWhole: holdsAll(request, isShared), offers: [...own, ...common] };
 }
-
-/** Returns the demand of the same shape without the nodes that are kept for a reservation. */
-export const withoutKept = (demand: Demand): Demand => ({
-  ...demand,
-  offers: demand.offers.filter(({ of }) => of.freeBy === undefined),
-});
 
 /** Returns whether the vCluster may use the nodes of the class. */
 export const isOffered = (members: NodeClass, vcluster: VClusterId): boolean =>
@@ -98,13 +95,21 @@ export function freeCountAtStart(offer: Offer, isWhole: boolean): number {
   return isWhole ? idle : idle + offer.of.sharedAtStart.filter((free) => fits(offer.need, free)).length;
 }
 
+/** Returns whether the demand would fit if no node were in use. */
+export function fitsWhenIdle(demand: Demand): boolean {
+  const ready = demand.offers.map(({ of }) => of.ready);
+  const { nodesMin, nodesMax } = demand.request;
+  if (ready.reduce((sum, count) => sum + count, 0) < nodesMin) return false;
+  const cover = coverFeatures(demand, ready);
+  return cover !== undefined && cover.reduce((sum, count) => sum + count, 0) <= nodesMax;
+}
+
 const holdsAll = (request: ResourceRequest, isShared: boolean): boolean => !isShared || asksForWholeNode(request);
 
 const suits = (request: ResourceRequest, members: NodeClass, isShared: boolean): boolean =>
   hasGpuType(request, members) && hasFeatures(request, members) && isLargeEnough(request, members, isShared);
 
-/** The amounts of a claim are the same on each node of a class, so any id serves. */
-/** Returns what the request would hold of an empty node of the class. */
+/** Returns what the request would hold of an empty node of the class: the same on each, so any id serves. */
 export const needOn = (request: ResourceRequest, members: NodeClass, isShared: boolean): Amount =>
   claimOn(request, { id: ANY_NODE, capacity: members.capacity }, isShared);
 

@@ -5,7 +5,6 @@
  * pass, changed by `takeNode` alone.
  */
 import { assert } from "../../base/assert.ts";
-import type { Millis } from "../../base/brand.ts";
 import { compareNumber, compareText } from "../../base/compare.ts";
 import type { VClusterId } from "../domain/ids.ts";
 import type { NodeState } from "../domain/lifecycle.ts";
@@ -17,10 +16,13 @@ import type { ClusterView, NodeView } from "../domain/view.ts";
 /** A schedulable node. */
 export interface OpenNode {
   readonly view: NodeView;
+  readonly members: NodeClass;
   /** Its place among all nodes by id. */
   readonly order: number;
   /** What this pass has left of it. */
   free: Amount;
+  /** When the last claim on it ends; known once `availabilityOf` has looked, and then for shared nodes only. */
+  idleFrom: number;
 }
 
 /** Nodes with the same capacity, features and dedication. */
@@ -28,10 +30,6 @@ export interface NodeClass {
   readonly capacity: NodeCapacity;
   readonly features: ReadonlySet<string>;
   readonly dedicatedTo: VClusterId | undefined;
-  /** Kept for a reservation: only what ends by then may use it. */
-  readonly freeBy?: Millis;
-  /** All that may be given work; busy ones too. */
-  nodes: OpenNode[];
   total: number;
   /** Of the total, those that may be given work; busy ones count. */
   ready: number;
@@ -48,7 +46,13 @@ export interface NodeClass {
 
 export interface NodeIndex {
   /** In the order of their first node. */
-  readonly classes: NodeClass[];
+  readonly classes: readonly NodeClass[];
+  /** The classes of schedulable nodes by the node's place in the view. */
+  readonly classAt: readonly (NodeClass | undefined)[];
+  /** Nodes with shares, also full ones, by their place in the view. */
+  readonly sharedAt: ReadonlyMap<number, OpenNode>;
+  /** How many nodes have no claim, or shares and processors left. */
+  openCount: number;
   /** Grows with each node taken: what was found out at one version holds at that version. */
   version: number;
 }
@@ -56,11 +60,17 @@ export interface NodeIndex {
 /** Returns the index of the view's nodes, whatever the order in which the view lists them. */
 export function indexNodes(view: ClusterView): NodeIndex {
   const classes = new Map<string, NodeClass>();
+  const classAt: (NodeClass | undefined)[] = [];
+  const sharedAt = new Map<number, OpenNode>();
   const nodes = inOrder(view.nodes);
+  let members: NodeClass | undefined;
   for (let order = 0; order < nodes.length; order++) {
     const node = nodes[order];
     assert(node, "a node is missing from the view");
-    const members = classOf(classes, node, view.dedicatedTo(node.id));
+    const dedicatedTo = view.dedicatedTo(node.id);
+    if (members?.capacity !== node.capacity || members.dedicatedTo !== dedicatedTo) {
+      members = classOf(classes, node.capacity, dedicatedTo);
+    }
     members.total++;
     if (!isSchedulable(node.state) || node.isDisabled) {
       const cause = node.isDisabled ? "disabled" : node.state;
@@ -68,13 +78,20 @@ export function indexNodes(view: ClusterView): NodeIndex {
       continue;
     }
     members.ready++;
-    const open: OpenNode = { view: node, order, free: node.free };
-    members.nodes.push(open);
+    const place = nodes === view.nodes ? order : (view.placeOf(node.id) ?? order);
+    classAt[place] = members;
+    if (node.hasExclusiveClaim) continue;
+    const open: OpenNode = { view: node, members, order, free: node.free, idleFrom: Number.NEGATIVE_INFINITY };
+    if (node.claimCount > 0) sharedAt.set(place, open);
     openList(members, node)?.push(open);
   }
   const all = [...classes.values()];
-  for (const members of all) startShared(members);
-  return { classes: all, version: 0 };
+  let openCount = 0;
+  for (const members of all) {
+    startShared(members);
+    openCount += members.idle.length + members.shared.length;
+  }
+  return { classes: all, classAt, sharedAt, openCount, version: 0 };
 }
 
 /** Returns how many nodes of the class have no claim. */
@@ -94,56 +111,38 @@ export function takeNode(
   else removeShared(members, node);
   node.free = subtractAmounts(node.free, claim);
   const isFull = claim.isExclusive || node.free.cpus <= 0;
-  if (!isFull) members.shared.splice(placeOf(members.shared, node), 0, node);
+  if (isFull) index.openCount--;
+  else members.shared.splice(placeOf(members.shared, node), 0, node);
   index.version++;
 }
 
-/** Makes classes of their own of the nodes that are kept for a reservation until `freeBy`. */
-export function keepNodes(index: NodeIndex, kept: ReadonlyMap<NodeClass, ReadonlySet<OpenNode>>, freeBy: Millis): void {
-  for (const [members, nodes] of kept) {
-    const isKept = (node: OpenNode): boolean => nodes.has(node);
-    const isLeft = (node: OpenNode): boolean => !nodes.has(node);
-    index.classes.push({
-      ...members,
-      freeBy,
-      nodes: members.nodes.filter(isKept),
-      total: nodes.size,
-      ready: nodes.size,
-      unavailable: new Map(),
-      idle: members.idle.slice(members.idleHead).filter(isKept),
-      idleHead: 0,
-      shared: members.shared.filter(isKept),
-      sharedAtStart: [],
-    });
-    const taken = members.idle.slice(0, members.idleHead);
-    members.idle = [...taken, ...members.idle.slice(members.idleHead).filter(isLeft)];
-    members.shared = members.shared.filter(isLeft);
-    members.nodes = members.nodes.filter(isLeft);
-    members.total -= nodes.size;
-    members.ready -= nodes.size;
-  }
-  index.version++;
-}
+/** A list keeps its ids, so one that was found in order is not looked through again. */
+const IN_ORDER = new WeakMap<readonly NodeView[], number>();
 
 function inOrder(nodes: readonly NodeView[]): readonly NodeView[] {
+  if (IN_ORDER.get(nodes) === nodes.length) return nodes;
   for (let i = 1; i < nodes.length; i++) {
     const before = nodes[i - 1];
     const node = nodes[i];
     if (before && node && before.id > node.id) return nodes.toSorted((a, b) => compareText(a.id, b.id));
   }
+  IN_ORDER.set(nodes, nodes.length);
   return nodes;
 }
 
-function classOf(classes: Map<string, NodeClass>, node: NodeView, dedicatedTo: VClusterId | undefined): NodeClass {
-  const { cpus, memoryBytes, gpuMilli, gpuType, features } = node.capacity;
-  const key = `${cpus} ${memoryBytes} ${gpuMilli} ${gpuType}\n${features.join("\n")}\n\n${dedicatedTo ?? ""}`;
+function classOf(
+  classes: Map<string, NodeClass>,
+  capacity: NodeCapacity,
+  dedicatedTo: VClusterId | undefined,
+): NodeClass {
+  const kind = kindOf(capacity);
+  const key = dedicatedTo === undefined ? kind : `${kind}\n\n${dedicatedTo}`;
   const known = classes.get(key);
   if (known) return known;
   const members: NodeClass = {
-    capacity: node.capacity,
-    features: new Set(features),
+    capacity,
+    features: new Set(capacity.features),
     dedicatedTo,
-    nodes: [],
     total: 0,
     ready: 0,
     unavailable: new Map(),
@@ -156,9 +155,21 @@ function classOf(classes: Map<string, NodeClass>, node: NodeView, dedicatedTo: V
   return members;
 }
 
+/** Capacities are never changed, so the text of each is made once for all passes. */
+const KINDS = new WeakMap<NodeCapacity, string>();
+
+function kindOf(capacity: NodeCapacity): string {
+  const known = KINDS.get(capacity);
+  if (known !== undefined) return known;
+  const { cpus, memoryBytes, gpuMilli, gpuType, features } = capacity;
+  const kind = `${cpus} ${memoryBytes} ${gpuMilli} ${gpuType}\n${features.join("\n")}`;
+  KINDS.set(capacity, kind);
+  return kind;
+}
+
 function openList(members: NodeClass, node: NodeView): OpenNode[] | undefined {
   if (node.claimCount === 0) return members.idle;
-  return node.hasExclusiveClaim || node.free.cpus <= 0 ? undefined : members.shared;
+  return node.free.cpus <= 0 ? undefined : members.shared;
 }
 
 function startShared(members: NodeClass): void {

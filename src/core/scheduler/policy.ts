@@ -1,9 +1,42 @@
-/** The settings that `plan` obeys, from the configuration. */
+/** The settings that `plan` obeys: the policy is data, so that a replay tries what a server runs. */
+
+/** What decides the rank of what waits. */
+export const ORDERS = ["fcfs", "score"] as const;
+/** `fcfs`: by preemption class, then by submission. `score`: by the weighed factors of `score/`. */
+export type Order = (typeof ORDERS)[number];
+
+/** What may be placed before work of higher rank that waits for nodes. */
+export const BACKFILLS = ["none", "easy", "conservative"] as const;
+/** `none`: nothing. `easy`: what does not delay the first ones that wait. `conservative`: what delays none of them. */
+export type Backfill = (typeof BACKFILLS)[number];
+
+/** In which order it is tried what may overtake the ones that are promised a start. */
+export const BACKFILL_ORDERS = ["rank", "shortest", "packed"] as const;
+/**
+ * `rank`: as they stand. `shortest`: by walltime. `packed`: the smallest first where they
+ * are so small that they cost others next to nothing, then the largest first, which fill
+ * most. With `conservative` all are promised a start, so there is nothing to order.
+ */
+export type BackfillOrder = (typeof BACKFILL_ORDERS)[number];
 
 export interface Policy {
   /** Pending allocations looked at in one pass at most. */
   readonly depth: number;
+  readonly order: Order;
+  readonly backfill: Backfill;
+  /** How many are promised a start by `easy`, the first in rank; 1 is EASY as it was published. */
+  readonly reservations: number;
+  readonly backfillOrder: BackfillOrder;
 }
 
+/** Queues as most sites know them: by submission, the first that waits is not delayed. */
+export const EASY_POLICY: Policy = {
+  depth: 1_000,
+  order: "fcfs",
+  backfill: "easy",
+  reservations: 1,
+  backfillOrder: "rank",
+};
+
 /** What holds where the configuration says nothing. */
-export const DEFAULT_POLICY: Policy = { depth: 1_000 };
+export const DEFAULT_POLICY: Policy = { ...EASY_POLICY, reservations: 3, backfillOrder: "packed" };

@@ -1,13 +1,16 @@
 /**
  * Chooses the nodes for one demand. First fit: nodes dedicated to the vCluster before the
  * others; whole nodes in the order of their ids; shares on the fullest node that has room,
- * so that empty nodes stay empty. Chooses only; `takeNode` takes.
+ * so that empty nodes stay empty. Where starts are promised, only nodes that they can do
+ * without are offered. Chooses only; `takeNode` takes.
  */
 import { assert } from "../../base/assert.ts";
 import { compareNumber } from "../../base/compare.ts";
 import { fits } from "../domain/resources.ts";
+import type { Availability } from "./availability.ts";
+import { leastIdle } from "./availability.ts";
+import { coverFeatures } from "./cover-features.ts";
 import type { Demand, Offer } from "./demand.ts";
-import { freeCount } from "./demand.ts";
 import type { OpenNode } from "./node-index.ts";
 import { idleCount, placeOfCpus } from "./node-index.ts";
 
@@ -15,6 +18,8 @@ import { idleCount, placeOfCpus } from "./node-index.ts";
 export interface Pick {
   readonly offer: Offer;
   readonly node: OpenNode;
+  /** Whether it had no claim. */
+  readonly wasIdle: boolean;
 }
 
 /** The nodes for one demand. */
@@ -25,14 +30,21 @@ export interface Selection {
   readonly needed: number;
 }
 
+/** The stay of work that starts now, among starts that are promised to others. */
+export interface Stay {
+  readonly availability: Availability;
+  /** When it ends at the latest. */
+  readonly end: number;
+}
+
 /** Returns the nodes for `demand`, or undefined when fewer are free than it needs. */
-export function selectNodes(demand: Demand): Selection | undefined {
+export function selectNodes(demand: Demand, stay?: Stay): Selection | undefined {
   const { nodesMin, nodesMax, featureCounts } = demand.request;
   if (!mayHaveEnough(demand)) return undefined;
-  const cursors = demand.offers.map((offer) => startCursor(offer, demand.isWhole));
+  const cursors = demand.offers.map((offer) => startCursor(offer, demand.isWhole, stay));
   const picks: Pick[] = [];
   if (Object.keys(featureCounts).length > 0) {
-    const free = demand.offers.map((offer) => freeCount(offer, demand.isWhole));
+    const free = demand.offers.map((offer) => countFrom(startCursor(offer, demand.isWhole, stay)));
     const cover = coverFeatures(demand, free);
     if (!cover) return undefined;
     for (const [i, count] of cover.entries()) pickFrom(cursors[i], count, picks);
@@ -47,47 +59,6 @@ export function selectNodes(demand: Demand): Selection | undefined {
   return picks.length < nodesMin ? undefined : { picks, needed };
 }
 
-/**
- * Returns how many nodes to take of each offer so that every feature count is met, or
- * undefined when `available` (by offer) does not allow it. Takes the node with most of the
- * features still missing, so it may take more nodes than the least possible.
- */
-export function coverFeatures(demand: Demand, available: readonly number[]): readonly number[] | undefined {
-  const missing = new Map(Object.entries(demand.request.featureCounts).filter(([, count]) => count > 0));
-  const taken = demand.offers.map(() => 0);
-  while (missing.size > 0) {
-    const at = mostMissing(demand.offers, missing, (i) => (available[i] ?? 0) - (taken[i] ?? 0));
-    const offer = demand.offers[at];
-    if (!offer) return undefined;
-    taken[at] = (taken[at] ?? 0) + 1;
-    for (const [feature, count] of missing) {
-      if (!offer.of.features.has(feature)) continue;
-      if (count === 1) missing.delete(feature);
-      else missing.set(feature, count - 1);
-    }
-  }
-  return taken;
-}
-
-function mostMissing(
-  offers: readonly Offer[],
-  missing: ReadonlyMap<string, number>,
-  left: (offer: number) => number,
-): number {
-  let best = -1;
-  let bestCount = 0;
-  for (const [i, offer] of offers.entries()) {
-    if (left(i) <= 0) continue;
-    let count = 0;
-    for (const feature of missing.keys()) if (offer.of.features.has(feature)) count++;
-    if (count > bestCount) {
-      best = i;
-      bestCount = count;
-    }
-  }
-  return best;
-}
-
 /** An upper bound that is cheap to compute: most demands that do not fit end here. */
 function mayHaveEnough(demand: Demand): boolean {
   let open = 0;
@@ -98,16 +69,30 @@ function mayHaveEnough(demand: Demand): boolean {
 /** Walks the nodes of one offer on which the demand fits, in the order in which they are taken. */
 interface Cursor {
   readonly offer: Offer;
+  readonly stay: Stay | undefined;
   /** Next place among the shared nodes; at their end the idle ones follow. */
   sharedAt: number;
   idleAt: number;
+  /** Of the idle ones, how many the promises can do without. */
+  idleLeft: number;
+  /** Nodes picked that the promises counted as idle at some time of the stay. */
+  counted: number;
   node: OpenNode | undefined;
   isIdle: boolean;
 }
 
-function startCursor(offer: Offer, isWhole: boolean): Cursor {
-  const sharedAt = isWhole ? offer.of.shared.length : placeOfCpus(offer.of, offer.need.cpus);
-  const cursor: Cursor = { offer, sharedAt, idleAt: offer.of.idleHead, node: undefined, isIdle: false };
+function startCursor(offer: Offer, isWhole: boolean, stay: Stay | undefined): Cursor {
+  const { of } = offer;
+  const cursor: Cursor = {
+    offer,
+    stay,
+    sharedAt: isWhole ? of.shared.length : placeOfCpus(of, offer.need.cpus),
+    idleAt: of.idleHead,
+    idleLeft: stay ? leastIdle(stay.availability, of, [stay.availability.now, stay.end]) : idleCount(of),
+    counted: 0,
+    node: undefined,
+    isIdle: false,
+  };
   advance(cursor);
   return cursor;
 }
@@ -116,19 +101,38 @@ function advance(cursor: Cursor): void {
   const { idle, shared } = cursor.offer.of;
   while (cursor.sharedAt < shared.length) {
     const node = shared[cursor.sharedAt++];
-    if (node && fits(cursor.offer.need, node.free)) {
-      cursor.node = node;
-      return;
-    }
+    if (!node || !fits(cursor.offer.need, node.free)) continue;
+    if (!mayPick(cursor, node)) continue;
+    cursor.node = node;
+    return;
   }
-  cursor.node = idle[cursor.idleAt++];
   cursor.isIdle = true;
+  cursor.node = cursor.counted < cursor.idleLeft ? idle[cursor.idleAt++] : undefined;
+}
+
+/** A shared node that the work outlasts becomes idle later than the promises count on. */
+function mayPick(cursor: Cursor, { members, idleFrom }: OpenNode): boolean {
+  const { stay } = cursor;
+  if (!stay || stay.end <= idleFrom) return true;
+  if (leastIdle(stay.availability, members, [idleFrom, stay.end]) <= cursor.counted) return false;
+  cursor.counted++;
+  return true;
+}
+
+function countFrom(cursor: Cursor): number {
+  let count = 0;
+  for (; cursor.node; advance(cursor)) {
+    if (cursor.isIdle) cursor.counted++;
+    count++;
+  }
+  return count;
 }
 
 function pickFrom(cursor: Cursor | undefined, count: number, picks: Pick[]): void {
   for (let i = 0; i < count; i++) {
     assert(cursor?.node, "an offer has fewer nodes than were counted");
-    picks.push({ offer: cursor.offer, node: cursor.node });
+    picks.push({ offer: cursor.offer, node: cursor.node, wasIdle: cursor.isIdle });
+    if (cursor.isIdle) cursor.counted++;
     advance(cursor);
   }
 }

@@ -6,10 +6,10 @@ import { compareText } from "../../base/compare.ts";
 import type { Reason } from "../domain/reason.ts";
 import { reason } from "../domain/reason.ts";
 import type { Amount } from "../domain/resources.ts";
+import { coverFeatures } from "./cover-features.ts";
 import type { Demand } from "./demand.ts";
 import { freeCount, freeCountAtStart, hasFeatures, hasGpuType, isLargeEnough, isOffered, needOn } from "./demand.ts";
 import type { NodeClass, NodeIndex } from "./node-index.ts";
-import { coverFeatures } from "./select-nodes.ts";
 
 /** Returns why `demand`, which does not fit what the pass has left, waits; never empty. */
 export function reasonsOf(index: NodeIndex, demand: Demand): readonly Reason[] {

@@ -16,7 +16,7 @@ import { archive, forgetIdempotency } from "./handlers/archive.ts";
 import { cancel, cancelDag, enforceStop, updateWalltime } from "./handlers/cancel.ts";
 import { disableNode, drainNode, enableNode, registerNode, setNodeHealth, undrainNode } from "./handlers/nodes.ts";
 import { assignNodes } from "./handlers/placement.ts";
-import { recordReports } from "./handlers/reports.ts";
+import { recordNodeReports, recordReports } from "./handlers/reports.ts";
 import { submitAllocation, submitDag, submitTaskGroup } from "./handlers/submit.ts";
 import { createTenant, createVCluster, updateTenant, updateVCluster } from "./handlers/tenants.ts";
 import { settle } from "./settle.ts";
@@ -42,6 +42,7 @@ const HANDLERS: Handlers = {
   "update-walltime": updateWalltime,
   "assign-nodes": assignNodes,
   "record-reports": recordReports,
+  "record-node-reports": recordNodeReports,
   "stop-allocation": enforceStop,
   "register-node": registerNode,
   "set-node-health": setNodeHealth,

@@ -20,9 +20,8 @@ import { isGroupOver } from "../domain/task-group.ts";
 import type { StateEvent } from "./events.ts";
 import {
   claimCount,
-  indexAllocation,
   indexTaskGroup,
-  unindexAllocation,
+  reindexAllocation,
   unindexTaskGroup,
 } from "./index-allocation.ts";
 import type { Meta, State } from "./state.ts";
@@ -75,9 +74,8 @@ export function changeAllocation(ctx: Applying, before: Allocation, change: Allo
 
 function write(ctx: Applying, before: Allocation | undefined, after: Allocation): void {
   const { state } = ctx;
-  if (before) unindexAllocation(state, before);
   state.tables.allocations.put(after.id, after);
-  indexAllocation(state, after);
+  reindexAllocation(state, before, after);
   if (before?.state !== after.state) {
     ctx.events.push({
       kind: "allocation-changed",
@@ -111,10 +109,11 @@ function noteConsequences(ctx: Applying, before: Allocation | undefined, after: 
 }
 
 /** Nodes whose desired set is another one after the change. */
-function touchedNodes(before: Allocation | undefined, after: Allocation): ReadonlySet<NodeId> {
+function touchedNodes(before: Allocation | undefined, after: Allocation): Iterable<NodeId> {
   const held = before && holdsNodes(before.state) ? nodesOf(before) : [];
   const holds = holdsNodes(after.state) ? nodesOf(after) : [];
-  return new Set([...held, ...holds]);
+  if (held.length === 0) return holds;
+  return holds.length === 0 ? held : new Set([...held, ...holds]);
 }
 
 /** Writes a task group; `before` is undefined when it is created. */
@@ -151,6 +150,7 @@ export function writeNode(ctx: Applying, facts: Omit<Node, "state" | "version" |
   const stateSince = before && from === to ? before.stateSince : ctx.at;
   const after: Node = dropUndefined({ ...facts, state: to, version: ctx.index, stateSince });
   nodes.put(after.id, after);
+  ctx.state.indexes.nodeViews.touch(after.id);
   if (from !== to) {
     ctx.events.push({
       kind: "node-changed",

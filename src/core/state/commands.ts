@@ -31,6 +31,12 @@ export interface Placement {
   readonly claims: readonly Claim[];
 }
 
+/** What one node reports. */
+export interface NodeReport {
+  readonly node: NodeId;
+  readonly report: WorkloadReport;
+}
+
 /** What a command asks for. */
 export type CommandBody =
   /** First entry of a cluster: fixes its id and creates the default tenant and vCluster. */
@@ -56,6 +62,8 @@ export type CommandBody =
   | { readonly kind: "update-walltime"; readonly allocation: AllocationId; readonly walltimeMs: Millis }
   | { readonly kind: "assign-nodes"; readonly placements: readonly Placement[] }
   | { readonly kind: "record-reports"; readonly node: NodeId; readonly reports: readonly WorkloadReport[] }
+  /** The same of several nodes at once: an allocation is written once for all of them, however wide it is. */
+  | { readonly kind: "record-node-reports"; readonly reports: readonly NodeReport[] }
   /** The servers' own enforcement, for when the agent did not end it. */
   | {
       readonly kind: "stop-allocation";

@@ -25,6 +25,21 @@ export const mutexKeysOf = (record: Pick<Allocation | TaskGroup, "spec" | "user"
 const holdsMutex = (waitsFor: Allocation["waitsFor"], isOver: boolean): boolean =>
   !isOver && waitsFor.every((d) => d.condition !== "mutex");
 
+/** Puts an allocation that has changed where it belongs; `before` is undefined when it was not there. */
+export function reindexAllocation(state: State, before: Allocation | undefined, after: Allocation): void {
+  if (before && isIndexedAlike(before, after)) return;
+  if (before) unindexAllocation(state, before);
+  indexAllocation(state, after);
+}
+
+/** Whether both hold the same claims: then no index can tell them apart. */
+const isIndexedAlike = (before: Allocation, after: Allocation): boolean =>
+  holdsNodes(before.state) &&
+  holdsNodes(after.state) &&
+  before.waitsFor === after.waitsFor &&
+  before.parts.length === after.parts.length &&
+  before.parts.every(({ claim }, i) => claim === after.parts[i]?.claim);
+
 /** Puts an allocation into every index it belongs to. */
 export function indexAllocation(state: State, a: Allocation): void {
   const { indexes } = state;
@@ -110,6 +125,7 @@ function changeNodeLoad(
   id: AllocationId,
   { claim, how }: { readonly claim: Claim; readonly how: "add" | "remove" },
 ): void {
+  state.indexes.nodeViews.touch(claim.nodeId);
   let load = state.indexes.nodeLoad.get(claim.nodeId);
   if (!load) {
     load = { claims: new Map(), used: NOTHING, exclusiveCount: 0 };

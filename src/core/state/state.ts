@@ -19,6 +19,7 @@ import type { Amount, Claim } from "../domain/resources.ts";
 import type { TaskGroup } from "../domain/task-group.ts";
 import type { Tenant, VCluster } from "../domain/tenant.ts";
 import type { Outcome } from "./commands.ts";
+import { NodeViews } from "./node-views.ts";
 import { Table } from "./table.ts";
 
 /** The one row that belongs to no noun. */
@@ -80,6 +81,7 @@ export interface Indexes {
   /** Holding nodes. */
   readonly active: Set<AllocationId>;
   readonly nodeLoad: Map<NodeId, NodeLoad>;
+  readonly nodeViews: NodeViews;
   readonly tenantLoad: Map<TenantId, TenantLoad>;
   /** Upstream to those that wait for it. */
   readonly dependents: Map<AllocationId | TaskGroupId, Set<AllocationId | TaskGroupId>>;
@@ -121,6 +123,7 @@ function emptyIndexes(): Indexes {
     queue: Array.from({ length: 11 }, () => new OrderedMap<AllocationId>()),
     active: new Set(),
     nodeLoad: new Map(),
+    nodeViews: new NodeViews(),
     tenantLoad: new Map(),
     dependents: new Map(),
     ended: new Map(),

@@ -1,11 +1,10 @@
 /** The pictures of the state that others work from: the scheduler's view, a node's desired set. */
 import { present } from "../../base/assert.ts";
-import { compareNumber, compareText } from "../../base/compare.ts";
+import { compareNumber } from "../../base/compare.ts";
 import type { Allocation, Part } from "../domain/allocation.ts";
 import { nodesOf } from "../domain/allocation.ts";
 import type { Assignment, AssignmentAction, Work } from "../domain/assignment.ts";
 import type { NodeId } from "../domain/ids.ts";
-import type { Node } from "../domain/node.ts";
 import { NOTHING, subtractAmounts } from "../domain/resources.ts";
 import type { ClusterView, NodeView, PendingView, RunningView } from "../domain/view.ts";
 import { tenantLoadOf } from "./index-allocation.ts";
@@ -14,7 +13,7 @@ import type { State } from "./state.ts";
 /** Returns the scheduler's view. Valid until the next command is applied. */
 export function viewOf(state: State): ClusterView {
   const { tables, indexes } = state;
-  const nodes = [...tables.nodes.values()].sort((a, b) => compareText(a.id, b.id)).map((n) => nodeView(state, n));
+  const nodes = indexes.nodeViews.list(tables.nodes, (id) => nodeView(state, id));
   return {
     *pending() {
       for (let i = indexes.queue.length - 1; i >= 0; i--) {
@@ -26,6 +25,7 @@ export function viewOf(state: State): ClusterView {
       for (const id of indexes.active) yield runningView(recordOf(state, id));
     },
     nodes,
+    placeOf: (node) => indexes.nodeViews.placeOf(node),
     tenant(id) {
       const tenant = tables.tenants.get(id);
       return tenant && { id, quota: tenant.quota, nodesHeld: tenantLoadOf(state, id).nodesHeld };
@@ -89,8 +89,14 @@ function workOf(state: State, a: Allocation, { part, rank }: { readonly part: Pa
 const recordOf = (state: State, id: Allocation["id"]): Allocation =>
   present(state.tables.allocations.get(id), `no record of ${id}`);
 
+/** Records are never changed, so each has one view for as long as it stands. */
+const PENDING = new WeakMap<Allocation, PendingView>();
+const RUNNING = new WeakMap<Allocation, RunningView>();
+
 function pendingView(a: Allocation): PendingView {
-  return {
+  const known = PENDING.get(a);
+  if (known) return known;
+  const view: PendingView = {
     id: a.id,
     shortId: a.shortId,
     version: a.version,
@@ -104,10 +110,14 @@ function pendingView(a: Allocation): PendingView {
     isSensitive: a.spec.isSensitive,
     ...(a.notBefore !== undefined && { notBefore: a.notBefore }),
   };
+  PENDING.set(a, view);
+  return view;
 }
 
 function runningView(a: Allocation): RunningView {
-  return {
+  const known = RUNNING.get(a);
+  if (known) return known;
+  const view: RunningView = {
     id: a.id,
     tenant: a.spec.tenant,
     user: a.user,
@@ -118,16 +128,19 @@ function runningView(a: Allocation): RunningView {
     ...(a.startedAt !== undefined && { startedAt: a.startedAt }),
     isSensitive: a.spec.isSensitive,
   };
+  RUNNING.set(a, view);
+  return view;
 }
 
-function nodeView(state: State, node: Node): NodeView {
+function nodeView(state: State, id: NodeId): NodeView {
+  const node = present(state.tables.nodes.get(id), `no record of ${id}`);
   const load = state.indexes.nodeLoad.get(node.id);
   return {
     id: node.id,
     version: node.version,
     state: node.state,
     isDisabled: node.isDisabled,
-    capacity: node.capacity,
+    capacity: state.indexes.nodeViews.shared(node.capacity),
     free: subtractAmounts(node.capacity, load?.used ?? NOTHING),
     claimCount: load?.claims.size ?? 0,
     hasExclusiveClaim: (load?.exclusiveCount ?? 0) > 0,

@@ -1,6 +1,6 @@
 /**
  * The small language of the scheduler's golden files: lines that describe a cluster and
- * its queue, `plan` and `explain`. `place` plans and lets what was placed run.
+ * its queue, `plan`, `promises` and `explain`. `place` plans and lets what was placed run.
  */
 import { type Millis, millis } from "../../../src/base/brand.ts";
 import { allocationId, nodeId, tenantId, vclusterId } from "../../../src/core/domain/ids.ts";
@@ -12,6 +12,8 @@ import type { TenantQuota, VCluster } from "../../../src/core/domain/tenant.ts";
 import { DEFAULT_TENANT, DEFAULT_VCLUSTER } from "../../../src/core/domain/tenant.ts";
 import type { Decision, PendingView, RunningView } from "../../../src/core/domain/view.ts";
 import { explain, plan } from "../../../src/core/scheduler/plan.ts";
+import type { Policy } from "../../../src/core/scheduler/policy.ts";
+import { BACKFILL_ORDERS, BACKFILLS, ORDERS } from "../../../src/core/scheduler/policy.ts";
 import { compressNodeList, expandNodeList } from "../../../src/core/slurm/node-list.ts";
 import type { NodeFields } from "../../fixtures/builders.ts";
 import { aCapacity, aPending, aRequest, aRunning, aVCluster, aView, GIBIBYTE } from "../../fixtures/builders.ts";
@@ -84,6 +86,7 @@ const COMMANDS: Readonly<Record<string, Obey>> = {
     for (const decision of planOf(cluster, line).decisions) start(cluster, decision, now);
     return shown;
   },
+  promises: showPromises,
   explain: showExplanation,
 };
 
@@ -173,7 +176,20 @@ const viewOf = (cluster: Cluster) =>
     vclusters: [...cluster.vclusters.values()],
   });
 
-const policyOf = ({ options }: Line) => ({ depth: number(options, "depth", 1_000) });
+const policyOf = ({ options }: Line): Policy => ({
+  depth: number(options, "depth", 1_000),
+  order: choice(ORDERS, options.get("order"), "fcfs"),
+  backfill: choice(BACKFILLS, options.get("backfill"), "easy"),
+  reservations: number(options, "promises", 1),
+  backfillOrder: choice(BACKFILL_ORDERS, options.get("overtakes"), "rank"),
+});
+
+function choice<T extends string>(all: readonly T[], text: string | undefined, otherwise: T): T {
+  if (text === undefined) return otherwise;
+  const found = all.find((one) => one === text);
+  if (!found) throw new Error(`${text} is none of ${all.join(", ")}`);
+  return found;
+}
 
 const planOf = (cluster: Cluster, line: Line) =>
   plan(viewOf(cluster), policyOf(line), millis(number(line.options, "now", 0)));
@@ -187,6 +203,12 @@ function showPlan(cluster: Cluster, line: Line): readonly string[] {
     const why = reasons.get(id);
     return why ? showReasons(id, why) : [`${id}  not looked at`];
   });
+}
+
+function showPromises(cluster: Cluster, line: Line): readonly string[] {
+  const { reservations } = planOf(cluster, line);
+  if (reservations.length === 0) return ["no promises"];
+  return reservations.map(({ allocation, startsBy }) => `${allocation}  starts by ${new Date(startsBy).toISOString()}`);
 }
 
 function showClaims(claims: readonly Claim[]): string {

@@ -2,9 +2,10 @@
 import { expect, test } from "bun:test";
 import { nodeId } from "../../../../src/core/domain/ids.ts";
 import type { ResourceRequest } from "../../../../src/core/domain/resources.ts";
+import { coverFeatures } from "../../../../src/core/scheduler/cover-features.ts";
 import { demandOf } from "../../../../src/core/scheduler/demand.ts";
 import { indexNodes } from "../../../../src/core/scheduler/node-index.ts";
-import { coverFeatures, selectNodes } from "../../../../src/core/scheduler/select-nodes.ts";
+import { selectNodes } from "../../../../src/core/scheduler/select-nodes.ts";
 import { aCapacity, aPending, aRequest, aView } from "../../../fixtures/builders.ts";
 
 const NODES = ["", "ib", "ib,nvme", "nvme", ""].map((features, i) => ({

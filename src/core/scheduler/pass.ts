@@ -1,0 +1,195 @@
+/**
+ * One pass over the queue: what is free, what has been taken and what has been promised
+ * so far. `judge` decides for one allocation in its turn, `place` and `promiseStart` write
+ * down what follows. Lives for one call of `plan`; nothing is kept between passes.
+ */
+import type { Millis } from "../../base/brand.ts";
+import { millis } from "../../base/brand.ts";
+import { compareNumber } from "../../base/compare.ts";
+import type { AllocationId, ShortId, TenantId, VClusterId } from "../domain/ids.ts";
+import { claimOn } from "../domain/resources.ts";
+import type { ClusterView, Decision, PendingView } from "../domain/view.ts";
+import type { Availability, Taken } from "./availability.ts";
+import { availabilityOf, earliestSlot, endOf, promise, takeIdle, takeShare } from "./availability.ts";
+import type { Demand } from "./demand.ts";
+import { demandOf, fitsWhenIdle, shapeOf } from "./demand.ts";
+import type { NodeIndex } from "./node-index.ts";
+import { indexNodes, takeNode } from "./node-index.ts";
+import type { Policy } from "./policy.ts";
+import type { Pick, Selection } from "./select-nodes.ts";
+import { selectNodes } from "./select-nodes.ts";
+
+/** A promise of the pass: what it places does not delay this allocation. */
+export interface Reservation {
+  readonly allocation: AllocationId;
+  readonly shortId: ShortId;
+  readonly startsBy: Millis;
+}
+
+/** What one pass knows and has done so far. */
+export interface Pass {
+  readonly view: ClusterView;
+  readonly policy: Policy;
+  readonly now: Millis;
+  readonly index: NodeIndex;
+  readonly standings: Map<VClusterId, Standings>;
+  readonly nodesHeld: Map<TenantId, number>;
+  /** In order of rank. */
+  readonly reservations: Reservation[];
+  /** What the pass gave away before it looked ahead. */
+  readonly taken: Taken[];
+  /** Made when the first start is to be promised. */
+  availability?: Availability;
+  /** Nothing may overtake what waits: the rest of the queue waits too. */
+  isClosed: boolean;
+}
+
+/** A demand and what the pass has found out about it. A pass only takes, so what failed once fails again. */
+export interface Standing {
+  readonly demand: Demand;
+  /** It does not fit what is free. */
+  isBlocked: boolean;
+  /** Work that runs this long or longer would delay what is promised. */
+  heldFrom?: number;
+  /** No start is certain: work without a walltime holds its nodes. */
+  isEndless: boolean;
+  /** It would fit if no node were in use; found out when it is asked for. */
+  fitsWhenIdle?: boolean;
+}
+
+/** The demands of one vCluster, by shape. A sensitive allocation takes whole nodes also where others share. */
+interface Standings {
+  readonly shared: Map<string, Standing> | undefined;
+  readonly whole: Map<string, Standing>;
+}
+
+/** Nodes to take, or none: then whether nothing but the use of nodes by others is in the way. */
+export type Verdict =
+  | { readonly kind: "place"; readonly picks: readonly Pick[] }
+  | { readonly kind: "wait"; readonly isBusy: boolean };
+
+/** Returns a pass at its beginning. */
+export const beginPass = (view: ClusterView, policy: Policy, now: Millis): Pass => ({
+  view,
+  policy,
+  now,
+  index: indexNodes(view),
+  standings: new Map(),
+  nodesHeld: new Map(),
+  reservations: [],
+  taken: [],
+  isClosed: false,
+});
+
+/** Returns whether all that is left in the queue waits and is promised nothing: who asks for no reasons may stop. */
+export const isOver = ({ index, isClosed }: Pass): boolean => isClosed || index.openCount === 0;
+
+/** Returns whether no more starts will be promised: what is left of the queue may only overtake. */
+export const hasPromisedAll = ({ policy, reservations }: Pass): boolean =>
+  policy.backfill === "easy" && reservations.length >= policy.reservations;
+
+/** Returns whether the allocation waits for sure and is promised nothing. */
+export const surelyWaits = (pass: Pass, { request }: PendingView): boolean =>
+  request.nodesMin > pass.index.openCount && hasPromisedAll(pass);
+
+/** Returns what becomes of an allocation, given what the pass has done for those before it. */
+export function judge(pass: Pass, pending: PendingView): Verdict {
+  if (pending.notBefore !== undefined && pending.notBefore > pass.now) return WAIT;
+  const standing = standingOf(pass, pending);
+  const selection = pass.isClosed ? undefined : select(pass, standing, pending);
+  const limit = nodesLeft(pass, pending.tenant);
+  if (limit < (selection?.needed ?? pending.request.nodesMin)) return WAIT;
+  if (selection) return { kind: "place", picks: selection.picks.slice(0, limit) };
+  standing.fitsWhenIdle ??= fitsWhenIdle(standing.demand);
+  return standing.fitsWhenIdle ? WAIT_FOR_NODES : WAIT;
+}
+
+const WAIT: Verdict = { kind: "wait", isBusy: false };
+const WAIT_FOR_NODES: Verdict = { kind: "wait", isBusy: true };
+
+function select(pass: Pass, standing: Standing, { walltimeMs }: PendingView): Selection | undefined {
+  if (standing.isBlocked) return undefined;
+  const { availability, now } = pass;
+  if (!availability || pass.reservations.length === 0) {
+    const selection = selectNodes(standing.demand);
+    standing.isBlocked = !selection;
+    return selection;
+  }
+  const length = walltimeMs > 0 ? walltimeMs : Number.POSITIVE_INFINITY;
+  if (standing.heldFrom !== undefined && length >= standing.heldFrom) return undefined;
+  const selection = selectNodes(standing.demand, { availability, end: now + length });
+  if (!selection) standing.heldFrom = length;
+  return selection;
+}
+
+/** Takes the nodes for an allocation and returns the decision. */
+export function place(pass: Pass, pending: PendingView, picks: readonly Pick[]): Decision {
+  const { availability, now, taken } = pass;
+  const { isShared } = standingOf(pass, pending).demand;
+  const end = endOf(now, pending.walltimeMs);
+  const claims = picks.map(({ offer, node, wasIdle }) => {
+    const claim = claimOn(pending.request, { id: node.view.id, capacity: offer.of.capacity }, isShared);
+    takeNode(pass.index, offer.of, { node, claim });
+    const one = { node, end, isExclusive: claim.isExclusive };
+    if (!availability) taken.push(one);
+    else if (!wasIdle) takeShare(availability, one);
+    else takeIdle(availability, one);
+    return { order: node.order, claim };
+  });
+  pass.nodesHeld.set(pending.tenant, nodesHeldBy(pass, pending.tenant) + picks.length);
+  return {
+    kind: "place",
+    allocation: pending.id,
+    version: pending.version,
+    claims: claims.sort((a, b) => compareNumber(a.order, b.order)).map(({ claim }) => claim),
+  };
+}
+
+/** Promises what waits for its nodes the earliest start, as far as the policy promises any. */
+export function promiseStart(pass: Pass, pending: PendingView): void {
+  const { policy, reservations, now } = pass;
+  if (policy.backfill === "none") pass.isClosed = true;
+  if (pass.isClosed || hasPromisedAll(pass)) return;
+  const standing = standingOf(pass, pending);
+  if (standing.isEndless) return;
+  pass.availability ??= availabilityOf(pass.view, pass.index, { now, taken: pass.taken });
+  const slot = earliestSlot(pass.availability, standing.demand, pending.walltimeMs);
+  standing.isEndless = !slot;
+  if (!slot) return;
+  promise(pass.availability, standing.demand, { slot, walltimeMs: pending.walltimeMs });
+  reservations.push({ allocation: pending.id, shortId: pending.shortId, startsBy: millis(slot.start) });
+}
+
+/** Returns what the pass knows of the demand of an allocation. */
+export function standingOf(pass: Pass, pending: PendingView): Standing {
+  const { shared, whole } = standingsOf(pass, pending.vcluster);
+  const isShared = !pending.isSensitive && shared !== undefined;
+  const standings = isShared ? shared : whole;
+  const shape = shapeOf(pending.request);
+  const known = standings.get(shape);
+  if (known) return known;
+  const demand = demandOf(pass.index, pending, isShared);
+  const standing: Standing = { demand, isBlocked: false, isEndless: false };
+  standings.set(shape, standing);
+  return standing;
+}
+
+function standingsOf(pass: Pass, vcluster: VClusterId): Standings {
+  const known = pass.standings.get(vcluster);
+  if (known) return known;
+  const shared = pass.view.vcluster(vcluster)?.sharesNodes === true ? new Map<string, Standing>() : undefined;
+  const standings = { shared, whole: new Map<string, Standing>() };
+  pass.standings.set(vcluster, standings);
+  return standings;
+}
+
+/** Returns how many nodes the tenant holds, with what the pass has added. */
+export const nodesHeldBy = (pass: Pass, tenant: TenantId): number =>
+  pass.nodesHeld.get(tenant) ?? pass.view.tenant(tenant)?.nodesHeld ?? 0;
+
+/** Returns how many nodes the tenant may hold. */
+export const nodesMaxOf = (pass: Pass, tenant: TenantId): number =>
+  pass.view.tenant(tenant)?.quota.nodesMax ?? Number.POSITIVE_INFINITY;
+
+const nodesLeft = (pass: Pass, tenant: TenantId): number =>
+  Math.max(0, nodesMaxOf(pass, tenant) - nodesHeldBy(pass, tenant));
