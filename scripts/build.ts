@@ -1,5 +1,5 @@
 /**
- * Builds dist/{lattice-server,lattice-agent,lattice}: one file each, with version and
+ * Builds dist/{lattice-server,lattice-agent,lattice,rm-replay}: one file each, with version and
  * commit stamped in, which read neither .env nor bunfig.toml. A binary whose sources have
  * not changed is left alone.
  */
@@ -19,6 +19,7 @@ const BINARIES: Readonly<Record<string, readonly string[]>> = {
   ],
   "lattice-agent": ["src/bin/lattice-agent.ts"],
   lattice: ["src/bin/lattice.ts"],
+  "rm-replay": ["src/bin/rm-replay.ts"],
 };
 
 const DIST = join(ROOT, "dist");

@@ -1,0 +1,95 @@
+/** The command line of `rm-replay`: what it takes, for the parser and for the help. */
+import { POLICY_NAMES } from "../../replay/policies.ts";
+import { ESTIMATES } from "../../replay/simulate.ts";
+import type { Command } from "../grammar/command.ts";
+import type { Flag } from "../grammar/flag.ts";
+import { wholeNumber } from "../grammar/parse.ts";
+
+/** The formats that `--format` names. */
+export const FORMATS = ["swf"] as const;
+export type Format = (typeof FORMATS)[number];
+
+/** Accepts policies by name, with commas between. */
+function policies(value: string): string | undefined {
+  const stray = value.split(",").find((name) => !POLICY_NAMES.some((known) => known === name));
+  return stray === undefined ? undefined : `holds "${stray}", which is none of ${POLICY_NAMES.join(", ")}`;
+}
+
+/** The flags, in the order in which the help shows them. */
+export const REPLAY_FLAGS = {
+  input: {
+    type: "string",
+    alias: "i",
+    valueHint: "FILE",
+    completes: "file",
+    description: "The trace; .gz is unpacked",
+  },
+  format: {
+    type: "string",
+    valueHint: "NAME",
+    choices: FORMATS,
+    description: "How to read it, where its name does not say",
+  },
+  policy: {
+    type: "string",
+    alias: "m",
+    synonym: "mode",
+    valueHint: "NAMES",
+    check: policies,
+    description: `Policies to compare, with commas between, of ${POLICY_NAMES.join(", ")} (default: all)`,
+  },
+  nodes: {
+    type: "string",
+    valueHint: "N",
+    check: wholeNumber(1),
+    description: "Nodes of the machine (default: as the trace says)",
+  },
+  groups: {
+    type: "string",
+    synonym: "max-groups",
+    valueHint: "N",
+    check: wholeNumber(1),
+    description: "Dragonfly groups that the nodes form (default: 1)",
+  },
+  "cores-per-node": {
+    type: "string",
+    valueHint: "N",
+    check: wholeNumber(1),
+    description: "Processors of the trace that make a node (default: 1)",
+  },
+  estimate: {
+    type: "string",
+    valueHint: "MODEL",
+    choices: ESTIMATES,
+    description: "Walltimes that the scheduler sees: the users', or the run times (default: trace)",
+  },
+  depth: {
+    type: "string",
+    valueHint: "N",
+    check: wholeNumber(1),
+    description: "Waiting jobs that a pass looks at (default: 1000)",
+  },
+  "warm-up": {
+    type: "string",
+    valueHint: "N",
+    check: wholeNumber(),
+    description: "First jobs left out of the figures (default: 0)",
+  },
+  output: {
+    type: "string",
+    alias: "o",
+    valueHint: "DIR",
+    completes: "directory",
+    description: "Write metrics.json and a CSV of the jobs there",
+  },
+  json: { type: "boolean", description: "Print the metrics as JSON" },
+} as const satisfies Readonly<Record<string, Flag>>;
+
+/** How `rm-replay` is called, as the parser of the CLI wants it. */
+export const REPLAY_COMMAND: Command = {
+  kind: "command",
+  name: "rm-replay",
+  summary: "Replays a trace of jobs through the scheduler of Lattice in simulated time.",
+  flags: REPLAY_FLAGS,
+  run: async () => 0,
+};

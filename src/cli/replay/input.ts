@@ -1,0 +1,47 @@
+/** Reads a trace file: unpacks it where it is compressed, and picks the reader by the name of the file. */
+import { fault, LatticeError } from "../../core/domain/errors.ts";
+import { readSwf } from "../../replay/swf.ts";
+import type { Trace } from "../../replay/trace.ts";
+import { UsageError } from "../grammar/usage-error.ts";
+import type { Format } from "./flags.ts";
+import { FORMATS } from "./flags.ts";
+
+/** How a trace is to be read. */
+export interface InputOptions {
+  readonly format: Format | undefined;
+  readonly coresPerNode: number;
+}
+
+/** Returns the trace in the file at `path`. Throws UsageError when there is no such file, LatticeError when it is no trace. */
+export async function readTrace(path: string, options: InputOptions): Promise<Trace> {
+  const format = options.format ?? formatOf(path);
+  const text = await readText(path);
+  const read = READERS[format](text, options);
+  if (!read.ok) throw new LatticeError({ ...read.error, message: `${path}: ${read.error.message}` });
+  return read.value;
+}
+
+const READERS = {
+  swf: (text: string, { coresPerNode }: InputOptions) => readSwf(text, coresPerNode),
+} as const;
+
+function formatOf(path: string): Format {
+  const name = path.toLowerCase().replace(/\.gz$/, "");
+  const format = FORMATS.find((known) => name.endsWith(`.${known}`));
+  if (format) return format;
+  throw new UsageError(`the name of ${path} does not say its format`, `add: --format ${FORMATS.join("|")}`);
+}
+
+async function readText(path: string): Promise<string> {
+  const file = Bun.file(path);
+  if (!(await file.exists())) throw new UsageError(`there is no file ${path}`);
+  const bytes = await file.bytes();
+  const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
+  try {
+    return new TextDecoder().decode(isGzip ? Bun.gunzipSync(bytes) : bytes);
+  } catch (cause) {
+    throw new LatticeError(fault("INVALID_SPEC", `${path} is damaged: it cannot be unpacked`, "fetch it again"), {
+      cause,
+    });
+  }
+}
