@@ -125,7 +125,10 @@ export function onAppendReply(node: RaftNode, from: MemberId, reply: AppendReply
 }
 
 /** §5.3: the hints let one exchange skip all entries of a term that conflicts. */
-function onRefused(node: RaftNode, peer: Progress, { index, hintIndex, hintTerm }: AppendReply): void {
+function onRefused(node: RaftNode, peer: Progress, reply: AppendReply): void {
+  const { index, hintIndex, hintTerm, isRecovering } = reply;
+  // A damaged member has lost what it had acknowledged; it is not counted until it is whole.
+  if (isRecovering) peer.match = logIndex(Math.min(peer.match, hintIndex));
   const isStale = index <= peer.match || (peer.mode === "probe" && index !== peer.next - 1);
   if (isStale || peer.mode === "snapshot") return;
   const agreed = Math.min(hintIndex, node.log.lastIndex);

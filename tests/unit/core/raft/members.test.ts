@@ -109,6 +109,20 @@ describe("what a leader counts", () => {
     expect(kinds(receive(node, 3, appended(node, 1)))).toContain("commit");
   });
 
+  test("a member that was damaged under the same leader is filled again from where its log ends", () => {
+    const node = aMember(EMPTY_LOG, 1);
+    lead(node);
+    write(node);
+    for (let i = 0; i < 3; i++) step(node, { kind: "propose", data: [new Uint8Array(1)] });
+    write(node);
+    receive(node, 2, appended(node, 4));
+    const refused = { isAccepted: false, hintIndex: logIndex(1), hintTerm: node.term, isRecovering: true };
+    const effects = receive(node, 2, { kind: "append-reply", term: node.term, index: logIndex(4), ...refused });
+    expect(effects.flatMap((e) => (e.kind === "replicate" ? [[e.to, Number(e.first), Number(e.last)]] : []))).toEqual([
+      [2, 2, 4],
+    ]);
+  });
+
   test("proposals beyond the bound are rejected until something commits", () => {
     const node = aMember(EMPTY_LOG, 1);
     lead(node);
