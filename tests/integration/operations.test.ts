@@ -121,3 +121,13 @@ test("ended allocations leave memory and stay readable", async () => {
   expect(items).toHaveLength(20);
   expect(millis(0) as number).toBe(0);
 });
+
+test("a cancel repeated under its key gives the first outcome, also when the allocation has left memory", async () => {
+  const { server } = await start({ settings: { endedInMemoryMax: 1 } });
+  const call = { ...aCall(), idempotencyKey: "once" };
+  for (let i = 1; i <= 5; i++) await submitTrue(server);
+  for (let i = 1; i <= 5; i++) await cancelAllocation(server, i === 1 ? call : aCall(), String(i));
+  await until(() => server.replica.state.tables.allocations.size <= 1);
+  await cancelAllocation(server, call, "1");
+  expect(cancelAllocation(server, aCall(), "1")).rejects.toMatchObject({ fault: { reason: "ILLEGAL_TRANSITION" } });
+});

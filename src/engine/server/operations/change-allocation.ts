@@ -8,14 +8,14 @@ import { demand, resourceOf } from "./access.ts";
 import { allocationDetail, detailOf } from "./details.ts";
 import type { Found } from "./lookup.ts";
 import { find, findById, findOne } from "./lookup.ts";
-import { propose } from "./propose.ts";
+import { isRepeat, propose } from "./propose.ts";
 import type { AllocationDetail } from "./results.ts";
 
 /** Cancels an allocation or a whole array. What runs has ended when its state says so. */
 export async function cancelAllocation(server: Server, call: Call, ref: string): Promise<void> {
   const found = find(server, ref);
   demand(call, "allocation.cancel", resourceOf(found.record));
-  refuseArchived(found);
+  if (!isRepeat(server, call, "cancel")) refuseArchived(found);
   const target = found.record.id;
   await propose(server, call, { operation: "cancel", request: target, body: { kind: "cancel", target } });
 }

@@ -19,6 +19,14 @@ export function propose(server: Server, call: Call, { operation, request, body }
   return server.replica.propose(body, call.principal.user, idempotencyOf(call, operation, request));
 }
 
+/** Returns whether the caller repeats an operation whose outcome is known: it is proposed again to hear that one. */
+export function isRepeat(server: Server, call: Call, operation: string): boolean {
+  const { idempotency } = server.replica.state.tables;
+  return call.idempotencyKey ? idempotency.has(keyOf(call, operation, call.idempotencyKey)) : false;
+}
+
+const keyOf = (call: Call, operation: string, key: string): string => `${call.principal.user}|${operation}|${key}`;
+
 function idempotencyOf(call: Call, operation: string, request: unknown): IdempotencyKey | undefined {
   const key = call.idempotencyKey;
   if (key === undefined || key === "") return undefined;
@@ -26,5 +34,5 @@ function idempotencyOf(call: Call, operation: string, request: unknown): Idempot
     throw new LatticeError(fault("INVALID_SPEC", `the idempotency key has ${key.length} characters`));
   }
   const fingerprint = hashHex(hashText(canonicalEncode(request)));
-  return { key: `${call.principal.user}|${operation}|${key}`, fingerprint };
+  return { key: keyOf(call, operation, key), fingerprint };
 }
