@@ -22,6 +22,9 @@ import { SYSTEM } from "./replica.ts";
 
 /** Gathers the changes of one burst into one message. */
 const PUSH_DELAY_MS = 1;
+/** After this long, reports that were not stored are proposed again: the servers may have a leader by then. */
+const RETRY_MS = 500;
+const UNSTORED_MAX = 20;
 
 interface Connection {
   readonly session: AgentSession;
@@ -34,6 +37,13 @@ interface Connection {
   issues: readonly string[];
   /** Runs that the agent had and should not have. */
   stale: Set<string>;
+  /** Reports that could not be stored yet. */
+  readonly unstored: Reports[];
+}
+
+interface Reports {
+  readonly sequence: number;
+  readonly workloads: readonly WorkloadReport[];
 }
 
 /** The server's handle on one accepted stream. */
@@ -49,6 +59,7 @@ export class AgentHub {
   readonly #connections = new Map<NodeId, Connection>();
   readonly #dirty = new Set<NodeId>();
   #pushTimer: CancelTimer | undefined;
+  #retryTimer: CancelTimer | undefined;
 
   constructor(parts: LoopParts) {
     this.#parts = parts;
@@ -71,6 +82,7 @@ export class AgentHub {
   stop(): void {
     this.health.stop();
     this.#pushTimer?.();
+    this.#retryTimer?.();
     for (const { session } of this.#connections.values()) session.close("this server is stopping");
     this.#connections.clear();
   }
@@ -105,6 +117,7 @@ export class AgentHub {
       clockSkewMs: hello.clock - clock.now(),
       issues: [],
       stale: this.#staleOf(nodeId, workloads),
+      unstored: [],
     };
     this.#connections.set(nodeId, connection);
     log.info("agent connected", { node: nodeId, address: registration.address, version: registration.agentVersion });
@@ -202,11 +215,7 @@ export class AgentHub {
     if (this.#parts.replica.isLeader) confirmHeartbeat(connection, message.sequence);
   }
 
-  #takeReports(
-    nodeId: NodeId,
-    connection: Connection,
-    message: { readonly sequence: number; readonly workloads: readonly WorkloadReport[] },
-  ): void {
+  #takeReports(nodeId: NodeId, connection: Connection, message: Reports): void {
     const { replica, log } = this.#parts;
     const confirm = () => connection.session.send({ kind: "reports-committed", sequence: message.sequence });
     for (const report of message.workloads) {
@@ -222,7 +231,24 @@ export class AgentHub {
     replica
       .propose({ kind: "record-reports", node: nodeId, reports }, SYSTEM)
       .then(confirm)
-      .catch((error: unknown) => log.warn("reports were not stored: the agent repeats them", { node: nodeId, error }));
+      .catch((error: unknown) => {
+        log.warn("reports were not stored: they are proposed again", { node: nodeId, error });
+        this.#keepUnstored(connection, message);
+      });
+  }
+
+  #keepUnstored({ unstored }: Connection, message: Reports): void {
+    unstored.push(message);
+    // The agent repeats what is not confirmed, so that later messages hold what earlier ones did.
+    if (unstored.length > UNSTORED_MAX) unstored.shift();
+    this.#retryTimer ??= this.#parts.clock.after(RETRY_MS, () => this.#retry());
+  }
+
+  #retry(): void {
+    this.#retryTimer = undefined;
+    for (const [node, connection] of this.#connections) {
+      for (const message of connection.unstored.splice(0)) this.#takeReports(node, connection, message);
+    }
   }
 
   /** What the state holds already needs no entry in the log. */

@@ -89,6 +89,28 @@ test("only the leader plans, and a new one begins at once", async () => {
   expect(await stateAt(a, "1")).toBe("staging");
 });
 
+test("what an agent reports while there is no leader is stored as soon as there is one", async () => {
+  const { world, a, b } = await threeServers();
+  const agent = await world.connect(b, "n1");
+  await submitAt(a);
+  await world.clock.pass(500);
+  expect(await stateAt(a, "1")).toBe("staging");
+  world.group.elect(undefined);
+  const [work] = b.server.replica.state.tables.allocations.values();
+  if (!work) throw new Error("there is work");
+  const report = { allocation: work.id, attempt: 1, phase: "running" } as const;
+  for (const consensus of world.group.members.values()) consensus.losesProposals = true;
+  agent.connection.receive({ kind: "reports", sequence: 1, workloads: [{ ...report, phase: "ready" }] });
+  agent.connection.receive({ kind: "reports", sequence: 2, workloads: [report] });
+  await world.clock.pass(4_900);
+  for (const consensus of world.group.members.values()) consensus.losesProposals = false;
+  world.group.elect(3);
+  await world.clock.pass(2_000);
+  expect(await stateAt(a, "1")).toBe("running");
+  const committed = agent.told.flatMap((message) => (message.kind === "reports-committed" ? message.sequence : []));
+  expect(committed.slice(-2)).toEqual([1, 2]);
+});
+
 test("a server that does not lead says why something waits", async () => {
   const { world, b } = await threeServers();
   await submitAt(b);
