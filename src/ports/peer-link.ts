@@ -20,6 +20,8 @@ export interface PeerAddress {
   readonly id: MemberId;
   /** HOST:PORT */
   readonly address: string;
+  /** Where it may be instead, tried in turn: what the configuration says, where that differs. */
+  readonly alternate?: string;
 }
 
 /** A proposal on its way to the leader. */

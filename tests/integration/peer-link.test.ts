@@ -179,6 +179,17 @@ test("a server at another's address is told apart by its number", async () => {
   expect([a.links, a.judged, b.judged]).toEqual([[], [], []]);
 });
 
+test("a member that is not where it was is found where the configuration says", async () => {
+  await using network = new TcpPeerNetwork();
+  const [a, b] = [new RecordingListener(1), new RecordingListener(2)];
+  const link = await network.open(a);
+  const { port } = await network.open(b);
+  link.setPeers([{ id: 2, address: "127.0.0.1:1", alternate: `127.0.0.1:${port}` }]);
+  await a.untilLinked(2);
+  link.send(2, relay(1));
+  await b.until(() => b.frames.length === 1);
+});
+
 test("an address that is none is told, and does not keep others from being linked", async () => {
   await using network = new TcpPeerNetwork();
   const [a, b] = [new RecordingListener(1), new RecordingListener(2)];

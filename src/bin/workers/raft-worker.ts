@@ -63,8 +63,19 @@ function open(member: RaftMemberOptions): void {
     ? createTcpPeerLink({ ...common, listen, log, snapshotPath, ...(tls && { tls }) })
     : createLoneLink();
   const settings = raftSettingsOf(member);
+  if (!listen) demandAlone(store);
   driver = new RaftDriver({ ...common, store, link, address, seeds, settings, defer: setImmediate });
   send({ kind: "opened", identity: store.identity, status: driver.status() });
+}
+
+/** A member that the others cannot reach would wait for them forever. @throws INVALID_CONFIG. */
+function demandAlone(own: LogStore): void {
+  const { memberId } = own.identity;
+  const others = (own.load().memberships.at(-1)?.membership.members ?? []).filter(({ id }) => id !== memberId);
+  if (others.length === 0) return;
+  const text = `this server belongs to a cluster with ${others.map(({ id, address }) => `${id} at ${address}`).join(", ")}`;
+  const next = "list the others in quorum.peers, or set quorum.raft_listen_address";
+  throw new LatticeError(fault("INVALID_CONFIG", `${text}, and is not told where to listen for them`, next));
 }
 
 function start(applied: LogIndex): void {

@@ -1,8 +1,8 @@
 /**
  * Changes of the members and of the leader that people or the driver ask for. One change
  * at a time (thesis §4.1), only by a leader that has committed an entry of its term, so
- * that two leaders cannot make changes whose majorities do not overlap. A binding is free
- * of both conditions.
+ * that two leaders cannot make changes whose majorities do not overlap. What changes no
+ * majority, a binding or a move, is free of both conditions.
  */
 import { logIndex } from "../../base/brand.ts";
 import { termAt } from "./log.ts";
@@ -35,7 +35,7 @@ export function changeMembers(node: RaftNode, change: MembershipChange): void {
 function obstacleTo(node: RaftNode, change: MembershipChange): string | undefined {
   if (node.role !== "leader") return "this member is not the leader";
   // A binding changes no majority, and must precede whatever the bound member helps to commit.
-  if (change.kind === "bind") return undefined;
+  if (change.kind === "bind" || change.kind === "move") return undefined;
   if (termAt(node.log, node.commit) !== node.term) return "the leader has not yet committed an entry of its term";
   if ((node.memberships.at(-1)?.index ?? 0) > node.commit) return "another change of the members is under way";
   if (change.kind !== "promote") return undefined;
@@ -49,7 +49,7 @@ function obstacleTo(node: RaftNode, change: MembershipChange): string | undefine
 
 /** With a majority away nothing could be committed, not even the way back. */
 function standstillAfter(node: RaftNode, { kind }: MembershipChange, next: Membership): string | undefined {
-  if (kind === "bind" || kind === "add-learner") return undefined;
+  if (kind !== "promote" && kind !== "remove") return undefined;
   const present = votersOf(next).filter((id) => isPresent(node, id));
   if (present.length >= majorityOf(next)) return undefined;
   return `too few of the voters that would be left are there: ${present.length} of ${votersOf(next).length}`;

@@ -58,6 +58,10 @@ export function changeMembership(now: Membership, change: MembershipChange): Res
       if (member.storeId === change.storeId) return err(`member ${id} is bound already`);
       if (member.storeId !== "") return err(`member ${id} has another data directory`);
       return ok(put({ ...member, storeId: change.storeId }));
+    case "move":
+      if (!member) return err(`there is no member ${id}`);
+      if (member.address === change.address) return err(`member ${id} is known to be there`);
+      return ok(put({ ...member, address: change.address }));
     case "remove":
       if (!member) return err(`there is no member ${id}`);
       if (member.isVoter && votersOf(now).length === 1) return err(`member ${id} is the only voter`);

@@ -75,6 +75,8 @@ export type MembershipChange =
   | { readonly kind: "promote"; readonly id: MemberId }
   /** Fixes which store the member has, once; changes no majority. */
   | { readonly kind: "bind"; readonly id: MemberId; readonly storeId: string }
+  /** Says where the member is found; changes no majority. */
+  | { readonly kind: "move"; readonly id: MemberId; readonly address: string }
   | { readonly kind: "remove"; readonly id: MemberId };
 
 /** What drives the core. */

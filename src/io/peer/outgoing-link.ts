@@ -37,6 +37,8 @@ export class OutgoingLink {
   #isWaiting = false;
   #isClosed = false;
   #lastFailure = "";
+  /** Where it was dialled last. */
+  #dialled = "";
 
   constructor(options: OutgoingLinkOptions) {
     this.#options = options;
@@ -73,7 +75,7 @@ export class OutgoingLink {
     this.#isWaiting = false;
     let connection: PeerConnection;
     try {
-      connection = dial(peer.address);
+      connection = dial(this.#nextAddress());
       this.#connection = connection;
       await introduceTo(connection, { to: peer.id, purpose: "link" }, handshake);
     } catch (error) {
@@ -88,12 +90,19 @@ export class OutgoingLink {
     if (!connection.isEnded) this.#connected();
   }
 
+  /** Two failures in a row have tried both addresses. */
+  #nextAddress(): string {
+    const { address, alternate = address } = this.#options.peer;
+    this.#dialled = this.#dialled === address ? alternate : address;
+    return this.#dialled;
+  }
+
   #connected(): void {
     const { peer, clock, backOff, onConnected, log } = this.#options;
     this.#isConnected = true;
     this.#cancelTimer = clock.after(GOOD_AFTER_MS, () => backOff.reset());
     this.#lastFailure = "";
-    log.info("linked with a server", { member: peer.id, address: peer.address });
+    log.info("linked with a server", { member: peer.id, address: this.#dialled });
     onConnected();
   }
 
@@ -103,7 +112,7 @@ export class OutgoingLink {
     this.#retryLater();
     if (!this.#isConnected) return;
     this.#isConnected = false;
-    if (!this.#isClosed) log.warn("lost the link with a server", { member: peer.id, address: peer.address, reason });
+    if (!this.#isClosed) log.warn("lost the link with a server", { member: peer.id, address: this.#dialled, reason });
     onLost();
   }
 
@@ -111,7 +120,7 @@ export class OutgoingLink {
   #failed(reason: string): void {
     const { peer, log } = this.#options;
     if (reason !== this.#lastFailure && !this.#isClosed) {
-      log.warn("no link with a server", { member: peer.id, address: peer.address, reason });
+      log.warn("no link with a server", { member: peer.id, address: this.#dialled, reason });
     }
     this.#lastFailure = reason;
     this.#retryLater();

@@ -16,8 +16,10 @@ export interface PeersHost {
   readonly node: RaftNode;
   readonly store: LogStore;
   readonly link: PeerLink;
-  /** Whom to dial before there is a membership. */
+  /** Whom to dial before there is a membership, and where else to find members later. */
   readonly seeds: readonly PeerAddress[];
+  /** Where the others find this member. */
+  readonly address: string;
 }
 
 export class RaftPeers {
@@ -104,11 +106,12 @@ export class RaftPeers {
     }
   }
 
-  /** Returns the next binding that a leader owes: to the store of a member that has come, or of its own. */
+  /** Returns what a leader owes next: to bind a member that has come, or itself, to its store; to say where it is. */
   nextBinding(): MembershipChange | undefined {
-    const { node, store } = this.#host;
+    const { node, store, address } = this.#host;
     if (node.role !== "leader") return undefined;
-    for (const { id, storeId } of membershipOf(node).members) {
+    for (const { id, storeId, address: known } of membershipOf(node).members) {
+      if (id === node.id && known !== address) return { kind: "move", id, address };
       if (storeId !== "") continue;
       const come = id === node.id ? store.identity.storeId : this.#stores.get(id);
       if (come !== undefined) return { kind: "bind", id, storeId: come };
@@ -121,6 +124,10 @@ export class RaftPeers {
     const wanted = new Map<MemberId, PeerAddress>();
     for (const { members } of possibleMemberships(node)) {
       for (const { id, address } of members) wanted.set(id, { id, address });
+    }
+    for (const seed of seeds) {
+      const known = wanted.get(seed.id);
+      if (known && known.address !== seed.address) wanted.set(seed.id, { ...known, alternate: seed.address });
     }
     if (wanted.size === 0) for (const seed of seeds) wanted.set(seed.id, seed);
     wanted.delete(node.id);

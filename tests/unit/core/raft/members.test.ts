@@ -3,6 +3,7 @@
  * random orders seldom reach: what may not be counted, who may not vote, what is refused.
  */
 import { describe, expect, test } from "bun:test";
+import { present } from "../../../../src/base/assert.ts";
 import { logIndex, term } from "../../../../src/base/brand.ts";
 import { createPrng } from "../../../../src/base/prng.ts";
 import type { LogShape } from "../../../../src/core/raft/log.ts";
@@ -203,6 +204,14 @@ describe("members", () => {
     expect(back.ok && [back.value.departed, back.value.members.map((m) => m.id)]).toEqual([[], [1, 2, 3]]);
     const sole = { members: THREE.members.slice(0, 1), departed: [] };
     expect(changeMembership(sole, { kind: "remove", id: 1 }).ok).toBe(false);
+  });
+
+  test("a member that moved is found at its other address, and nothing else of it changes", () => {
+    const moved = changeMembership(THREE, { kind: "move", id: 2, address: "elsewhere:1" });
+    const [, second] = THREE.members;
+    expect(moved.ok && moved.value.members[1]).toEqual({ ...present(second, "member 2"), address: "elsewhere:1" });
+    if (moved.ok) expect(changeMembership(moved.value, { kind: "move", id: 2, address: "elsewhere:1" }).ok).toBe(false);
+    expect(changeMembership(THREE, { kind: "move", id: 9, address: "elsewhere:1" }).ok).toBe(false);
   });
 
   test("no change before the leader has committed an entry of its term, nor while one is under way", () => {
