@@ -23,6 +23,7 @@ export function buildConfig(values: ConfigValues): ServerConfig {
       advertiseAddress: api.advertise_address ?? reachable(grpcAddress),
       restAddress: parseAddress(api.rest_address ?? `${host}:${REST_PORT}`),
       auth,
+      claims: { user: api.oidc_username_claim, tenant: api.oidc_tenant_claim },
       discovery: { issuer: api.oidc_issuer, clientId: api.oidc_client_id },
     },
     backup: backupOf(values),
@@ -56,6 +57,8 @@ function quorumOf(quorum: ConfigValues["quorum"], defaultHost: string): ServerCo
     peers,
     raftListenAddress: isListening ? address : undefined,
     advertiseAddress: quorum.advertise_address ?? ownEntry ?? reachable(address),
+    isAddressChosen:
+      (quorum.advertise_address ?? ownEntry) !== undefined || (listen !== undefined && !isWildcard(address)),
     electionTimeoutMs: quorum.election_timeout_ms,
     heartbeatIntervalMs: quorum.heartbeat_interval_ms,
   };
@@ -86,7 +89,21 @@ export function warningsOf(config: ServerConfig): readonly string[] {
   if (open && bound.length > 0) {
     warnings.push(`the open server is bound to ${bound.map(formatAddress).join(" and ")}, which others can reach`);
   }
-  return [...warnings, ...quorumWarnings(config)];
+  return [...warnings, ...providerWarnings(config.api.auth), ...quorumWarnings(config)];
+}
+
+function providerWarnings(auth: AuthMode): string[] {
+  if (auth.kind !== "oidc") return [];
+  const warnings: string[] = [];
+  if (auth.isSecretUnused) warnings.push("api.oidc_hmac_secret is not used: api.oidc_issuer wins over it");
+  if (auth.audience === undefined) {
+    warnings.push("api.oidc_client_id is empty: every token of the issuer is accepted, whatever it was made for");
+  }
+  const { protocol, hostname: host } = new URL(auth.issuer);
+  if (protocol === "http:" && !isLoopback(host)) {
+    warnings.push(`the keys of ${auth.issuer} come in clear text: who changes them on the way signs in as anyone`);
+  }
+  return warnings;
 }
 
 function quorumWarnings({ quorum }: ServerConfig): string[] {
@@ -105,7 +122,7 @@ function quorumWarnings({ quorum }: ServerConfig): string[] {
   }
   const size = peers.length + 1;
   if (size > 1 && size % 2 === 0) {
-    warnings.push(`${size} servers bear the loss of no more than ${size - 1} do: use an odd number`);
+    warnings.push(`${size} servers bear no more losses than ${size - 1}: use an odd number`);
   }
   return warnings;
 }
@@ -123,16 +140,20 @@ export function parseAddress(text: string): ListenAddress {
 
 /** Returns what others dial where nothing else is said. */
 function reachable(address: ListenAddress): string {
-  const isWildcard = address.host === "0.0.0.0" || address.host === "::";
-  return formatAddress(isWildcard ? { ...address, host: hostname() } : address);
+  return formatAddress(isWildcard(address) ? { ...address, host: hostname() } : address);
 }
+
+const isWildcard = ({ host }: ListenAddress): boolean => host === "0.0.0.0" || host === "::";
 
 const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || host.startsWith("127.");
 
 const inMillis = (seconds: number) => millis(seconds * 1_000);
 
 function authMode({ api }: ConfigValues): AuthMode {
-  if (api.oidc_hmac_secret === undefined) return { kind: "open" };
   const audience = api.oidc_client_id === "" ? undefined : api.oidc_client_id;
+  if (api.oidc_issuer !== "") {
+    return { kind: "oidc", issuer: api.oidc_issuer, audience, isSecretUnused: api.oidc_hmac_secret !== undefined };
+  }
+  if (api.oidc_hmac_secret === undefined) return { kind: "open" };
   return { kind: "hmac", secret: new Secret(api.oidc_hmac_secret), audience };
 }

@@ -2,7 +2,7 @@
 import { formatAddress } from "./build-config.ts";
 import type { ConfigReading, InactiveKey } from "./load.ts";
 import { DEFAULT_CONFIG_PATH } from "./load.ts";
-import type { ServerConfig } from "./server-config.ts";
+import type { AuthMode, ServerConfig } from "./server-config.ts";
 
 /** A report and whether a server can start on what it describes. */
 export interface ConfigCheck {
@@ -42,8 +42,13 @@ function summary({ config }: ConfigReading): string[] {
     `keep its state in ${quorum.dataDir}`,
     `listen on ${formatAddress(api.restAddress)} (REST, Connect) and ${formatAddress(api.grpcAddress)} (gRPC, Connect)`,
     quorumLine(quorum),
-    api.auth.kind === "open" ? "ask nobody who they are" : "accept tokens signed with the shared secret",
+    authLine(api.auth),
   ];
+}
+
+function authLine(auth: AuthMode): string {
+  if (auth.kind === "open") return "ask nobody who they are";
+  return auth.kind === "hmac" ? "accept tokens signed with the shared secret" : `accept tokens of ${auth.issuer}`;
 }
 
 function quorumLine({ nodeId, peers, raftListenAddress: listen, advertiseAddress }: ServerConfig["quorum"]): string {

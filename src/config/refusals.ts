@@ -1,7 +1,6 @@
 /**
  * Settings with which this build must not start, because passing them over would be
- * unsafe: clear text where TLS was asked for, an open
- * server where a token was to be checked. `config check` says the same sentences.
+ * unsafe: clear text where TLS was asked for. `config check` says the same sentences.
  */
 import type { ConfigValues } from "./schema.ts";
 
@@ -12,11 +11,6 @@ export function refusalsOf(values: ConfigValues): readonly string[] {
   for (const name of ["tls_cert", "tls_key", "tls_ca"] as const) {
     if (api[name] === undefined) continue;
     refusals.push(`api.${name}: TLS is not active in this build, and the server would talk in clear text; remove it`);
-  }
-  if (api.oidc_issuer !== "" && api.oidc_hmac_secret === undefined) {
-    refusals.push(
-      "api.oidc_issuer: tokens of an identity provider cannot be checked in this build; set api.oidc_hmac_secret too, or remove the issuer",
-    );
   }
   if (vault.address !== undefined) {
     refusals.push("vault.address: Vault is not active in this build; give secrets by environment or file instead");

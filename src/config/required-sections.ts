@@ -58,12 +58,20 @@ export const REQUIRED = {
     }),
     oidc_issuer: key(
       urlOrEmpty("http", "https").default(""),
-      "URL of the identity provider that signs people's tokens; empty for none.",
+      "URL of the identity provider whose tokens (RS256, ES256) let people in, as it writes it itself; empty for none.",
     ),
-    oidc_client_id: key(z.string().default(""), "Expected audience of tokens, which auth discovery tells clients.", {}),
+    oidc_client_id: key(
+      z.string().default(""),
+      "Client id that tokens must be for (aud), which auth discovery tells clients.",
+    ),
+    oidc_username_claim: key(
+      z.string().min(1).default("preferred_username"),
+      "Claim that holds the login name of a token's user; a token without it is of its subject (sub).",
+    ),
+    oidc_tenant_claim: key(z.string().min(1).default("tenant"), "Claim that names the tenant of a token's user."),
     oidc_hmac_secret: key(
       z.string().min(1).optional(),
-      "Secret shared with whoever signs HS256 tokens; for development and emergencies.",
+      "Secret shared with whoever signs HS256 tokens; for development and emergencies. An oidc_issuer wins over it.",
       { isSecret: true, aliases: ["LATTICE_OIDC_HMAC_SECRET"], example: "a-long-random-text" },
     ),
     tls_cert: key(path().optional(), "Certificate chain of the server, PEM.", {

@@ -20,7 +20,21 @@ export type AuthMode =
   /** Everyone is SystemAdmin. The server says so loudly. */
   | { readonly kind: "open" }
   /** HS256 tokens signed with a shared secret; `audience` is the expected `aud`, if any. */
-  | { readonly kind: "hmac"; readonly secret: Secret; readonly audience: string | undefined };
+  | { readonly kind: "hmac"; readonly secret: Secret; readonly audience: string | undefined }
+  /** RS256 and ES256 tokens of an identity provider. */
+  | {
+      readonly kind: "oidc";
+      readonly issuer: string;
+      readonly audience: string | undefined;
+      /** A shared secret is configured too, which then counts for nothing. */
+      readonly isSecretUnused: boolean;
+    };
+
+/** The claims of a token that name whom it is of. */
+export interface ClaimNames {
+  readonly user: string;
+  readonly tenant: string;
+}
 
 /** What GET /api/v1/auth/discovery answers. */
 export interface AuthDiscovery {
@@ -52,6 +66,8 @@ export interface ServerConfig {
     readonly raftListenAddress: ListenAddress | undefined;
     /** What the other members dial, HOST:PORT. */
     readonly advertiseAddress: string;
+    /** Whether somebody chose that address: one made from the host name must not replace what the others know. */
+    readonly isAddressChosen: boolean;
     /** Shortest silence of the leader before an election; the longest is twice that. */
     readonly electionTimeoutMs: number;
     readonly heartbeatIntervalMs: number;
@@ -62,6 +78,7 @@ export interface ServerConfig {
     /** Where agents reach the gRPC listener, HOST:PORT. */
     readonly advertiseAddress: string;
     readonly auth: AuthMode;
+    readonly claims: ClaimNames;
     readonly discovery: AuthDiscovery;
   };
   readonly backup: {

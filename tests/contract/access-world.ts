@@ -3,7 +3,6 @@
  * the caller, to a colleague of the same tenant, and to a stranger of another one.
  */
 
-import { hmacVerifier } from "../../src/api/auth/token-verifier.ts";
 import { createApi } from "../../src/api/create-api.ts";
 import { ACCESS, AGENT_OPERATIONS, type Operation } from "../../src/core/access/operations.ts";
 import { tenantId, userId } from "../../src/core/domain/ids.ts";
@@ -12,6 +11,7 @@ import { submit } from "../../src/engine/server/operations/submit-allocation.ts"
 import { createTenant } from "../../src/engine/server/operations/tenants.ts";
 import { createVCluster } from "../../src/engine/server/operations/vclusters.ts";
 import type { Server } from "../../src/engine/server/server.ts";
+import { hmacVerifier } from "../../src/io/oidc/hmac-verifier.ts";
 import { aCall, addNode, startTestServer } from "../fixtures/test-server.ts";
 import { aToken, SECRET } from "../fixtures/tokens.ts";
 

@@ -3,11 +3,12 @@
  * verified token alone. Without one the server is open: everyone is SystemAdmin, and the
  * header `x-lattice-user` may say who, since there is no identity that it could take away.
  */
+import type { ClaimNames } from "../../core/access/derive-role.ts";
 import { derivePrincipal } from "../../core/access/derive-role.ts";
 import { fault, LatticeError } from "../../core/domain/errors.ts";
 import { userId } from "../../core/domain/ids.ts";
 import type { Principal } from "../../core/domain/principal.ts";
-import { CLOCK_LEEWAY_MS, type TokenVerifier } from "./token-verifier.ts";
+import type { TokenVerifier } from "../../ports/token-verifier.ts";
 
 /** The one method of Headers that authentication needs. */
 export interface HeaderReader {
@@ -18,12 +19,25 @@ export interface HeaderReader {
 export interface AuthSettings {
   /** Absent on an open server. */
   readonly verifier?: TokenVerifier;
-  /** The claim that names the tenant. */
-  readonly tenantClaim?: string;
+  /** The claims that name the user and the tenant. */
+  readonly claims?: ClaimNames;
+}
+
+/** Who calls, and until when that is proven. */
+export interface Caller {
+  readonly principal: Principal;
+  /** Milliseconds since the epoch; absent where there is no credential that could end. */
+  readonly validUntil?: number;
 }
 
 /** Honoured on an open server only. */
 export const USER_HEADER = "x-lattice-user";
+
+/** The names of claims where the configuration gives none. */
+export const DEFAULT_CLAIMS: ClaimNames = { user: "preferred_username", tenant: "tenant" };
+
+/** How long a verified token is taken for verified: within this time a withdrawn key is noticed. */
+export const VERIFIED_MS = 300_000;
 
 const TOKEN_LENGTH_MAX = 8_192;
 const CACHED_TOKENS_MAX = 10_000;
@@ -32,44 +46,50 @@ const USER_NAME = /^[\w.@-]{1,64}$/;
 const ANONYMOUS: Principal = { user: userId("anonymous"), role: "SystemAdmin" };
 
 interface CachedToken {
-  readonly principal: Principal;
-  readonly validUntil: number;
+  readonly caller: Caller;
+  readonly freshUntil: number;
 }
 
-/** Turns credentials into principals, and remembers verified tokens until they expire. */
+/** Turns credentials into principals, and remembers verified tokens for a while. */
 export class Authenticator {
   readonly #verified = new Map<string, CachedToken>();
-  readonly #tenantClaim: string;
+  /** Tokens whose verification runs: many requests with the same token wait for one. */
+  readonly #verifying = new Map<string, Promise<Caller>>();
 
   constructor(
     private readonly settings: AuthSettings,
     private readonly now: () => number,
-  ) {
-    this.#tenantClaim = settings.tenantClaim ?? "tenant";
-  }
+  ) {}
 
   /** Returns who calls; at once where the token is known. @throws UNAUTHENTICATED, TOKEN_EXPIRED, MALFORMED. */
-  authenticate(headers: HeaderReader): Principal | Promise<Principal> {
+  authenticate(headers: HeaderReader): Caller | Promise<Caller> {
     const { verifier } = this.settings;
-    if (verifier === undefined) return openPrincipal(headers);
+    if (verifier === undefined) return { principal: openPrincipal(headers) };
     const token = bearerToken(headers);
     const cached = this.#verified.get(token);
     if (cached !== undefined) {
-      if (this.now() < cached.validUntil) return cached.principal;
+      if (this.now() < cached.freshUntil) return cached.caller;
       this.#verified.delete(token);
     }
-    return this.#verify(verifier, token);
+    const running = this.#verifying.get(token);
+    if (running !== undefined) return running;
+    const verifying = this.#verify(verifier, token).finally(() => this.#verifying.delete(token));
+    this.#verifying.set(token, verifying);
+    return verifying;
   }
 
-  async #verify(verifier: TokenVerifier, token: string): Promise<Principal> {
-    const { subject, claims, expiresAt } = await verifier.verify(token, this.now());
-    const principal = derivePrincipal(subject, claims, this.#tenantClaim);
+  async #verify(verifier: TokenVerifier, token: string): Promise<Caller> {
+    const now = this.now();
+    const { subject, claims, validUntil } = await verifier.verify(token, now);
+    const principal = derivePrincipal(subject, claims, this.settings.claims ?? DEFAULT_CLAIMS);
+    if (!principal.ok) throw new LatticeError(principal.error);
+    const caller = { principal: principal.value, validUntil };
     for (const oldest of this.#verified.keys()) {
       if (this.#verified.size < CACHED_TOKENS_MAX) break;
       this.#verified.delete(oldest);
     }
-    this.#verified.set(token, { principal, validUntil: expiresAt + CLOCK_LEEWAY_MS });
-    return principal;
+    this.#verified.set(token, { caller, freshUntil: Math.min(validUntil, now + VERIFIED_MS) });
+    return caller;
   }
 }
 

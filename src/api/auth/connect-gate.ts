@@ -11,10 +11,12 @@ import {
 } from "@connectrpc/connect";
 import { present } from "../../base/assert.ts";
 import { LatticeError } from "../../core/domain/errors.ts";
-import type { Call } from "../../engine/server/call.ts";
+import { beginCall, type Call } from "../../engine/server/call.ts";
 import type { Server } from "../../engine/server/server.ts";
+import { operationOf } from "../connect/rpc-operations.ts";
 import { connectErrorOf, faultOf, SHUTTING_DOWN } from "../errors.ts";
 import type { Authenticator } from "./authenticate.ts";
+import { untilCredentialEnds } from "./credential-end.ts";
 import { idempotencyKeyOf, isStaleOf, requestIdOf } from "./request-call.ts";
 
 const CALL: ContextKey<Call | undefined> = createContextKey<Call | undefined>(undefined, {
@@ -32,25 +34,29 @@ export function createGate(server: Server, authenticator: Authenticator) {
     const requestId = requestIdOf(headers, () => server.entropy.uuid());
     context.responseHeader.set("x-request-id", requestId);
     try {
-      const principal = await authenticator.authenticate(headers);
+      const { principal, validUntil } = await authenticator.authenticate(headers);
       const idempotencyKey = idempotencyKeyOf(headers);
-      context.values.set(CALL, {
+      const isStale = isStaleOf(headers);
+      const call: Call = {
         principal,
         requestId,
         signal,
-        isStale: isStaleOf(headers),
+        ...(validUntil !== undefined && { credentialEndsAt: validUntil }),
+        isStale,
         ...(idempotencyKey !== undefined && { idempotencyKey }),
-      });
+      };
+      context.values.set(CALL, call);
+      await beginCall(server.replica, call, operationOf(context.method));
     } catch (error) {
       throw connectErrorOf(faultOf(error, requestId, server.log));
     }
   };
 }
 
-/** Returns the interceptor that gives every error its code and metadata. A stream that a shutdown ends says so. */
+/** Returns the interceptor that gives every error its code and metadata. A stream that a shutdown, or the end of its credential, ends says so. */
 export function createErrorInterceptor(server: Server, shutdown: AbortSignal): Interceptor {
   return (next) => async (request) => {
-    const requestId = request.contextValues.get(CALL)?.requestId ?? "";
+    const { requestId = "", credentialEndsAt } = request.contextValues.get(CALL) ?? {};
     const convert = (error: unknown): ConnectError => {
       if (error instanceof ConnectError) return error;
       // What a closing transport throws is the shutdown, not a failure of the request.
@@ -60,7 +66,8 @@ export function createErrorInterceptor(server: Server, shutdown: AbortSignal): I
     try {
       const response = await next(request);
       if (!response.stream) return response;
-      return { ...response, message: converting(untilShutdown(response.message, shutdown), convert) };
+      const messages = untilCredentialEnds(response.message, credentialEndsAt, server.clock);
+      return { ...response, message: converting(untilShutdown(messages, shutdown), convert) };
     } catch (error) {
       throw convert(error);
     }

@@ -3,7 +3,7 @@ import { fault, LatticeError } from "../../core/domain/errors.ts";
 import { LIMITS } from "../../core/domain/limits.ts";
 import type { Principal } from "../../core/domain/principal.ts";
 import type { Call } from "../../engine/server/call.ts";
-import type { HeaderReader } from "./authenticate.ts";
+import type { Caller, HeaderReader } from "./authenticate.ts";
 
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 const KEY = /^[\x21-\x7e]+$/;
@@ -34,14 +34,18 @@ export function isStaleOf(headers: HeaderReader): boolean {
 
 /** A call whose abort signal is only made when somebody asks for it: most requests never do. */
 export class RequestCall implements Call {
+  readonly principal: Principal;
+  readonly credentialEndsAt?: number;
   readonly idempotencyKey?: string;
   readonly isStale: boolean;
 
   constructor(
-    readonly principal: Principal,
+    { principal, validUntil }: Caller,
     readonly requestId: string,
     private readonly source: { readonly headers: HeaderReader; readonly signal: AbortSignal },
   ) {
+    this.principal = principal;
+    if (validUntil !== undefined) this.credentialEndsAt = validUntil;
     const key = idempotencyKeyOf(source.headers);
     if (key !== undefined) this.idempotencyKey = key;
     this.isStale = isStaleOf(source.headers);

@@ -4,6 +4,7 @@
  */
 import { Elysia } from "elysia";
 import { fault } from "../../core/domain/errors.ts";
+import { beginCall } from "../../engine/server/call.ts";
 import type { Server } from "../../engine/server/server.ts";
 import type { Authenticator } from "../auth/authenticate.ts";
 import { RequestCall, requestIdOf } from "../auth/request-call.ts";
@@ -70,9 +71,10 @@ async function answer(parts: AppParts, route: Route, { request, params }: Asked)
   const requestId = requestIdOf(request.headers, () => server.entropy.uuid());
   try {
     const known = authenticator.authenticate(request.headers);
-    const principal = known instanceof Promise ? await known : known;
-    const call = new RequestCall(principal, requestId, request);
+    const caller = known instanceof Promise ? await known : known;
+    const call = new RequestCall(caller, requestId, request);
     if (route.query) checkQuery(request.url, Object.keys(route.query));
+    await beginCall(server.replica, call, route.operation);
     const response = await route.handle({ server, call, request, params, shutdown });
     response.headers.set("x-request-id", requestId);
     return response;

@@ -6,6 +6,7 @@
 import type { Fault } from "../../core/domain/errors.ts";
 import { nextStep } from "../../core/domain/errors.ts";
 import type { CancelTimer, Clock } from "../../ports/clock.ts";
+import { CREDENTIAL_ENDED, onCredentialEnd } from "../auth/credential-end.ts";
 import { SHUTTING_DOWN } from "../errors.ts";
 
 /** One server-sent event. */
@@ -27,16 +28,20 @@ export interface StreamSetting {
   readonly faultOf: (error: unknown) => Fault;
   /** Aborted when the server stops: a stream that ends then says so. */
   readonly shutdown: AbortSignal;
+  /** When the caller's credential ends, and the stream with it. */
+  readonly credentialEndsAt?: number | undefined;
 }
 
 /** Answers with the events; an error becomes the last one. */
 export function eventStream(events: AsyncIterable<ServerSentEvent>, setting: StreamSetting): Response {
   const iterator = events[Symbol.asyncIterator]();
   let cancelTimer: CancelTimer = () => {};
+  let cancelEnd: CancelTimer = () => {};
   let isOver = false;
   const finish = () => {
     isOver = true;
     cancelTimer();
+    cancelEnd();
     setting.abort();
   };
   const body = new ReadableStream<Uint8Array>({
@@ -44,6 +49,11 @@ export function eventStream(events: AsyncIterable<ServerSentEvent>, setting: Str
       controller.enqueue(COMMENT);
       cancelTimer = setting.clock.every(COMMENT_PERIOD_MS, () => {
         if ((controller.desiredSize ?? 0) > 0) controller.enqueue(COMMENT);
+      });
+      cancelEnd = onCredentialEnd(setting.credentialEndsAt, setting.clock, () => {
+        controller.enqueue(encode(errorEvent(CREDENTIAL_ENDED)));
+        finish();
+        controller.close();
       });
     },
     async pull(controller) {

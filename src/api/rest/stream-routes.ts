@@ -81,12 +81,13 @@ export const STREAM_ROUTES: readonly Route[] = [
 function streaming({ server, call, request, shutdown }: RouteContext): { call: Call; setting: StreamSetting } {
   const own = new AbortController();
   const signal = AbortSignal.any([request.signal, shutdown, own.signal]);
-  const { principal, requestId } = call;
+  const { principal, requestId, credentialEndsAt } = call;
   return {
     call: { principal, requestId, signal },
     setting: {
       clock: server.clock,
       shutdown,
+      credentialEndsAt,
       abort: () => own.abort(),
       faultOf: (error) => faultOf(error, requestId, server.log),
     },

@@ -3,7 +3,11 @@
  * `lattice_role`; the first match wins, highest role first. Who calls this has checked the
  * token; nothing here is read from what a caller may choose freely.
  */
-import type { NodeId, UserId } from "../domain/ids.ts";
+import type { Result } from "../../base/result.ts";
+import { ok } from "../../base/result.ts";
+import type { Fault } from "../domain/errors.ts";
+import { refuse } from "../domain/errors.ts";
+import type { NodeId } from "../domain/ids.ts";
 import { nodeId, tenantId, userId } from "../domain/ids.ts";
 import type { Principal, Role } from "../domain/principal.ts";
 
@@ -39,17 +43,41 @@ export function deriveRole(claims: Claims): Role {
   );
 }
 
-/** Returns the principal of a token whose subject is `subject`. The claim named `tenantClaim` holds the tenant. */
-export function derivePrincipal(subject: string, claims: Claims, tenantClaim: string): Principal {
-  const tenant = claims[tenantClaim];
-  const user: UserId = userId(subject);
+/** The claims that name whom a token is of. */
+export interface ClaimNames {
+  /** The login name; a token without it is of its subject. */
+  readonly user: string;
+  readonly tenant: string;
+}
+
+/**
+ * Returns the principal of a token whose subject is `subject`. A claim that is there and
+ * makes no sense is refused: a token without a tenant reaches further than one with a tenant.
+ */
+export function derivePrincipal(subject: string, claims: Claims, names: ClaimNames): Result<Principal, Fault> {
+  const user = claims[names.user] ?? subject;
+  if (!isName(user)) return refuse("UNAUTHENTICATED", "the token is refused: it does not hold the name of a user");
+  const tenant = only(claims[names.tenant]);
+  if (tenant !== undefined && !isName(tenant)) {
+    return refuse("UNAUTHENTICATED", `the token is refused: its claim ${names.tenant} does not name one tenant`);
+  }
   const node = nodeOf(subject, claims);
-  return {
-    user,
+  return ok({
+    user: userId(user),
     role: deriveRole(claims),
-    ...(typeof tenant === "string" && tenant !== "" && { tenant: tenantId(tenant) }),
+    ...(tenant !== undefined && { tenant: tenantId(tenant) }),
     ...(node !== undefined && { node }),
-  };
+  });
+}
+
+const NAME = /^[^\s\p{C}]{1,255}$/u;
+
+const isName = (claim: unknown): claim is string => typeof claim === "string" && NAME.test(claim);
+
+/** Returns the member of a list of one, and nothing for what says nothing. */
+function only(claim: unknown): unknown {
+  const value = Array.isArray(claim) && claim.length === 1 ? claim[0] : claim;
+  return value === "" || value === null || (Array.isArray(value) && value.length === 0) ? undefined : value;
 }
 
 const AGENT_SUBJECT = "agent-";

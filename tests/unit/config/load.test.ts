@@ -158,21 +158,33 @@ test("an open server obeys an explicit address and warns that others can reach i
   expect(reading.warnings.join()).toContain("0.0.0.0:50051, which others can reach");
 });
 
-test("what would be unsafe to pass over is refused: TLS, an issuer without a secret, Vault", () => {
+test("an issuer wins over the shared secret, which wins over nothing", () => {
+  const modeOf = (api: string) => read(BASE.replace("api: {}", `api: {${api}}`));
+  const both = modeOf("oidc_issuer: 'https://idp', oidc_client_id: lattice, oidc_hmac_secret: s");
+  expect(configOf(both)?.api.auth).toMatchObject({ kind: "oidc", issuer: "https://idp", audience: "lattice" });
+  expect(both.warnings.join()).toContain("oidc_hmac_secret is not used");
+  expect(configOf(modeOf("oidc_hmac_secret: s"))?.api.auth.kind).toBe("hmac");
+  expect(configOf(modeOf(""))?.api.auth.kind).toBe("open");
+});
+
+test("an issuer without a client id, or in clear text, is warned about", () => {
+  const warned = (api: string) => read(BASE.replace("api: {}", `api: {${api}}`)).warnings.join();
+  expect(warned("oidc_issuer: 'https://idp'")).toContain("every token of the issuer is accepted");
+  expect(warned("oidc_issuer: 'http://idp', oidc_client_id: lattice")).toContain("in clear text");
+  expect(warned("oidc_issuer: 'http://127.0.0.1:5556', oidc_client_id: lattice")).toBe("");
+});
+
+test("what would be unsafe to pass over is refused: TLS, Vault", () => {
   const text = [
     "quorum: {}",
-    "api: {tls_ca: /ca, oidc_issuer: 'https://idp'}",
+    "api: {tls_ca: /ca}",
     "storage: {}",
     "telemetry: {}",
     "vault: {address: 'https://vault'}",
   ].join("\n");
   const reading = read(text, {}, { "/ca": "x" });
   expect(reading.problems).toEqual([]);
-  expect(reading.refusals.map((r) => r.slice(0, r.indexOf(":")))).toEqual([
-    "api.tls_ca",
-    "api.oidc_issuer",
-    "vault.address",
-  ]);
+  expect(reading.refusals.map((r) => r.slice(0, r.indexOf(":")))).toEqual(["api.tls_ca", "vault.address"]);
   const check = renderConfigCheck(reading);
   expect(check.isUsable).toBe(false);
   expect(check.text).toContain("TLS is not active in this build");

@@ -1,6 +1,6 @@
 /** Shows which role, tenant and node the claims of a verified token give: each row of the table, and the order of rows. */
 import { expect, test } from "bun:test";
-import { derivePrincipal, deriveRole } from "../../../../src/core/access/derive-role.ts";
+import { type Claims, derivePrincipal, deriveRole } from "../../../../src/core/access/derive-role.ts";
 import { nodeId, tenantId, userId } from "../../../../src/core/domain/ids.ts";
 
 test.each([
@@ -48,16 +48,37 @@ test("no claim makes a server, and claims of the wrong type count for nothing", 
   expect(deriveRole({ scope: { admin: true }, scopes: [1, null], pact_role: 7 })).toBe("User");
 });
 
+const NAMES = { user: "preferred_username", tenant: "tenant" };
+
+function principalOf(subject: string, claims: Claims, names = NAMES) {
+  const derived = derivePrincipal(subject, claims, names);
+  return derived.ok ? derived.value : derived.error.message;
+}
+
 test("the tenant comes from the configured claim", () => {
-  const claims = { tenant: "a", org: "b" };
-  expect(derivePrincipal("ann", claims, "tenant").tenant).toBe(tenantId("a"));
-  expect(derivePrincipal("ann", claims, "org").tenant).toBe(tenantId("b"));
-  expect(derivePrincipal("ann", { tenant: 5 }, "tenant")).toEqual({ user: userId("ann"), role: "User" });
+  const claims = { tenant: "a", org: ["b"] };
+  expect(principalOf("ann", claims)).toMatchObject({ tenant: tenantId("a") });
+  expect(principalOf("ann", claims, { ...NAMES, tenant: "org" })).toMatchObject({ tenant: tenantId("b") });
+  expect(principalOf("ann", { tenant: "" })).toEqual({ user: userId("ann"), role: "User" });
+});
+
+test("a tenant that makes no sense is refused, because a token without one reaches further", () => {
+  for (const tenant of [5, ["a", "b"], { a: 1 }, "a b", "a\u0000"]) {
+    expect(principalOf("ann", { tenant })).toContain("does not name one tenant");
+  }
+});
+
+test("the login name wins over the subject, and one that makes no sense is refused", () => {
+  expect(principalOf("uuid", { preferred_username: "ann" })).toMatchObject({ user: userId("ann") });
+  expect(principalOf("uuid", { login: "ann" }, { ...NAMES, user: "login" })).toMatchObject({ user: userId("ann") });
+  for (const name of ["", " ann", "a\nb", "a\u202eb", "x".repeat(256), 7, ["ann"]]) {
+    expect(principalOf("uuid", { preferred_username: name })).toContain("name of a user");
+  }
 });
 
 test("a node claim or the subject of a deployed agent binds the credential to its node", () => {
-  expect(derivePrincipal("ann", { node: "n7" }, "tenant").node).toBe(nodeId("n7"));
-  const deployed = derivePrincipal("agent-n8", { scope: "operator" }, "tenant");
+  expect(principalOf("ann", { node: "n7" })).toMatchObject({ node: nodeId("n7") });
+  const deployed = principalOf("agent-n8", { scope: "operator" });
   expect(deployed).toEqual({ user: userId("agent-n8"), role: "Operator", node: nodeId("n8") });
-  expect(derivePrincipal("agent-", {}, "tenant").node).toBeUndefined();
+  expect(principalOf("agent-", {})).not.toHaveProperty("node");
 });

@@ -1,6 +1,6 @@
 /** Shows what of a request's headers reaches the operations. */
 import { expect, test } from "bun:test";
-import { idempotencyKeyOf, requestIdOf } from "../../../src/api/auth/request-call.ts";
+import { idempotencyKeyOf, requestIdOf } from "../../../../src/api/auth/request-call.ts";
 
 const fresh = () => "fresh";
 
