@@ -6,6 +6,7 @@
 import { runCommand } from "citty";
 import { createClient, type LatticeClient } from "../client/client.ts";
 import { FAULTS, LatticeError } from "../core/domain/errors.ts";
+import { savedBearer } from "./auth/bearer.ts";
 import type { Context } from "./context.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
 import { reportError, reportFault } from "./failure.ts";
@@ -50,7 +51,7 @@ export function processHost(version: string, signal: AbortSignal): CliHost {
     version,
     terminal: processTerminal,
     client: ({ endpoints, token, timeoutMs, isStale }) =>
-      createClient({ endpoints, timeoutMs, isStale, ...(token === undefined ? {} : { token }), ...userOf() }),
+      createClient({ endpoints, timeoutMs, isStale, token: token ?? savedBearer(endpoints), ...userOf() }),
     now: Date.now,
     signal,
   };

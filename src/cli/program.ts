@@ -82,6 +82,9 @@ export const PROGRAM: Group = group("lattice", "Lattice schedules and runs work 
     raftStatus("admin raft-status"),
   ]),
   raftStatus("raft-status"),
+  lazy("login", "Log in at the site's identity provider", async () => (await import("./commands/login.ts")).login),
+  lazy("logout", "Take the saved login back and forget it", async () => (await import("./commands/logout.ts")).logout),
+  lazy("whoami", "Show whom the server takes you for", async () => (await import("./commands/whoami.ts")).whoami),
   lazy("completions", "Print the completions of a shell", async () =>
     (await import("./commands/completions.ts")).completionsCommand(PROGRAM),
   ),

@@ -1,10 +1,13 @@
 /** Who the servers take the caller for: the subject of the token, else the login name. */
 import { readFileSync } from "node:fs";
+import { savedLogin } from "./auth/bearer.ts";
+import { claimsOf } from "./auth/token-claims.ts";
 import type { Context } from "./context.ts";
 
 /** Returns the name under which this caller's allocations are listed. */
 export function userName({ settings }: Context): string {
-  return settings.token === undefined ? loginName() : (subjectOf(settings.token) ?? loginName());
+  if (settings.token !== undefined) return nameIn(settings.token) ?? loginName();
+  return savedLogin(settings.endpoints)?.user ?? loginName();
 }
 
 /** Returns the login name, which an open server is told. */
@@ -29,13 +32,7 @@ function accountOf(uid: number): string | undefined {
 }
 
 /** Reads the name from the token without checking it: the server checks, this only fills in a filter. */
-function subjectOf(token: string): string | undefined {
-  try {
-    const claims: unknown = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString("utf8"));
-    if (claims === null || typeof claims !== "object") return undefined;
-    const { sub } = { sub: undefined, ...claims };
-    return typeof sub === "string" ? sub : undefined;
-  } catch {
-    return undefined;
-  }
+function nameIn(token: string): string | undefined {
+  const { preferred_username: name, sub } = claimsOf(token);
+  return [name, sub].find((claim) => typeof claim === "string");
 }

@@ -15,8 +15,8 @@ import { createResilientTransport } from "./transport.ts";
 export interface ClientOptions {
   /** Base URLs; at least one. */
   readonly endpoints: readonly string[];
-  /** Sent as a bearer token. */
-  readonly token?: string;
+  /** Sent as a bearer token; what gives one is asked before each call. */
+  readonly token?: string | (() => Promise<string | undefined>);
   /** Named to an open server, which has no token to learn it from. */
   readonly user?: string;
   /** For a whole call with its retries. */
@@ -47,13 +47,13 @@ export function createClient(options: ClientOptions): LatticeClient {
 
 /** Returns a client over transports that exist already, for tests and for servers that call themselves. */
 export function clientOver(servers: readonly Server[], options: ClientOptions, host: TransportHost): LatticeClient {
+  const { token } = options;
   const headers = {
-    ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
     ...(options.user === undefined ? {} : { "x-lattice-user": options.user }),
     ...(options.isStale === true ? { "x-lattice-consistency": "stale" } : {}),
   };
   const { timeoutMs, unreachableMs = UNREACHABLE_MS } = options;
-  const transport: Transport = createResilientTransport(servers, { timeoutMs, unreachableMs, headers }, host);
+  const transport: Transport = createResilientTransport(servers, { timeoutMs, unreachableMs, headers, token }, host);
   return {
     allocations: createServiceClient(AllocationService, transport),
     nodes: createServiceClient(NodeService, transport),

@@ -32,6 +32,7 @@ export interface TransportHost {
 /** The headers of every call, and its limits. */
 export interface TransportOptions extends RetryBudget {
   readonly headers: Readonly<Record<string, string>>;
+  readonly token?: string | (() => Promise<string | undefined>) | undefined;
 }
 
 const IDEMPOTENCY_KEY = "idempotency-key";
@@ -109,7 +110,7 @@ class Caller {
 
   async attempts<T>(call: Call, run: Attempt<T>): Promise<T> {
     const began = this.host.now();
-    const header = this.#headers(call);
+    const header = await this.#headers(call);
     let hasAnswer = false;
     for (let made = 1; ; made++) {
       const server = present(this.servers[this.#current % this.servers.length], "the index is within the servers");
@@ -146,8 +147,11 @@ class Caller {
     }
   }
 
-  #headers(call: Call): Headers {
+  async #headers(call: Call): Promise<Headers> {
     const header = new Headers(this.options.headers);
+    const { token: given } = this.options;
+    const token = typeof given === "function" ? await given() : given;
+    if (token !== undefined) header.set("authorization", `Bearer ${token}`);
     if (!READS.test(call.method)) header.set(IDEMPOTENCY_KEY, this.host.uuid());
     return header;
   }

@@ -2,6 +2,7 @@
 import { fault } from "../../core/domain/errors.ts";
 import { readiness } from "../../engine/server/operations/cluster.ts";
 import type { Server } from "../../engine/server/server.ts";
+import { AUTH_ROUTES } from "../auth/whoami-route.ts";
 import { problemOf } from "../errors.ts";
 import { ALLOCATION_ROUTES, DAG_ROUTES } from "./allocation-routes.ts";
 import { BACKUP_ROUTES } from "./backup-routes.ts";
@@ -20,6 +21,7 @@ export const ROUTES: readonly (Route & { readonly tag: string })[] = [
   ...tagged("tenants", TENANT_ROUTES),
   ...tagged("vclusters", VCLUSTER_ROUTES),
   ...tagged("quorum", QUORUM_ROUTES),
+  ...tagged("auth", AUTH_ROUTES),
   ...tagged("backups", BACKUP_ROUTES),
   ...tagged("inactive", INACTIVE_ROUTES),
 ];

@@ -52,6 +52,7 @@ export const ACCESS = {
   "usage.read": row("own", "tenant", "tenant", "tenant", "own"),
   "service.read": row("tenant", "tenant", "tenant", "tenant", "tenant"),
   "audit.read": row("none", "none", "none", "tenant", "none"),
+  "self.read": row("all", "all", "all", "all", "all"),
   "raft.read": row("none", "all", "all", "all", "none"),
   "raft.change": row("none", "none", "none", "none", "none"),
   "backup.manage": row("none", "none", "none", "none", "none"),
@@ -62,7 +63,7 @@ export const ACCESS = {
 export type Operation = keyof typeof ACCESS;
 
 /** What a node's own credential is good for. */
-export const AGENT_OPERATIONS: readonly Operation[] = ["agent.connect", "node.read"];
+export const AGENT_OPERATIONS: readonly Operation[] = ["agent.connect", "node.read", "self.read"];
 
 /** What reaches into every tenant for a caller whose token names none: looking and submitting, never administering. */
 export const TENANTLESS_OPERATIONS: readonly Operation[] = [

@@ -65,8 +65,14 @@ export const FAULTS = {
   ROUTE_NOT_FOUND: spec("not_found", 404, 4, "never", "see the API document at /openapi"),
   METHOD_NOT_ALLOWED: spec("unimplemented", 405, 3, "never", "see the API document at /openapi"),
   LOGS_NOT_AVAILABLE: spec("not_found", 404, 4, "never", "check that the allocation has started"),
-  UNAUTHENTICATED: spec("unauthenticated", 401, 5, "never", "set LATTICE_TOKEN to a token from your administrator"),
-  TOKEN_EXPIRED: spec("unauthenticated", 401, 5, "never", "set LATTICE_TOKEN to a fresh token"),
+  UNAUTHENTICATED: spec("unauthenticated", 401, 5, "never", "log in with: lattice login; or set LATTICE_TOKEN"),
+  TOKEN_EXPIRED: spec(
+    "unauthenticated",
+    401,
+    5,
+    "never",
+    "log in with: lattice login; or set LATTICE_TOKEN to a fresh token",
+  ),
   FORBIDDEN: spec("permission_denied", 403, 5, "never", "ask an administrator for the role named"),
   ALREADY_EXISTS: spec("already_exists", 409, 6, "never", "choose another name or update the existing one"),
   IDEMPOTENCY_CONFLICT: spec("already_exists", 409, 6, "never", "use a fresh idempotency key for another request"),
@@ -89,7 +95,13 @@ export const FAULTS = {
   BACKUP_FAILED: spec("internal", 500, 1, "never", "check backup.location: the folder or bucket, its rights and space"),
   BACKUP_DAMAGED: spec("data_loss", 500, 1, "never", "restore another backup: lattice admin backup list"),
   INTERNAL: spec("internal", 500, 1, "never", "report the request id to the operator"),
-  CORRUPT_LOG: spec("data_loss", 500, 1, "never", "replace this server as docs/operations/quorum.md says, or restore one that is alone from a backup"),
+  CORRUPT_LOG: spec(
+    "data_loss",
+    500,
+    1,
+    "never",
+    "replace this server as docs/operations/quorum.md says, or restore one that is alone from a backup",
+  ),
 } as const satisfies Record<string, FaultSpec>;
 
 /** The name of a fault. Stable: programs branch on it. */
