@@ -268,6 +268,29 @@ describe.each(OPENERS)("finding, %s", (_, open) => {
   });
 });
 
+describe("a Worker", () => {
+  test("that dies is told to every write, and does not hold up the end", async () => {
+    using dir = new TempDir();
+    const workerUrl = new URL("../fixtures/dying-mirror-worker.ts", import.meta.url).href;
+    const mirror = await openWorkerMirror({ workerUrl, dir: dir.path, clusterId: () => "c1" });
+    const told = (write: Promise<void>) => write.then(() => "done").catch((error: Error) => error.message);
+    const both = [told(mirror.write([aRow(1, false)], upTo(1))), told(mirror.sync())];
+    for (const text of await Promise.all(both)) expect(text).toStartWith("the mirror worker stopped: ");
+    expect(await told(mirror.write([aRow(2, true)], upTo(2)))).toContain("the disk is on fire");
+    expect(mirror.find("allocations", idOf(1))).toBe(aRow(1, false).text);
+    await mirror.close();
+  });
+
+  test("refuses a state as the same thread does", async () => {
+    using dir = new TempDir();
+    writeFileSync(dir.join("state.db"), "x".repeat(5_000));
+    const opened = openWorkerMirror({ workerUrl: WORKER, dir: dir.path, clusterId: () => "c1" });
+    await expect(opened).rejects.toMatchObject({
+      fault: { reason: "CORRUPT_LOG", message: `${dir.join("state.db")}: this is not an SQLite file` },
+    });
+  });
+});
+
 describe("a state file that is refused", () => {
   function aFile(dir: TempDir): void {
     const mirror = open(dir);

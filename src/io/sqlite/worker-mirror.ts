@@ -44,7 +44,7 @@ export async function openWorkerMirror({ workerUrl, dir, clusterId }: WorkerMirr
     await link.open({ dir, clusterId: clusterId() });
     return openLinkedMirror({ dir, clusterId }, link);
   } catch (error) {
-    await link.close().catch(() => undefined);
+    await link.close();
     throw error;
   }
 }
@@ -89,12 +89,10 @@ class WorkerLink implements MirrorLink {
   }
 
   async close(): Promise<void> {
-    try {
-      await this.#ask({ kind: "close" });
-    } finally {
-      this.#ended ??= died("it was closed");
-      this.#worker.terminate();
-    }
+    // Whoever waited for a write has been told how it went; a Worker that died has nothing to close.
+    await this.#ask({ kind: "close" }).catch(() => undefined);
+    this.#ended ??= died("it was closed");
+    this.#worker.terminate();
   }
 
   #ask(request: MirrorRequest): Promise<SnapshotMeta | undefined> {
