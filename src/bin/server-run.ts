@@ -57,6 +57,7 @@ async function startLoops(config: ServerConfig, log: Logger): Promise<RunningSer
     dir: quorum.dataDir,
     memberId: quorum.nodeId,
     address: quorum.advertiseAddress,
+    isAddressChosen: quorum.isAddressChosen,
     peers: quorum.peers,
     listen: quorum.raftListenAddress,
     electionTimeoutMs: quorum.electionTimeoutMs,

@@ -52,7 +52,7 @@ const listener: ConsensusListener = {
 };
 
 function open(member: RaftMemberOptions): void {
-  const { dir, memberId, address, peers: seeds, listen, tls, logLevel = "info" } = member;
+  const { dir, memberId, address, isAddressChosen = false, peers: seeds, listen, tls, logLevel = "info" } = member;
   const log = createJsonLogger((line) => process.stderr.write(line), logLevel);
   store = openLogStore(dir, memberId);
   if (store.damage) log.warn("the log on disk was damaged", { damage: store.damage });
@@ -64,7 +64,7 @@ function open(member: RaftMemberOptions): void {
     : createLoneLink();
   const settings = raftSettingsOf(member);
   if (!listen) demandAlone(store);
-  driver = new RaftDriver({ ...common, store, link, address, seeds, settings, defer: setImmediate });
+  driver = new RaftDriver({ ...common, store, link, address, isAddressChosen, seeds, settings, defer: setImmediate });
   send({ kind: "opened", identity: store.identity, status: driver.status() });
 }
 

@@ -19,6 +19,8 @@ export interface RaftMemberOptions {
   readonly memberId: MemberId;
   /** Where other members and people find this one. */
   readonly address: string;
+  /** The others are told when it differs from what they know; absent: it may be a guess. */
+  readonly isAddressChosen?: boolean;
   /** Whom to dial before there is a membership. */
   readonly peers: readonly PeerAddress[];
   /** Undefined: nobody connects to this server, it is alone. */
