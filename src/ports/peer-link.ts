@@ -13,6 +13,10 @@ export interface PeerIdentity {
   readonly memberId: MemberId;
   /** Names its data directory. */
   readonly storeId: string;
+  /** HOST:PORT at which it is found; absent from one that does not know. */
+  readonly address?: string;
+  /** Index of the newest membership in its log that names its store; absent while none does. */
+  readonly boundAt?: LogIndex;
 }
 
 /** Where a member listens. */

@@ -8,10 +8,15 @@
  *   - by the founder, as long as its log ends with the entry that began the cluster and no
  *     other member has been sent anything: then nothing was ever acknowledged.
  *
+ * A member that lags may know an earlier store, or no such member at all. It believes one
+ * whose own log names its store in a later membership than any known here: an emptied
+ * server's log names none, and whoever's log is so much longer votes for no one here.
+ *
  * A member that waits to join has no log and nothing to judge by; it admits whoever
  * belongs to a cluster and judges again once it has a membership.
  */
 
+import type { LogIndex } from "../../base/brand.ts";
 import { findMember, votersOf } from "./membership.ts";
 import type { RaftNode } from "./node-state.ts";
 import { membershipOf } from "./node-state.ts";
@@ -23,6 +28,8 @@ export interface Introduction {
   readonly clusterId: string;
   readonly memberId: MemberId;
   readonly storeId: string;
+  /** The membership in its own log that names this store; absent while none does. */
+  readonly boundAt?: LogIndex;
 }
 
 /** What the one that judges knows. */
@@ -30,6 +37,8 @@ export interface AdmissionView {
   readonly self: Introduction;
   /** Those of which one is in force, the newest last; see possibleMemberships. */
   readonly memberships: readonly Membership[];
+  /** Where the newest of them stands in the log. */
+  readonly newestAt: LogIndex;
   /** As they were remembered at the first meeting. */
   readonly knownStores: ReadonlyMap<MemberId, string>;
   /** Whether a store that nobody knows yet may come in. */
@@ -69,7 +78,9 @@ export function judgePeer(view: AdmissionView, peer: Introduction): Admission {
   return isWaiting ? { kind: "admit", adopts, remembers: false } : judgeMember(view, peer, adopts);
 }
 
-function judgeMember(view: AdmissionView, { memberId: id, storeId }: Introduction, adopts: boolean): Admission {
+function judgeMember(view: AdmissionView, peer: Introduction, adopts: boolean): Admission {
+  const { memberId: id, storeId, boundAt = 0 } = peer;
+  if (boundAt > view.newestAt) return { kind: "admit", adopts, remembers: false };
   const entries = view.memberships.flatMap((m) => findMember(m, id) ?? []);
   if (entries.length === 0) {
     const isDeparted = view.memberships.at(-1)?.departed.includes(id) === true;

@@ -3,7 +3,8 @@
  * hello comes from an admitted member and has passed its checksum. All numbers are
  * big-endian.
  *
- *   hello             magic:"LATTPEER" version:u16 purpose:u8 to:u64 memberId:u64 clusterId:text storeId:text
+ *   hello             magic:"LATTPEER" version:u16 purpose:u8 to:u64 memberId:u64 boundAt:u64
+ *                     clusterId:text storeId:text address:text (0 and empty: absent)
  *   raft              core/raft/message-record
  *   forward           { proposal:u64 length:u32 data }
  *   forward-rejected  reason:u8 { proposal:u64 }
@@ -50,7 +51,7 @@ export interface SnapshotSeal {
 
 const MAGIC = new TextEncoder().encode("LATTPEER");
 const VERSION_AT = MAGIC.length;
-const HELLO_FIXED_BYTES = MAGIC.length + 19;
+const HELLO_FIXED_BYTES = MAGIC.length + 27;
 const PURPOSES: readonly Purpose[] = ["link", "snapshot"];
 const REASONS = ["not-leader", "overloaded"] as const;
 const SHA256_BYTES = 32;
@@ -63,8 +64,10 @@ export function encodeHello({ purpose, to, identity }: Hello): Uint8Array {
   view.setUint16(VERSION_AT, PROTOCOL_VERSION);
   view.setUint8(VERSION_AT + 2, PURPOSES.indexOf(purpose));
   view.setBigUint64(VERSION_AT + 3, BigInt(to));
-  view.setBigUint64(VERSION_AT + 11, BigInt(identity.memberId));
-  return Buffer.concat([head, textBytes(identity.clusterId), textBytes(identity.storeId)]);
+  const { memberId, clusterId, storeId, address = "", boundAt = 0 } = identity;
+  view.setBigUint64(VERSION_AT + 11, BigInt(memberId));
+  view.setBigUint64(VERSION_AT + 19, BigInt(boundAt));
+  return Buffer.concat([head, textBytes(clusterId), textBytes(storeId), textBytes(address)]);
 }
 
 /** Reads a hello; the error is a sentence that names what is wrong with it. */
@@ -78,12 +81,26 @@ export function decodeHello(bytes: Uint8Array): Result<Hello, string> {
   }
   if (bytes.length < HELLO_FIXED_BYTES) return err("a hello is cut short");
   const purpose = PURPOSES[view.getUint8(VERSION_AT + 2)];
-  const clusterId = textAt(bytes, HELLO_FIXED_BYTES);
-  const storeId = clusterId === undefined ? undefined : textAt(bytes, HELLO_FIXED_BYTES + 2 + clusterId.length);
-  if (purpose === undefined || clusterId === undefined || storeId === undefined) return err("a hello is malformed");
+  const texts: string[] = [];
+  for (let at = HELLO_FIXED_BYTES; texts.length < 3; ) {
+    const text = textAt(bytes, at);
+    if (text === undefined) return err("a hello is malformed");
+    texts.push(text);
+    at += 2 + text.length;
+  }
+  const [clusterId = "", storeId = "", address = ""] = texts;
+  if (purpose === undefined) return err("a hello is malformed");
   const memberId = Number(view.getBigUint64(VERSION_AT + 11));
   const to = Number(view.getBigUint64(VERSION_AT + 3));
-  return ok({ purpose, to, identity: { clusterId, memberId, storeId } });
+  const boundAt = logIndex(Number(view.getBigUint64(VERSION_AT + 19)));
+  const identity = {
+    clusterId,
+    memberId,
+    storeId,
+    ...(address !== "" && { address }),
+    ...(boundAt > 0 && { boundAt }),
+  };
+  return ok({ purpose, to, identity });
 }
 
 /** Returns the frame of what a member sends. */

@@ -2,6 +2,8 @@
  * The other members as this one meets them: who is dialled, who is let in with which data
  * directory, when each was last heard, and which the leader has to bind to its store.
  */
+import type { LogIndex } from "../../../base/brand.ts";
+import { logIndex } from "../../../base/brand.ts";
 import { compareNumber } from "../../../base/compare.ts";
 import { judgePeer, meetsStrangers } from "../../../core/raft/admission.ts";
 import { findMember } from "../../../core/raft/membership.ts";
@@ -18,14 +20,14 @@ export interface PeersHost {
   readonly link: PeerLink;
   /** Whom to dial before there is a membership, and where else to find members later. */
   readonly seeds: readonly PeerAddress[];
-  /** Where the others find this member. */
-  readonly address: string;
+  /** Where the others are to look for this member; undefined: where they do. */
+  readonly address: string | undefined;
 }
 
 export class RaftPeers {
   readonly #host: PeersHost;
-  /** The store that each came with when it was let in last. */
-  readonly #stores = new Map<MemberId, string>();
+  /** How each introduced itself when it was let in last. */
+  readonly #letIn = new Map<MemberId, PeerIdentity>();
   readonly #heardAt = new Map<MemberId, number>();
   /** Those that frames can be sent to. */
   readonly #linked = new Set<MemberId>();
@@ -35,12 +37,26 @@ export class RaftPeers {
     this.#host = host;
   }
 
+  /** What this member says of itself when a link opens. */
+  identity(): PeerIdentity {
+    const { node, store } = this.#host;
+    const { memberId, storeId } = store.identity;
+    const bound = node.memberships.findLast(({ membership }) => findMember(membership, memberId)?.storeId === storeId);
+    const address = this.#host.address ?? findMember(membershipOf(node), memberId)?.address;
+    return {
+      ...store.identity,
+      ...(address !== undefined && { address }),
+      ...(bound && { boundAt: bound.index }),
+    };
+  }
+
   /** Judges who introduces itself and writes down what must be remembered. @throws LatticeError of the store. */
   admit(peer: PeerIdentity): string | undefined {
     const { node, store } = this.#host;
     const view = {
       self: store.identity,
       memberships: possibleMemberships(node),
+      newestAt: this.#newestAt,
       knownStores: store.knownStores,
       meetsStrangers: meetsStrangers(node),
     };
@@ -48,13 +64,15 @@ export class RaftPeers {
     if (verdict.kind === "refuse") return verdict.reason;
     if (verdict.adopts) store.adopt(peer.clusterId);
     if (verdict.remembers) store.rememberStore(peer.memberId, peer.storeId);
-    this.#stores.set(peer.memberId, peer.storeId);
+    this.#letIn.set(peer.memberId, peer);
+    // It may be found where nothing here says.
+    if (this.#isAhead(peer)) this.update();
     return undefined;
   }
 
   /** Returns whether frames of this member are listened to. */
   isLetIn(member: MemberId): boolean {
-    return this.#stores.has(member);
+    return this.#letIn.has(member);
   }
 
   onConnected(member: MemberId): void {
@@ -88,8 +106,8 @@ export class RaftPeers {
   update(): void {
     const { link } = this.#host;
     const wanted = this.#wanted();
-    const strangers = [...this.#stores].filter(([id, storeId]) => this.#isStranger(id, storeId)).map(([id]) => id);
-    for (const id of strangers) this.#stores.delete(id);
+    const strangers = [...this.#letIn.values()].filter((peer) => this.#isStranger(peer)).map((peer) => peer.memberId);
+    for (const id of strangers) this.#letIn.delete(id);
     if (strangers.length > 0) link.setPeers(wanted.filter((peer) => !strangers.includes(peer.id)));
     if (strangers.length === 0 && isSame(wanted, this.#dialled)) return;
     this.#dialled = wanted;
@@ -111,9 +129,9 @@ export class RaftPeers {
     const { node, store, address } = this.#host;
     if (node.role !== "leader") return undefined;
     for (const { id, storeId, address: known } of membershipOf(node).members) {
-      if (id === node.id && known !== address) return { kind: "move", id, address };
+      if (id === node.id && address !== undefined && known !== address) return { kind: "move", id, address };
       if (storeId !== "") continue;
-      const come = id === node.id ? store.identity.storeId : this.#stores.get(id);
+      const come = id === node.id ? store.identity.storeId : this.#letIn.get(id)?.storeId;
       if (come !== undefined) return { kind: "bind", id, storeId: come };
     }
     return undefined;
@@ -130,15 +148,29 @@ export class RaftPeers {
       if (known && known.address !== seed.address) wanted.set(seed.id, { ...known, alternate: seed.address });
     }
     if (wanted.size === 0) for (const seed of seeds) wanted.set(seed.id, seed);
+    for (const peer of this.#letIn.values()) {
+      const { memberId: id, address = "" } = peer;
+      if (address !== "" && this.#isAhead(peer)) wanted.set(id, { id, address });
+    }
     wanted.delete(node.id);
     return [...wanted.values()].toSorted((a, b) => compareNumber(a.id, b.id));
   }
 
+  get #newestAt(): LogIndex {
+    return this.#host.node.memberships.at(-1)?.index ?? logIndex(0);
+  }
+
+  /** Its log names it in a later membership than any that this member knows. */
+  #isAhead({ boundAt = logIndex(0) }: PeerIdentity): boolean {
+    return boundAt > this.#newestAt;
+  }
+
   /** A member that waited let in whoever had a cluster; once it has a membership it judges again. @throws LatticeError of the store. */
-  #isStranger(id: MemberId, storeId: string): boolean {
+  #isStranger(peer: PeerIdentity): boolean {
     const { node, store } = this.#host;
+    const { memberId: id, storeId } = peer;
     const memberships = possibleMemberships(node);
-    if (memberships.every((m) => m.members.length === 0)) return false;
+    if (this.#isAhead(peer) || memberships.every((m) => m.members.length === 0)) return false;
     const entries = memberships.flatMap((m) => findMember(m, id) ?? []);
     if (entries.length === 0) return true;
     const bound = entries.findLast((m) => m.storeId !== "")?.storeId;

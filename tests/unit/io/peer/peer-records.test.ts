@@ -40,7 +40,9 @@ const aPeerFrame: fc.Arbitrary<PeerFrame> = fc.oneof(
 describe("a hello", () => {
   test("is read as it was written", () => {
     const text = fc.string({ unit: "grapheme-ascii", maxLength: 40 });
-    const identity = fc.record({ clusterId: text, memberId: number, storeId: text });
+    const named = fc.record({ clusterId: text, memberId: number, storeId: text });
+    const found = { address: "n1:9000", boundAt: logIndex(2 ** 40) };
+    const identity = fc.tuple(named, fc.constantFrom({}, found)).map(([who, where]) => ({ ...who, ...where }));
     const hello = fc.record({ purpose: fc.constantFrom("link" as const, "snapshot" as const), to: number, identity });
     holds(fc.property(hello, (said) => expect(decodeHello(encodeHello(said))).toEqual({ ok: true, value: said })));
   });
