@@ -105,4 +105,4 @@ test("INV-D1: any history of writes and restarts leaves the log that was acknowl
       }
     }),
   );
-});
+}, 60_000);
