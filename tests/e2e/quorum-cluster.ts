@@ -10,7 +10,8 @@ import type { Subprocess } from "bun";
 import { freePorts } from "../fixtures/free-ports.ts";
 import { type AllocationJson, type CommandResult, kill, pidsMentioning, until } from "./cluster.ts";
 
-const DIST = join(import.meta.dir, "../../dist");
+/** Another folder lets a long run keep its binaries while others build. */
+const DIST = process.env.LATTICE_TEST_DIST ?? join(import.meta.dir, "../../dist");
 const HOST = "127.0.0.1";
 /** The account that runs the tests. */
 const ME = Bun.spawnSync(["id", "-un"]).stdout.toString().trim();
@@ -99,15 +100,18 @@ export class QuorumCluster {
   /** Writes the configuration of a server whose peers are `members` without itself. */
   configure(id: number, members: readonly number[]): void {
     const peers = members.filter((m) => m !== id).map((m) => ({ id: m, address: this.raftAddress(m) }));
+    this.#writeConfig(id, { raft_listen_address: this.raftAddress(id), peers });
+  }
+
+  /** Writes the configuration of a server that knows of no others. */
+  configureAlone(id: number): void {
+    this.#writeConfig(id, {});
+  }
+
+  #writeConfig(id: number, quorum: Readonly<Record<string, unknown>>): void {
     const { rest, grpc } = this.#portsOf(id);
     const config = {
-      quorum: {
-        node_id: id,
-        data_dir: this.dataDir(id),
-        raft_listen_address: this.raftAddress(id),
-        peers,
-        ...this.#options.quorum,
-      },
+      quorum: { node_id: id, data_dir: this.dataDir(id), ...quorum, ...this.#options.quorum },
       api: { rest_address: `${this.#host(id)}:${rest}`, grpc_address: `${this.#host(id)}:${grpc}` },
       storage: {},
       telemetry: {},
@@ -195,6 +199,14 @@ export class QuorumCluster {
   /** Throws the data of a stopped server away, as a new disk does. */
   emptyDataDir(id: number): void {
     rmSync(this.dataDir(id), { recursive: true, force: true });
+  }
+
+  /** Makes the data of a stopped server from a backup, and returns what is said of it. */
+  restore(id: number, backup: string): string {
+    const flags = ["restore", "--from", backup, "--config", this.configPath(id)];
+    const { exitCode, stdout, stderr } = Bun.spawnSync([join(DIST, "lattice-server"), ...flags]);
+    if (exitCode !== 0) throw new Error(`restore ended with ${exitCode}: ${stderr.toString()}`);
+    return stdout.toString();
   }
 
   async status(id: number): Promise<StatusJson> {
