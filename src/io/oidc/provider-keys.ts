@@ -32,6 +32,8 @@ export class ProviderKeys {
   #readAt = Number.NEGATIVE_INFINITY;
   #triedAt = Number.NEGATIVE_INFINITY;
   #reading: Promise<boolean> | undefined;
+  /** Whether the last reading succeeded. */
+  #hasAnswered = false;
 
   constructor(private readonly parts: ProviderKeysParts) {}
 
@@ -69,8 +71,11 @@ export class ProviderKeys {
     try {
       this.#keys = createLocalJWKSet(await read());
       this.#readAt = now;
+      if (!this.#hasAnswered) log.info("the identity provider answers: its tokens can be checked", { issuer });
+      this.#hasAnswered = true;
       return true;
     } catch (error) {
+      this.#hasAnswered = false;
       const cause = error instanceof Error ? error.message : String(error);
       const effect = this.#keys === undefined ? "no token can be checked" : "tokens of unknown keys are refused";
       log.warn("the keys of the identity provider cannot be read", { issuer, cause, effect });
