@@ -12,37 +12,9 @@ import type { Row } from "../../src/core/state/table.ts";
 import { openStateMirror } from "../../src/io/sqlite/state-mirror.ts";
 import { openWorkerMirror } from "../../src/io/sqlite/worker-mirror.ts";
 import type { HistoryQuery, StateMirror } from "../../src/ports/state-mirror.ts";
+import { aRow, idOf } from "../fixtures/mirror-rows.ts";
 import { upTo } from "../fixtures/raft-entries.ts";
 import { TempDir } from "../fixtures/temp-dir.ts";
-
-interface Fields {
-  readonly state: string;
-  readonly tenant: string;
-  readonly user: string;
-  readonly vcluster: string;
-  readonly name: string;
-  readonly dag?: string;
-  readonly group?: string;
-  readonly pad?: string;
-}
-
-const DEFAULTS: Fields = { state: "completed", tenant: "red", user: "ann", vcluster: "batch", name: "train" };
-const idOf = (shortId: number) => `${String(shortId).padStart(8, "0")}-aaaa-4000-8000-000000000000`;
-
-/** An allocation's row, with the fields that the mirror looks at. */
-function aRow(shortId: number, isLive: boolean, fields: Partial<Fields> = {}): Row {
-  const { state, tenant, user, vcluster, name, dag, group, pad } = { ...DEFAULTS, ...fields };
-  const text = canonicalEncode({
-    id: idOf(shortId),
-    shortId,
-    user,
-    state,
-    spec: { tenant, vcluster, name, env: { shortId: "4711", PAD: pad ?? "" } },
-    dag,
-    task: group && { group, groupShortId: 1, index: 0 },
-  });
-  return { table: "allocations", id: idOf(shortId), text, isLive };
-}
 
 const open = (dir: TempDir, clusterId = "c1") => openStateMirror({ dir: dir.path, clusterId });
 const sorted = (rows: Iterable<Row>) => [...rows].sort((a, b) => (a.id < b.id ? -1 : 1));
