@@ -9,7 +9,7 @@ import { LatticeError } from "../core/domain/errors.ts";
 import type { AllocationId, TenantId, UserId } from "../core/domain/ids.ts";
 import { allocationId, nodeId, tenantId, userId } from "../core/domain/ids.ts";
 import type { Claim } from "../core/domain/resources.ts";
-import { DEFAULT_TENANT, DEFAULT_VCLUSTER } from "../core/domain/tenant.ts";
+import { DEFAULT_TENANT, DEFAULT_VCLUSTER, DEFAULT_WEIGHTS } from "../core/domain/tenant.ts";
 import type { ClusterView, Decision } from "../core/domain/view.ts";
 import { apply } from "../core/state/apply.ts";
 import type { CommandBody, NodeReport, Output } from "../core/state/commands.ts";
@@ -37,9 +37,8 @@ export class Cluster {
 
   constructor(machine: Machine) {
     this.#propose({ kind: "initialize-cluster", clusterId: "replay" });
-    if (machine.sharesNodes) {
-      this.#propose({ kind: "update-vcluster", vcluster: DEFAULT_VCLUSTER, sharesNodes: true });
-    }
+    const { sharesNodes, weights = DEFAULT_WEIGHTS } = machine;
+    this.#propose({ kind: "update-vcluster", vcluster: DEFAULT_VCLUSTER, sharesNodes, weights });
     for (const { name, capacity } of machine.nodes) {
       const node = nodeId(name);
       const registration = { nodeId: node, instanceId: name, agentVersion: "", address: "", capacity };

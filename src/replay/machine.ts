@@ -1,5 +1,6 @@
 /** The machine that a trace is replayed on: its nodes with what each has. */
 import type { NodeCapacity } from "../core/domain/resources.ts";
+import type { CostWeights } from "../core/domain/tenant.ts";
 
 /** One node of a machine. */
 export interface MachineNode {
@@ -12,6 +13,8 @@ export interface Machine {
   readonly nodes: readonly MachineNode[];
   /** Whether several allocations may hold shares of one node. */
   readonly sharesNodes: boolean;
+  /** Of the nine factors, where the policy goes by score; absent for the default ones. */
+  readonly weights?: CostWeights;
 }
 
 const GIBIBYTE = 1024 * 1024 * 1024;

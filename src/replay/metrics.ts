@@ -4,6 +4,8 @@
  * max(1, (wait + run) / max(run, 10 s)) (Feitelson et al., JSSPP 1997).
  */
 import { compareNumber, compareText } from "../base/compare.ts";
+import type { CostWeights } from "../core/domain/tenant.ts";
+import { DEFAULT_WEIGHTS } from "../core/domain/tenant.ts";
 import type { Policy } from "../core/scheduler/policy.ts";
 import type { Machine } from "./machine.ts";
 import type { Estimate, JobRun, Replay, Sample } from "./simulate.ts";
@@ -32,7 +34,7 @@ export interface Metrics {
   readonly policy: string;
   readonly settings: Policy;
   readonly estimate: Estimate;
-  readonly machine: { readonly nodes: number };
+  readonly machine: { readonly nodes: number; readonly weights: CostWeights };
   readonly trace: { readonly jobs: number; readonly skipped: Readonly<Record<string, number>> };
   /** Jobs that the figures are about: started, and not cut off as warm-up. */
   readonly jobs: number;
@@ -76,7 +78,7 @@ export function metricsOf(replay: Replay, context: MetricsContext): Metrics {
     policy: name,
     settings: policy,
     estimate,
-    machine: { nodes: machine.nodes.length },
+    machine: { nodes: machine.nodes.length, weights: machine.weights ?? DEFAULT_WEIGHTS },
     trace: { jobs: trace.jobs.length, skipped: trace.skipped },
     jobs: runs.length,
     unplaced: trace.jobs.length - replay.runs.length,

@@ -85,6 +85,11 @@ test("a wrong command line or file is an error that says what to do", async () =
   expect(await run("--inptu", "x")).toMatchObject({ code: 2, err: expect.stringContaining("did you mean --input?") });
   expect(await run("-i", join(folder, "none.swf"))).toMatchObject({ code: 2, err: expect.stringContaining("no file") });
   expect(await run("-i", TRACE, "-m", "easy,best")).toMatchObject({ code: 2, err: expect.stringContaining('"best"') });
+  const typo = await run("-i", TRACE, "-w", "hpc-bach");
+  expect(typo).toMatchObject({ code: 2, err: expect.stringContaining("did you mean hpc-batch?") });
+  writeFileSync(join(folder, "weights.json"), '{"priority": 1, "wait_time": -1}');
+  const negative = await run("-i", TRACE, "-w", join(folder, "weights.json"));
+  expect(negative).toMatchObject({ code: 3, err: expect.stringContaining("wait_time is -1") });
   const bad = await run("-i", join(folder, "bad.swf"), "--nodes", "4");
   expect(bad).toMatchObject({ code: 3, err: expect.stringContaining("line 1 is no job in SWF") });
   const damaged = await run("-i", join(folder, "bad.swf.gz"), "--nodes", "4");

@@ -1,4 +1,5 @@
 /** The command line of `rm-replay`: what it takes, for the parser and for the help. */
+import { WEIGHT_PROFILE_NAMES } from "../../core/scheduler/score/weight-profiles.ts";
 import { POLICY_NAMES } from "../../replay/policies.ts";
 import { ESTIMATES } from "../../replay/simulate.ts";
 import type { Command } from "../grammar/command.ts";
@@ -56,6 +57,13 @@ export const REPLAY_FLAGS = {
     valueHint: "N",
     check: wholeNumber(1),
     description: "Processors of the trace that make a node (default: 1)",
+  },
+  weights: {
+    type: "string",
+    alias: "w",
+    valueHint: "NAME|FILE",
+    completes: "file",
+    description: `Weights of the factors: ${WEIGHT_PROFILE_NAMES.join(", ")}, or a JSON file (default: those of a new vCluster)`,
   },
   estimate: {
     type: "string",

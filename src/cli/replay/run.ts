@@ -17,6 +17,7 @@ import { FORMATS } from "./flags.ts";
 import { readTrace } from "./input.ts";
 import { createProgress } from "./progress.ts";
 import { summaryTable } from "./summary.ts";
+import { readWeights } from "./weights.ts";
 
 /** Replays as the command line says; returns the metrics of each policy, in the order given. */
 export async function replayTrace(given: Given, terminal: Terminal): Promise<readonly Metrics[]> {
@@ -25,7 +26,8 @@ export async function replayTrace(given: Given, terminal: Terminal): Promise<rea
   const coresPerNode = given.number("cores-per-node") ?? 1;
   const format = FORMATS.find((name) => name === given.text("format"));
   const trace = await readTrace(input, { format, coresPerNode });
-  const machine = equalNodes(nodesOf(given, trace, coresPerNode), given.number("groups"));
+  const nodes = equalNodes(nodesOf(given, trace, coresPerNode), given.number("groups"));
+  const machine = { ...nodes, weights: await readWeights(given.text("weights")) };
   const estimate: Estimate = ESTIMATES.find((name) => name === given.text("estimate")) ?? "trace";
   const all: Metrics[] = [];
   for (const name of policiesOf(given)) {

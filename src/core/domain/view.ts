@@ -7,6 +7,7 @@ import type { AllocationId, NodeId, ShortId, TenantId, UserId, VClusterId } from
 import type { NodeState } from "./lifecycle.ts";
 import type { Amount, Claim, NodeCapacity, ResourceRequest } from "./resources.ts";
 import type { TenantQuota, VCluster } from "./tenant.ts";
+import type { Usage } from "./usage.ts";
 
 /** An allocation in the queue, whose dependencies hold. */
 export interface PendingView {
@@ -22,6 +23,8 @@ export interface PendingView {
   readonly submittedAt: Millis;
   readonly isSensitive: boolean;
   readonly notBefore?: Millis;
+  /** How it can be told to save its state; absent where it cannot. */
+  readonly checkpoint?: "auto" | "manual";
 }
 
 /** An allocation that holds nodes. */
@@ -58,6 +61,9 @@ export interface TenantView {
   readonly nodesHeld: number;
 }
 
+/** What tenants and users have used of late, see `Usage`. */
+export type UsageView = Pick<Usage, "tenantShare" | "userShare" | "budgetUsed">;
+
 /** All that `plan` may read. */
 export interface ClusterView {
   /** The queue by class, highest first, then by short id: the order of submission. Walked lazily. */
@@ -72,6 +78,8 @@ export interface ClusterView {
   vcluster(id: VClusterId): VCluster | undefined;
   /** The vCluster that alone may use the node, if any. */
   dedicatedTo(node: NodeId): VClusterId | undefined;
+  /** What tenants and users have used; absent where nothing is recorded. */
+  readonly usage?: UsageView;
 }
 
 /** What the scheduler decides: becomes a command that `apply` checks again. */

@@ -13,6 +13,7 @@ import type { Pass, Reservation } from "./pass.ts";
 import { beginPass, hasPromisedAll, isOver, judge, place, promiseStart, surelyWaits } from "./pass.ts";
 import { PassReasons } from "./pass-reasons.ts";
 import type { Policy } from "./policy.ts";
+import { rankedQueue } from "./queue.ts";
 
 export interface Plan {
   readonly decisions: readonly Decision[];
@@ -52,7 +53,7 @@ export function explain(
   policy: Policy,
   { now, allocation }: { readonly now: Millis; readonly allocation: AllocationId },
 ): Explanation | undefined {
-  const queue = [...view.pending()];
+  const queue = [...rankedQueue(view, policy, now)];
   const at = queue.findIndex(({ id }) => id === allocation);
   const pending = queue[at];
   if (!pending) return undefined;
@@ -82,7 +83,7 @@ function runPass(pass: Pass, why: PassReasons | undefined): Plan {
     if (verdict.isBusy) promiseStart(pass, pending);
   };
   let looked = 0;
-  for (const pending of pass.view.pending()) {
+  for (const pending of rankedQueue(pass.view, pass.policy, pass.now)) {
     if (looked++ >= pass.policy.depth || (!why && isOver(pass))) break;
     if (!why && surelyWaits(pass, pending)) continue;
     if (pass.policy.backfillOrder !== "rank" && hasPromisedAll(pass)) later.push(pending);

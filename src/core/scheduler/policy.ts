@@ -27,6 +27,8 @@ export interface Policy {
   /** How many are promised a start by `easy`, the first in rank; 1 is EASY as it was published. */
   readonly reservations: number;
   readonly backfillOrder: BackfillOrder;
+  /** Of energy, from 0 to 1: the cheapest and the dearest that the site knows. */
+  readonly energyPrice: number;
 }
 
 /** Queues as most sites know them: by submission, the first that waits is not delayed. */
@@ -36,7 +38,8 @@ export const EASY_POLICY: Policy = {
   backfill: "easy",
   reservations: 1,
   backfillOrder: "rank",
+  energyPrice: 0.5,
 };
 
 /** What holds where the configuration says nothing. */
-export const DEFAULT_POLICY: Policy = { ...EASY_POLICY, reservations: 3, backfillOrder: "packed" };
+export const DEFAULT_POLICY: Policy = { ...EASY_POLICY, order: "score", reservations: 3, backfillOrder: "packed" };

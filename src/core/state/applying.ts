@@ -18,12 +18,7 @@ import { nodeStateOf } from "../domain/node.ts";
 import type { TaskGroup } from "../domain/task-group.ts";
 import { isGroupOver } from "../domain/task-group.ts";
 import type { StateEvent } from "./events.ts";
-import {
-  claimCount,
-  indexTaskGroup,
-  reindexAllocation,
-  unindexTaskGroup,
-} from "./index-allocation.ts";
+import { claimCount, indexTaskGroup, reindexAllocation, unindexTaskGroup } from "./index-allocation.ts";
 import type { Meta, State } from "./state.ts";
 import { META_ID, metaOf } from "./state.ts";
 

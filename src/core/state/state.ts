@@ -18,6 +18,7 @@ import type { Node } from "../domain/node.ts";
 import type { Amount, Claim } from "../domain/resources.ts";
 import type { TaskGroup } from "../domain/task-group.ts";
 import type { Tenant, VCluster } from "../domain/tenant.ts";
+import { Usage } from "../domain/usage.ts";
 import type { Outcome } from "./commands.ts";
 import { NodeViews } from "./node-views.ts";
 import { Table } from "./table.ts";
@@ -82,6 +83,8 @@ export interface Indexes {
   readonly active: Set<AllocationId>;
   readonly nodeLoad: Map<NodeId, NodeLoad>;
   readonly nodeViews: NodeViews;
+  /** Of work that has ended since this server started, or that was still in memory then. */
+  readonly usage: Usage;
   readonly tenantLoad: Map<TenantId, TenantLoad>;
   /** Upstream to those that wait for it. */
   readonly dependents: Map<AllocationId | TaskGroupId, Set<AllocationId | TaskGroupId>>;
@@ -124,6 +127,7 @@ function emptyIndexes(): Indexes {
     active: new Set(),
     nodeLoad: new Map(),
     nodeViews: new NodeViews(),
+    usage: new Usage(),
     tenantLoad: new Map(),
     dependents: new Map(),
     ended: new Map(),

@@ -32,6 +32,7 @@ export function viewOf(state: State): ClusterView {
     },
     vcluster: (id) => tables.vclusters.get(id),
     dedicatedTo: (node) => indexes.dedicated.get(node),
+    usage: indexes.usage,
   };
 }
 
@@ -109,9 +110,18 @@ function pendingView(a: Allocation): PendingView {
     submittedAt: a.submittedAt,
     isSensitive: a.spec.isSensitive,
     ...(a.notBefore !== undefined && { notBefore: a.notBefore }),
+    ...checkpointOf(a),
   };
   PENDING.set(a, view);
   return view;
+}
+
+/** The strategy stands among the parts of the contract that are kept as they came. */
+function checkpointOf({ spec }: Allocation): Pick<PendingView, "checkpoint"> {
+  const { checkpoint } = spec.extra ?? {};
+  if (typeof checkpoint !== "object" || checkpoint === null || !("strategy" in checkpoint)) return {};
+  const { strategy } = checkpoint;
+  return strategy === "auto" || strategy === "manual" ? { checkpoint: strategy } : {};
 }
 
 function runningView(a: Allocation): RunningView {

@@ -14,6 +14,8 @@ import type { Decision, PendingView, RunningView } from "../../../src/core/domai
 import { explain, plan } from "../../../src/core/scheduler/plan.ts";
 import type { Policy } from "../../../src/core/scheduler/policy.ts";
 import { BACKFILL_ORDERS, BACKFILLS, ORDERS } from "../../../src/core/scheduler/policy.ts";
+import { rankedQueue } from "../../../src/core/scheduler/queue.ts";
+import { WEIGHT_PROFILE_NAMES, WEIGHT_PROFILES } from "../../../src/core/scheduler/score/weight-profiles.ts";
 import { compressNodeList, expandNodeList } from "../../../src/core/slurm/node-list.ts";
 import type { NodeFields } from "../../fixtures/builders.ts";
 import { aCapacity, aPending, aRequest, aRunning, aVCluster, aView, GIBIBYTE } from "../../fixtures/builders.ts";
@@ -59,13 +61,15 @@ function obey(cluster: Cluster, text: string): readonly string[] {
 const COMMANDS: Readonly<Record<string, Obey>> = {
   nodes: setNodes,
   tenant: (cluster, { words: [name = ""], options }) => {
-    cluster.tenants.set(name, { nodesMax: number(options, "max", 1_000), fairShareTarget: 0 });
+    const fairShareTarget = number(options, "target", 0);
+    cluster.tenants.set(name, { nodesMax: number(options, "max", 1_000), fairShareTarget });
     return [];
   },
   vcluster: (cluster, { words: [name = "", ...flags], options }) => {
     const id = vclusterId(name);
     const dedicatedNodes = expand(options.get("dedicated") ?? "").map(nodeId);
-    cluster.vclusters.set(name, aVCluster(id, { sharesNodes: flags.includes("shares"), dedicatedNodes }));
+    const weights = WEIGHT_PROFILES[choice(WEIGHT_PROFILE_NAMES, options.get("weights"), "hpc-batch")];
+    cluster.vclusters.set(name, aVCluster(id, { sharesNodes: flags.includes("shares"), dedicatedNodes, weights }));
     return [];
   },
   submit,
@@ -128,12 +132,14 @@ function pendingFrom(n: number, name: string, { words, options }: Line): Pending
     featureCounts: Object.fromEntries(list(options.get("with")).map((pair) => countOf(pair))),
   });
   const notBefore = options.get("not-before");
+  const waited = number(options, "waited", 0);
   return aPending(n, name, {
     request,
     tenant: tenantId(options.get("tenant") ?? DEFAULT_TENANT),
     vcluster: vclusterId(options.get("vcluster") ?? DEFAULT_VCLUSTER),
     preemptionClass: number(options, "class", 5),
     isSensitive: words.includes("sensitive"),
+    ...(waited > 0 && { submittedAt: millis(-waited * 3_600_000) }),
     walltimeMs: millis(number(options, "minutes", 60) * 60_000),
     ...(notBefore === undefined ? {} : { notBefore: millis(Number(notBefore)) }),
   });
@@ -181,6 +187,7 @@ const policyOf = ({ options }: Line): Policy => ({
   order: choice(ORDERS, options.get("order"), "fcfs"),
   backfill: choice(BACKFILLS, options.get("backfill"), "easy"),
   reservations: number(options, "promises", 1),
+  energyPrice: 0.5,
   backfillOrder: choice(BACKFILL_ORDERS, options.get("overtakes"), "rank"),
 });
 
@@ -197,7 +204,8 @@ const planOf = (cluster: Cluster, line: Line) =>
 function showPlan(cluster: Cluster, line: Line): readonly string[] {
   const { decisions, reasons } = planOf(cluster, line);
   const placed = new Map(decisions.map((decision) => [decision.allocation, decision.claims]));
-  return [...viewOf(cluster).pending()].flatMap(({ id }) => {
+  const now = millis(number(line.options, "now", 0));
+  return [...rankedQueue(viewOf(cluster), policyOf(line), now)].flatMap(({ id }) => {
     const claims = placed.get(id);
     if (claims) return [`${id}  placed  ${showClaims(claims)}`];
     const why = reasons.get(id);

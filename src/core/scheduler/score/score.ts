@@ -1,0 +1,157 @@
+/**
+ * The score of an allocation: the weighed sum of nine factors, each from 0 to 1, with the
+ * weights of its vCluster, times what its tenant's budget leaves of it. The higher comes
+ * first. What is equal for many is computed once a pass.
+ */
+import type { Millis } from "../../../base/brand.ts";
+import type { TenantId, UserId, VClusterId } from "../../domain/ids.ts";
+import type { NodeCapacity } from "../../domain/resources.ts";
+import type { CostWeights } from "../../domain/tenant.ts";
+import { DEFAULT_WEIGHTS } from "../../domain/tenant.ts";
+import type { ClusterView, NodeView, PendingView } from "../../domain/view.ts";
+import { backlogFactor, nodeHours } from "./backlog.ts";
+import { budgetPenalty } from "./budget-penalty.ts";
+import { checkpointFactor } from "./checkpoint.ts";
+import { conformanceFactor } from "./conformance.ts";
+import { dataReadinessFactor } from "./data-readiness.ts";
+import { energyFactor } from "./energy.ts";
+import { fairShareFactor } from "./fair-share.ts";
+import { priorityFactor } from "./priority.ts";
+import { topologyFactor } from "./topology.ts";
+import { waitTimeFactor } from "./wait-time.ts";
+
+/** The nine factors of one allocation, f1 to f9. */
+export type Factors = { readonly [K in keyof CostWeights]: number };
+
+/** A score with what it is made of. */
+export interface Score {
+  readonly total: number;
+  readonly factors: Factors;
+  /** What the budget leaves, from 0.05 to 1. */
+  readonly penalty: number;
+}
+
+/** Scores the allocations of one pass. */
+export class Scorer {
+  readonly #view: ClusterView;
+  readonly #now: Millis;
+  readonly #energy: number;
+  readonly #groups: number;
+  readonly #utilisation: number;
+  readonly #backlogs: ReadonlyMap<VClusterId, number>;
+  readonly #tenants = new Map<TenantId, TenantStanding>();
+
+  constructor(view: ClusterView, { now, energyPrice }: { readonly now: Millis; readonly energyPrice: number }) {
+    this.#view = view;
+    this.#now = now;
+    this.#energy = energyFactor(energyPrice);
+    const { groups, held } = countNodes(view.nodes);
+    this.#groups = groups;
+    this.#utilisation = view.nodes.length > 0 ? held / view.nodes.length : 0;
+    this.#backlogs = backlogsOf(view);
+  }
+
+  /** Returns the score of an allocation by itself. */
+  total(pending: PendingView): number {
+    return this.score(pending).total;
+  }
+
+  /** Returns the score of an allocation with its factors. */
+  score(pending: PendingView): Score {
+    const { preemptionClass, submittedAt, request, vcluster } = pending;
+    const nodes = request.nodesMin;
+    const tenant = this.#tenantOf(pending.tenant);
+    const factors: Factors = {
+      priority: priorityFactor(preemptionClass),
+      waitTime: waitTimeFactor(this.#now - submittedAt),
+      fairShare: this.#fairShare(tenant, pending),
+      topology: topologyFactor({ nodes, groups: this.#groups, nodesTotal: this.#view.nodes.length }),
+      dataReadiness: dataReadinessFactor(undefined),
+      backlog: this.#backlogs.get(vcluster) ?? 0,
+      energy: this.#energy,
+      checkpointEfficiency: checkpointFactor(pending.checkpoint ?? "none"),
+      conformance: conformanceFactor(undefined, nodes),
+    };
+    const weights = this.#view.vcluster(vcluster)?.weights ?? DEFAULT_WEIGHTS;
+    return { total: weigh(factors, weights) * tenant.penalty, factors, penalty: tenant.penalty };
+  }
+
+  #tenantOf(id: TenantId): TenantStanding {
+    const known = this.#tenants.get(id);
+    if (known) return known;
+    const { nodes, usage } = this.#view;
+    const tenant = this.#view.tenant(id);
+    const held = (tenant?.nodesHeld ?? 0) / Math.max(1, nodes.length);
+    const standing: TenantStanding = {
+      target: tenant?.quota.fairShareTarget ?? 0,
+      ...(tenant?.quota.burstAllowance !== undefined && { burstAllowance: tenant.quota.burstAllowance }),
+      tenantUsage: Math.max(held, usage?.tenantShare(id, this.#now) ?? 0),
+      penalty: tenant && usage ? budgetPenalty(usage.budgetUsed(id, tenant.quota, this.#now)) : 1,
+      users: new Map(),
+    };
+    this.#tenants.set(id, standing);
+    return standing;
+  }
+
+  #fairShare(standing: TenantStanding, { tenant, user }: PendingView): number {
+    const known = standing.users.get(user);
+    if (known !== undefined) return known;
+    const userUsage = this.#view.usage?.userShare(tenant, user, this.#now);
+    const input = { ...standing, utilisation: this.#utilisation, ...(userUsage !== undefined && { userUsage }) };
+    const factor = fairShareFactor(input);
+    standing.users.set(user, factor);
+    return factor;
+  }
+}
+
+/** Like nodes stand side by side and share one capacity, so few are looked up. */
+function countNodes(nodes: readonly NodeView[]): { readonly groups: number; readonly held: number } {
+  const groups = new Set<number>();
+  let last: NodeCapacity | undefined;
+  let held = 0;
+  for (const { capacity, claimCount } of nodes) {
+    if (claimCount > 0) held++;
+    if (capacity === last) continue;
+    last = capacity;
+    groups.add(capacity.group);
+  }
+  return { groups: groups.size, held };
+}
+
+interface TenantStanding {
+  readonly target: number;
+  readonly burstAllowance?: number;
+  readonly tenantUsage: number;
+  readonly penalty: number;
+  /** The fair share factor by user. */
+  readonly users: Map<UserId, number>;
+}
+
+const weigh = (f: Factors, w: CostWeights): number =>
+  f.priority * w.priority +
+  f.waitTime * w.waitTime +
+  f.fairShare * w.fairShare +
+  f.topology * w.topology +
+  f.dataReadiness * w.dataReadiness +
+  f.backlog * w.backlog +
+  f.energy * w.energy +
+  f.checkpointEfficiency * w.checkpointEfficiency +
+  f.conformance * w.conformance;
+
+function backlogsOf(view: ClusterView): ReadonlyMap<VClusterId, number> {
+  const sums = new Map<VClusterId, { queuedHours: number; runningHours: number }>();
+  const sumOf = (vcluster: VClusterId) => {
+    const known = sums.get(vcluster);
+    if (known) return known;
+    const sum = { queuedHours: 0, runningHours: 0 };
+    sums.set(vcluster, sum);
+    return sum;
+  };
+  for (const { vcluster, request, walltimeMs } of view.pending()) {
+    sumOf(vcluster).queuedHours += nodeHours(request.nodesMin, walltimeMs);
+  }
+  for (const { vcluster, claims, walltimeMs } of view.running()) {
+    sumOf(vcluster).runningHours += nodeHours(claims.length, walltimeMs);
+  }
+  return new Map([...sums].map(([vcluster, backlog]): [VClusterId, number] => [vcluster, backlogFactor(backlog)]));
+}
