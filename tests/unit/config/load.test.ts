@@ -264,3 +264,12 @@ test("members with one id or one address, and an address that nobody can dial, a
     expect(problemsOf(`{advertise_address: '${bad}'}`)).toContain("that others can dial");
   }
 });
+
+test("an address made from the host name is known to be a guess", () => {
+  const isChosen = (quorum: string) => quorumOf(quorum)?.isAddressChosen;
+  expect(isChosen("{}")).toBe(false);
+  expect(isChosen('{raft_listen_address: "0.0.0.0:9000"}')).toBe(false);
+  expect(isChosen('{raft_listen_address: "10.0.0.1:9000"}')).toBe(true);
+  expect(isChosen('{advertise_address: "a:9000"}')).toBe(true);
+  expect(isChosen("{peers: [{id: 1, address: 'a:9000'}]}")).toBe(true);
+});
