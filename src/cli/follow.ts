@@ -98,7 +98,10 @@ export function sleep(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Runs `attempt` again while the servers are away, up to a minute at a time; says so. */
+/**
+ * Runs `attempt` again while the servers are away, up to a minute at a time; says so. A
+ * stream that ended with its token is opened again in silence, with a fresh one.
+ */
 export async function patiently<T>(context: Context, attempt: () => Promise<T>): Promise<T> {
   let awaySince: number | undefined;
   for (;;) {
@@ -106,6 +109,7 @@ export async function patiently<T>(context: Context, attempt: () => Promise<T>):
     try {
       return await attempt();
     } catch (error) {
+      if (hasOutlivedToken(error, context.now() - began, context)) continue;
       const isAway = error instanceof LatticeError && FAULTS[error.fault.reason].rpc === "unavailable";
       if (!isAway || context.signal.aborted) throw error;
       const now = context.now();
@@ -117,6 +121,12 @@ export async function patiently<T>(context: Context, attempt: () => Promise<T>):
       await sleep(RETRY_MS, context.signal);
     }
   }
+}
+
+/** A token that is given stays as it is; a login's is renewed for the next attempt, which fails at once where it cannot be. */
+function hasOutlivedToken(error: unknown, lastedMs: number, { settings, signal }: Context): boolean {
+  const isExpired = error instanceof LatticeError && error.fault.reason === "TOKEN_EXPIRED";
+  return isExpired && settings.token === undefined && lastedMs > RETRY_MS && !signal.aborted;
 }
 
 /** Returns the error of a stream that a server ended before its time, as one does that stops. */

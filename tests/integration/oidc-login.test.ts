@@ -9,13 +9,16 @@ import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSy
 import { createServer } from "node:http";
 import { dirname } from "node:path";
 import { createApi } from "../../src/api/create-api.ts";
+import { millis } from "../../src/base/brand.ts";
+import { submit } from "../../src/engine/server/operations/submit-allocation.ts";
 import { listenRest } from "../../src/io/http/rest-listener.ts";
 import { jwksVerifier } from "../../src/io/oidc/jwks-verifier.ts";
+import { CLOCK_LEEWAY_MS } from "../../src/io/oidc/verify-token.ts";
 import { systemClock } from "../../src/io/system-clock.ts";
 import { playBrowser } from "../fixtures/oidc-browser.ts";
 import { CliUser } from "../fixtures/oidc-cli.ts";
 import { CLIENT_ID, type Flavour, SERVICE, TestProvider } from "../fixtures/oidc-provider.ts";
-import { startTestServer, type TestServer } from "../fixtures/test-server.ts";
+import { aCall, startTestServer, type TestServer } from "../fixtures/test-server.ts";
 
 const HERE = { DISPLAY: ":0" };
 const OVER_SSH = { DISPLAY: ":0", SSH_CONNECTION: "10.0.0.1 1 10.0.0.2 22" };
@@ -23,6 +26,7 @@ const OVER_SSH = { DISPLAY: ":0", SSH_CONNECTION: "10.0.0.1 1 10.0.0.2 22" };
 const ACCOUNTS = {
   ann: { scope: "operator", claims: { tenant: "physics" } },
   bob: { claims: { tenant: "law", pact_role: "tenant-admin" } },
+  root: { claims: { pact_role: "system-admin" } },
   nightly: { scope: "readonly" },
 };
 
@@ -46,12 +50,12 @@ interface Site {
   stop(): Promise<void>;
 }
 
-/** A provider, and a server set up for it as the guide says. */
-async function startSite(flavour: Flavour): Promise<Site> {
-  const at = await TestProvider.start({ flavour, accounts: ACCOUNTS });
+/** A provider, and the API of a server set up for it as the guide says. */
+async function startSite(flavour: Flavour, { server: behind } = running, tokenSeconds = 300): Promise<Site> {
+  const at = await TestProvider.start({ flavour, accounts: ACCOUNTS, tokenSeconds });
   const { issuer } = at;
-  const verifier = jwksVerifier({ issuer, audience: CLIENT_ID, clock: systemClock, log: running.server.log });
-  const api = createApi({ server: running.server, auth: { verifier }, discovery: { issuer, clientId: CLIENT_ID } });
+  const verifier = jwksVerifier({ issuer, audience: CLIENT_ID, clock: systemClock, log: behind.log });
+  const api = createApi({ server: behind, auth: { verifier }, discovery: { issuer, clientId: CLIENT_ID } });
   const rest = listenRest({ host: "127.0.0.1", port: 0 }, api);
   return {
     provider: at,
@@ -274,6 +278,29 @@ test("while the provider is away, a token that still holds is used, and one that
   expect((await user.run("whoami", "-q")).out).toBe("ann\n");
   alterSaved({ expiresAt: 0 });
   expect(await user.run("whoami")).toMatchObject({ code: 8, err: expect.stringContaining("identity provider") });
+});
+
+test("a watch goes on when its token ends, and misses nothing after that", async () => {
+  // Most of the leeway ahead, so that tokens of four seconds end the streams that they open after two or three.
+  const clock = { ...systemClock, now: () => millis(systemClock.now() + CLOCK_LEEWAY_MS + 1_000) };
+  const ahead = await startTestServer({ clock });
+  const brief = await startSite("dex", ahead, 4);
+  const one = new CliUser(brief.address);
+  try {
+    const login = one.start(["login"], HERE);
+    await fetch(await playBrowser(await login.said(ADDRESS), "root"));
+    expect((await login.ended).code).toBe(0);
+    const watch = one.start(["watch", "-o", "json"]);
+    await Bun.sleep(5_000);
+    await submit(ahead.server, aCall(), { kind: "single", request: { tenant: "default", entrypoint: "true" } });
+    await Bun.sleep(500);
+    watch.interrupt();
+    expect(await watch.ended).toMatchObject({ code: 130, out: expect.stringContaining('"state":"pending"'), err: "" });
+  } finally {
+    one.leave();
+    await brief.stop();
+    await ahead.stop();
+  }
 });
 
 test("a logout takes the refresh token back, so that a copy of the file is worth nothing", async () => {
