@@ -7,7 +7,6 @@ import type { AllocationId, NodeId, ShortId, TenantId, UserId, VClusterId } from
 import type { NodeState } from "./lifecycle.ts";
 import type { Amount, Claim, NodeCapacity, ResourceRequest } from "./resources.ts";
 import type { TenantQuota, VCluster } from "./tenant.ts";
-import type { Usage } from "./usage.ts";
 
 /** An allocation in the queue, whose dependencies hold. */
 export interface PendingView {
@@ -61,8 +60,15 @@ export interface TenantView {
   readonly nodesHeld: number;
 }
 
-/** What tenants and users have used of late, see `Usage`. */
-export type UsageView = Pick<Usage, "tenantShare" | "userShare" | "budgetUsed">;
+/** What tenants and users have used: of late, where old use counts less, and of their budgets. */
+export interface UsageView {
+  /** Returns the tenant's part of all recent use, from 0 to 1. */
+  tenantShare(tenant: TenantId, now: Millis): number;
+  /** Returns the user's part of the tenant's recent use; undefined where the tenant has used nothing. */
+  userShare(tenant: TenantId, user: UserId, now: Millis): number | undefined;
+  /** Returns the part of its budgets that the tenant has used, of the one used most; 0 without a budget. */
+  budgetUsed(tenant: TenantId, quota: TenantQuota, now: Millis): number;
+}
 
 /** All that `plan` may read. */
 export interface ClusterView {

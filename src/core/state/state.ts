@@ -18,10 +18,10 @@ import type { Node } from "../domain/node.ts";
 import type { Amount, Claim } from "../domain/resources.ts";
 import type { TaskGroup } from "../domain/task-group.ts";
 import type { Tenant, VCluster } from "../domain/tenant.ts";
-import { Usage } from "../domain/usage.ts";
 import type { Outcome } from "./commands.ts";
 import { NodeViews } from "./node-views.ts";
 import { Table } from "./table.ts";
+import { Usage } from "./usage.ts";
 
 /** The one row that belongs to no noun. */
 export interface Meta {

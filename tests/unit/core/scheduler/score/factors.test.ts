@@ -146,10 +146,10 @@ describe("the budget leaves", () => {
 });
 
 test("no factor leaves 0..1, whatever it is given", () => {
-  const any = fc.double({ min: -1e9, max: 1e9, noNaN: true });
+  const real = fc.double({ min: -1e9, max: 1e9, noNaN: true });
   const count = fc.integer({ min: 0, max: 100_000 });
   holds(
-    fc.property(any, any, any, count, count, (x, y, z, n, m) => {
+    fc.property(real, real, real, count, count, (x, y, z, n, m) => {
       const all = [
         priorityFactor(x),
         waitTimeFactor(x),

@@ -2,8 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import { millis } from "../../../../src/base/brand.ts";
 import { tenantId, userId } from "../../../../src/core/domain/ids.ts";
-import type { UsedWork } from "../../../../src/core/domain/usage.ts";
-import { Usage } from "../../../../src/core/domain/usage.ts";
+import type { UsedWork } from "../../../../src/core/state/usage.ts";
+import { Usage } from "../../../../src/core/state/usage.ts";
 
 const HOUR = 3_600_000;
 const WEEK = 168 * HOUR;

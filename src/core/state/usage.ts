@@ -4,8 +4,9 @@
  */
 import type { Millis } from "../../base/brand.ts";
 import { exp2 } from "../../base/math.ts";
-import type { TenantId, UserId } from "./ids.ts";
-import type { TenantQuota } from "./tenant.ts";
+import type { TenantId, UserId } from "../domain/ids.ts";
+import type { TenantQuota } from "../domain/tenant.ts";
+import type { UsageView } from "../domain/view.ts";
 
 /** Work that has ended, with what it held. */
 export interface UsedWork {
@@ -38,7 +39,7 @@ interface Hours {
 }
 
 /** The use of all tenants; work is recorded when it ends. */
-export class Usage {
+export class Usage implements UsageView {
   readonly #all: Decaying = { value: 0, at: 0 };
   readonly #byTenant = new Map<TenantId, Decaying>();
   readonly #byUser = new Map<TenantId, Map<UserId, Decaying>>();
@@ -58,18 +59,15 @@ export class Usage {
     hours.gpu += (gpuMilli / 1_000) * spanHours;
   }
 
-  /** Returns the tenant's part of all recent use, from 0 to 1. */
   tenantShare(tenant: TenantId, now: Millis): number {
     return share(this.#byTenant.get(tenant), this.#all, now);
   }
 
-  /** Returns the user's part of the tenant's recent use, from 0 to 1; undefined where the tenant has used nothing. */
   userShare(tenant: TenantId, user: UserId, now: Millis): number | undefined {
     const whole = this.#byTenant.get(tenant);
     return whole && share(this.#byUser.get(tenant)?.get(user), whole, now);
   }
 
-  /** Returns the part of its budgets that the tenant has used, of the one that is used most; 0 without a budget. */
   budgetUsed(tenant: TenantId, { nodeHoursBudget, gpuHoursBudget }: TenantQuota, now: Millis): number {
     if (nodeHoursBudget === undefined && gpuHoursBudget === undefined) return 0;
     const since = Math.floor(now / DAY_MS) - BUDGET_WINDOW_DAYS;
