@@ -2,6 +2,7 @@
  * Shows that every log store keeps the promises of its port: the real one on a real file,
  * and the one in memory that tests use.
  */
+import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { logIndex, term } from "../../src/base/brand.ts";
 import { UNJOINED } from "../../src/core/raft/membership.ts";
@@ -15,7 +16,15 @@ import {
 } from "../../src/io/sqlite/log-store.ts";
 import type { LogChange, LogStore } from "../../src/ports/log-store.ts";
 import { MemoryLogStore } from "../fixtures/memory-log-store.ts";
-import { aMembershipEntry, aNewLog, anEntry, entriesOf, showEntry, votersWith } from "../fixtures/raft-entries.ts";
+import {
+  aMembershipEntry,
+  aNewLog,
+  anEntry,
+  entriesOf,
+  showEntry,
+  upTo,
+  votersWith,
+} from "../fixtures/raft-entries.ts";
 import { TempDir } from "../fixtures/temp-dir.ts";
 
 const change = (fields: Partial<LogChange>): LogChange => ({
@@ -259,6 +268,31 @@ describe("log files", () => {
     expect(() => createLogStore(at, aNewLog())).toThrow("exists");
     expect(() => createWaitingStore(at, 2)).toThrow("exists");
     openLogStore(at, 2).close();
+  });
+
+  test("compacted entries leave the file little by little, with the writes that follow", () => {
+    using dir = new TempDir();
+    let store = createLogStore(dir.path, aNewLog());
+    const left = () => {
+      store.close();
+      const db = new Database(dir.join("log.db"), { readonly: true });
+      const row = db.query<{ left: number }, []>("SELECT count(*) AS left FROM entries").get();
+      db.close();
+      store = openLogStore(dir.path, 1);
+      return row?.left;
+    };
+    store.persist(change({ hardState: HARD_STATE, entries: entriesOf(2, 500, 4) }));
+    store.compact(logIndex(500));
+    expect(left()).toBe(500);
+    store.persist(change({ entries: [anEntry(501, 4)] }));
+    expect(left()).toBe(437);
+    store.persist(change({ entries: entriesOf(502, 701, 4) }));
+    expect(left()).toBe(237);
+    store.installSnapshot(HARD_STATE, upTo(800));
+    for (let i = 801; i <= 820; i++) store.persist(change({ entries: [anEntry(i, 4)] }));
+    expect(left()).toBe(20);
+    expect(store.read(logIndex(801), 99)).toHaveLength(20);
+    store.close();
   });
 
   test("a clean stop leaves one file and no write-ahead log", () => {

@@ -47,8 +47,11 @@ export function inspectLog(path: string, memberId: MemberId): InspectedLog {
     const knownStores = trust(path, decodeStores(readMeta(path, db, "stores")));
     const stateRecord = readMeta(path, db, "state");
     const state = trust(path, decodeState(stateRecord));
-    using records = db.prepare<StoredRecord, []>('SELECT idx AS "index", record FROM entries ORDER BY idx');
-    const log = trust(path, recoverLog(memberId, state, records.iterate()));
+    // Compacted entries may still be there: they are removed little by little.
+    using records = db.prepare<StoredRecord, [number]>(
+      'SELECT idx AS "index", record FROM entries WHERE idx > ? ORDER BY idx',
+    );
+    const log = trust(path, recoverLog(memberId, state, records.iterate(state.compactedIndex)));
     return { identity, knownStores, log, stateRecord };
   } catch (error) {
     throw sqliteError(path, error);

@@ -46,6 +46,9 @@ const NOTHING_STORED: LogState = {
   membership: UNJOINED,
 };
 
+/** Compacted entries that a write removes, unless it brings more than half as many. */
+const SWEPT_LEAST = 64;
+
 /** Returns whether `dir` holds a log. */
 export const hasLog = (dir: string): boolean => existsSync(pathOf(dir));
 
@@ -176,6 +179,8 @@ class SqliteLogStore implements LogStore {
   #stored: StoredLog;
   /** Set by the first failed write: what the file holds is then unknown until it is opened again. */
   #failure: LatticeError | undefined;
+  /** Entries up to here are gone from the file; the compacted ones after it go little by little. */
+  #sweptIndex: number;
   readonly #begin: Statement;
   readonly #commit: Statement;
   readonly #insert: Statement;
@@ -199,11 +204,12 @@ class SqliteLogStore implements LogStore {
     this.#forget = db.prepare("DELETE FROM entries WHERE idx <= ?");
     this.#setMeta = db.prepare("UPDATE meta SET record = ? WHERE name = ?");
     this.#select = db.prepare('SELECT idx AS "index", record FROM entries WHERE idx >= ? ORDER BY idx LIMIT ?');
+    const { first } = db.query<{ first: number | null }, []>("SELECT min(idx) AS first FROM entries").get() ?? {};
+    this.#sweptIndex = (first ?? stored.shape.lastIndex + 1) - 1;
     if (!damage) return;
     this.damage = `${path}: ${damage.defect}; the log was cut before entry ${damage.from}`;
     this.#write(() => {
       this.#truncate.run(damage.from);
-      this.#forget.run(stored.shape.compactedIndex);
       return stored;
     });
   }
@@ -233,23 +239,20 @@ class SqliteLogStore implements LogStore {
       const kept = truncateFrom === undefined ? this.#stored : this.#dropFrom(truncateFrom);
       const next = afterAppend(kept, entries);
       for (const entry of entries) this.#insert.run(entry.index, encodeEntry(entry));
+      this.#sweep(next.shape.compactedIndex, Math.max(SWEPT_LEAST, 2 * entries.length));
       return { ...next, hardState: hardState ?? next.hardState };
     });
   }
 
   installSnapshot(hardState: HardState, snapshot: SnapshotMeta): void {
     this.#write(() => {
-      this.#truncate.run(0);
+      this.#truncate.run(snapshot.index + 1);
       return afterInstall(hardState, snapshot);
     });
   }
 
   compact(index: LogIndex): void {
-    this.#write(() => {
-      const next = afterCompaction(this.#stored, index);
-      this.#forget.run(index);
-      return next;
-    });
+    this.#write(() => afterCompaction(this.#stored, index));
   }
 
   adopt(clusterId: string): void {
@@ -279,6 +282,14 @@ class SqliteLogStore implements LogStore {
   #dropFrom(index: LogIndex): StoredLog {
     this.#truncate.run(index);
     return afterTruncation(this.#stored, index);
+  }
+
+  /** Removes at most `count` compacted entries: all at once would hold up the member's heartbeats. */
+  #sweep(compactedIndex: LogIndex, count: number): void {
+    if (this.#sweptIndex >= compactedIndex) return;
+    const upTo = Math.min(compactedIndex, this.#sweptIndex + count);
+    this.#forget.run(upTo);
+    this.#sweptIndex = upTo;
   }
 
   #writeMeta(name: MetaName, record: Uint8Array): void {
