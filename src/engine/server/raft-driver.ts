@@ -42,6 +42,8 @@ export interface RaftDriverOptions {
   readonly random: Prng;
   /** Where other members and people find this one. */
   readonly address: string;
+  /** The others are told when it differs from what they know; absent: it may be a guess. */
+  readonly isAddressChosen?: boolean;
   /** Whom to dial before there is a membership. */
   readonly seeds: readonly PeerAddress[];
   readonly settings?: RaftDriverSettings;
@@ -84,7 +86,8 @@ export class RaftDriver implements Consensus {
     this.#node = node;
     this.#log = new RaftLog(store, settings.cacheBytes);
     this.#delivery = new RaftDelivery(node, this.#log);
-    this.#peers = new RaftPeers({ node, store, link, seeds });
+    const address = options.isAddressChosen === true ? options.address : undefined;
+    this.#peers = new RaftPeers({ node, store, link, seeds, address });
     this.#effects = new RaftEffects(node, this.#log, {
       perform: (effect) => this.#perform(effect),
       use: (work) => this.#use(work),
@@ -177,7 +180,7 @@ export class RaftDriver implements Consensus {
 
   #linkListener(): PeerLinkListener {
     return {
-      identity: () => this.#options.store.identity,
+      identity: () => this.#peers.identity(),
       admit: (peer) => {
         let refused: string | undefined = "this server has stopped";
         // A lease that ran out unnoticed admits nobody.
@@ -278,6 +281,7 @@ export class RaftDriver implements Consensus {
         return;
       case "commit":
         this.#delivery.onCommitted(effect.index);
+        this.#use(() => this.#peers.onCommitted());
         return;
       case "compact":
         this.#use(() => this.#options.store.compact(effect.index));
@@ -357,9 +361,6 @@ export class RaftDriver implements Consensus {
       this.#changes.onDelivered(entry);
     }
     this.#listener?.onCommitted(entries);
-    if (!entries.some((entry) => entry.kind === "membership")) return;
-    this.#peers.forgetDeparted();
-    this.#peers.update();
   }
 
   #compact(): void {
@@ -391,7 +392,7 @@ export class RaftDriver implements Consensus {
     if (this.#ended) return;
     this.#ended = cause;
     this.#stopTicking?.();
-    this.#turns.clear();
+    this.#turns.end();
     this.#effects.drop();
     this.#proposals.end(cause);
     this.#reads.end(cause);

@@ -17,6 +17,7 @@ export class RaftTurns {
   #inputs: (() => void)[] = [];
   #isDue = false;
   #isHalfDone = false;
+  #isOver = false;
 
   constructor(halves: TurnHalves, defer: (callback: () => void) => void) {
     this.#halves = halves;
@@ -31,13 +32,14 @@ export class RaftTurns {
 
   /** Asks for a turn. */
   wake(): void {
-    if (this.#isDue) return;
+    if (this.#isDue || this.#isOver) return;
     this.#isDue = true;
     this.#defer(() => this.#isDue && this.run());
   }
 
   /** Takes a turn at once. */
   run(): void {
+    if (this.#isOver) return;
     this.#isDue = false;
     this.finish();
     this.#isHalfDone = true;
@@ -48,14 +50,14 @@ export class RaftTurns {
 
   /** Ends a turn that waits for the link. */
   finish(): void {
-    if (!this.#isHalfDone) return;
+    if (!this.#isHalfDone || this.#isOver) return;
     this.#isHalfDone = false;
     this.#halves.finish();
   }
 
-  /** Forgets what was noted. */
-  clear(): void {
+  /** Takes no turn any more, nor the half of one. */
+  end(): void {
+    this.#isOver = true;
     this.#inputs = [];
-    this.#isHalfDone = false;
   }
 }
