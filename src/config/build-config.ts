@@ -89,10 +89,16 @@ export function warningsOf(config: ServerConfig): readonly string[] {
   if (open && bound.length > 0) {
     warnings.push(`the open server is bound to ${bound.map(formatAddress).join(" and ")}, which others can reach`);
   }
-  return [...warnings, ...providerWarnings(config.api.auth), ...quorumWarnings(config)];
+  return [...warnings, ...tokenWarnings(config.api.auth), ...quorumWarnings(config)];
 }
 
-function providerWarnings(auth: AuthMode): string[] {
+/** RFC 7518, section 3.2: a key shorter than the hash can be found by trying. */
+const SECRET_LENGTH_MIN = 32;
+
+function tokenWarnings(auth: AuthMode): string[] {
+  if (auth.kind === "hmac" && auth.secret.reveal().length < SECRET_LENGTH_MIN) {
+    return [`api.oidc_hmac_secret can be guessed from any token: use ${SECRET_LENGTH_MIN} random characters or more`];
+  }
   if (auth.kind !== "oidc") return [];
   const warnings: string[] = [];
   if (auth.isSecretUnused) warnings.push("api.oidc_hmac_secret is not used: api.oidc_issuer wins over it");

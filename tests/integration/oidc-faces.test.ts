@@ -135,9 +135,11 @@ test("by REST headers that name another do not give another's rights", async () 
   expect((await get(`/api/v1/allocations/${foreign}/logs`, headers)).status).toBe(403);
 });
 
-test("where to log in is told to anyone, and nothing more than that", async () => {
-  const answer = await get("/api/v1/auth/discovery", {});
+test("where to log in is told to anyone on both ports, and nothing more than that", async () => {
   const { issuer } = provider;
-  expect([answer.status, await answer.json()]).toEqual([200, { idp_url: issuer, client_id: CLIENT_ID, issuer }]);
+  for (const port of [rest, rpc]) {
+    const answer = await fetch(`${url(port)}/api/v1/auth/discovery`);
+    expect([answer.status, await answer.json()]).toEqual([200, { idp_url: issuer, client_id: CLIENT_ID, issuer }]);
+  }
   expect((await get("/api/v1/auth/whoami", {})).status).toBe(401);
 });

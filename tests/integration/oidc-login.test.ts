@@ -330,6 +330,44 @@ test("a token given on the command line or by the environment wins over the logi
   expect([code, err]).toEqual([5, expect.stringContaining("not a well-formed JSON web token")]);
 });
 
+test("a login asks the next server when one is away, and says what does not look like a server", async () => {
+  const away = "http://127.0.0.1:1";
+  expect((await user.run("whoami", "--server", `${away},${server}`)).code).toBe(5);
+  expect(await user.run("login", "--server", away)).toMatchObject({
+    code: 8,
+    err: expect.stringContaining("no answer"),
+  });
+  const other = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("<html>") });
+  const { code, err } = await user.run("login", "--server", other.url.origin);
+  other.stop(true);
+  expect([code, err]).toEqual([8, expect.stringContaining("is it a Lattice server?")]);
+});
+
+test("what a hostile provider writes reaches neither the terminal nor the browser as it is", async () => {
+  const evil = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch(request) {
+      const { origin, pathname } = new URL(request.url);
+      if (pathname.endsWith("discovery")) return Response.json({ issuer: origin, client_id: "lattice" });
+      if (pathname === "/device") {
+        const title = "\u001b]0;owned\u0007";
+        return Response.json({ device_code: "d", user_code: title, verification_uri: title, expires_in: 60 });
+      }
+      const endpoints = { authorization_endpoint: "file:///etc/passwd", token_endpoint: `${origin}/token` };
+      return Response.json({ issuer: origin, ...endpoints, device_authorization_endpoint: `${origin}/device` });
+    },
+  });
+  const flags = ["login", "--server", evil.url.origin];
+  expect((await user.start([...flags, "--flow", "pkce"], HERE).ended).code).toBe(8);
+  const login = user.start([...flags, "--flow", "device"]);
+  await login.said(/enter the code/);
+  login.interrupt();
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
+  expect((await login.ended).err).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
+  evil.stop(true);
+});
+
 test("a server without an identity provider says that there is nowhere to log in", async () => {
   const open = createApi({ server: running.server, auth: {} });
   const listener = listenRest({ host: "127.0.0.1", port: 0 }, open);

@@ -29,6 +29,7 @@ export async function* untilCredentialEnds<T>(
   endsAt: number | undefined,
   clock: Clock,
 ): AsyncIterable<T> {
+  if (endsAt === undefined) return yield* messages;
   const iterator = messages[Symbol.asyncIterator]();
   let isOver = false;
   let stopWaiting: (error: LatticeError) => void = () => {};

@@ -26,7 +26,7 @@ export async function requestAuthorization(provider: Provider, scope: string): P
   const { configuration, issuer } = provider;
   const pkceCodeVerifier = randomPKCECodeVerifier();
   const state = randomState();
-  const address = buildAuthorizationUrl(configuration, {
+  const parameters = {
     redirect_uri: CALLBACK.address,
     scope,
     state,
@@ -34,7 +34,8 @@ export async function requestAuthorization(provider: Provider, scope: string): P
     code_challenge_method: "S256",
     // OpenID Connect Core, section 11: without consent there is no access while the user is away.
     ...(scope.split(" ").includes("offline_access") && { prompt: "consent" }),
-  });
+  };
+  const address = await asking(issuer, (async () => buildAuthorizationUrl(configuration, parameters))());
   const checks = { pkceCodeVerifier, expectedState: state };
   return {
     address: address.href,

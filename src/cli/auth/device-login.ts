@@ -1,5 +1,6 @@
 /** Logging in with another machine's browser, by a short code (RFC 8628). */
 import { initiateDeviceAuthorization, pollDeviceAuthorizationGrant } from "openid-client";
+import { printable } from "../render/table.ts";
 import { asking, refusalCode } from "./identity-provider.ts";
 import type { LogIn } from "./login-world.ts";
 import { FlowUnavailable, unlessGivenUp } from "./login-world.ts";
@@ -12,9 +13,9 @@ export const logInByDevice: LogIn = async ({ configuration, issuer }, { scope, s
     if (code === undefined || code === "invalid_scope") throw error;
     throw new FlowUnavailable("the identity provider does not let this client log in by a code", { cause: error });
   });
-  const complete = device.verification_uri_complete;
-  const shortcut = complete === undefined ? "" : `\n\nor open ${complete}`;
-  say(`On any machine, open\n\n  ${device.verification_uri}\n\nand enter the code ${device.user_code}${shortcut}\n`);
+  const { verification_uri: page, verification_uri_complete: complete, user_code: code } = device;
+  const shortcut = complete === undefined ? "" : `\n\nor open ${printable(complete)}`;
+  say(`On any machine, open\n\n  ${printable(page)}\n\nand enter the code ${printable(code)}${shortcut}\n`);
   const answer = asking(issuer, pollDeviceAuthorizationGrant(configuration, device, undefined, { signal }));
   return unlessGivenUp(answer, signal);
 };

@@ -16,6 +16,7 @@ import { EXIT } from "../exit-codes.ts";
 import type { Command } from "../grammar/command.ts";
 import type { Given } from "../grammar/given.ts";
 import { UsageError } from "../grammar/usage-error.ts";
+import { printable } from "../render/table.ts";
 import { moment } from "../render/text.ts";
 
 /** `lattice login`. */
@@ -78,7 +79,7 @@ export const login: Command = {
 export function describe({ user, role, tenant, node, validUntil }: WhoAmI): string {
   const of = tenant === "" ? "" : ` of tenant ${tenant}`;
   const bound = node === "" ? "" : `, for node ${node} only`;
-  return `${user}, ${role}${of}${bound}${validUntil === undefined ? "" : `, until ${moment(validUntil)}`}`;
+  return printable(`${user}, ${role}${of}${bound}${validUntil === undefined ? "" : `, until ${moment(validUntil)}`}`);
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;

@@ -167,6 +167,13 @@ test("an issuer wins over the shared secret, which wins over nothing", () => {
   expect(configOf(modeOf(""))?.api.auth.kind).toBe("open");
 });
 
+test("a shared secret that can be guessed is warned about", () => {
+  const warned = (secret: string) =>
+    read(BASE.replace("api: {}", `api: {oidc_hmac_secret: ${secret}}`)).warnings.join();
+  expect(warned("x".repeat(31))).toContain("can be guessed");
+  expect(warned("x".repeat(32))).toBe("");
+});
+
 test("an issuer without a client id, or in clear text, is warned about", () => {
   const warned = (api: string) => read(BASE.replace("api: {}", `api: {${api}}`)).warnings.join();
   expect(warned("oidc_issuer: 'https://idp'")).toContain("every token of the issuer is accepted");
