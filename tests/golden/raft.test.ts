@@ -28,6 +28,12 @@ class Script {
       case "cluster":
         this.#cluster = new RaftCluster(Number(first), 0, second === "" ? {} : { windowMax: Number(second) });
         break;
+      case "found":
+        this.#cluster = RaftCluster.founded(Number(first));
+        break;
+      case "bind":
+        this.#change(Number(first), { kind: "bind", id: Number(second), storeId: args[2] ?? "" });
+        break;
       case "empty":
         this.#cluster.addEmpty(Number(first));
         break;

@@ -26,7 +26,7 @@ import { RaftPeers } from "./raft/raft-peers.ts";
 import { RaftProposals } from "./raft/raft-proposals.ts";
 import { RaftReads } from "./raft/raft-reads.ts";
 import type { RaftDriverSettings } from "./raft/raft-settings.ts";
-import { DEFAULT_DRIVER_SETTINGS } from "./raft/raft-settings.ts";
+import { DEFAULT_DRIVER_SETTINGS, MISSED_SPANS_MAX, PATIENCE_SPANS } from "./raft/raft-settings.ts";
 import { findLostEntries, statusOf } from "./raft/raft-status.ts";
 import { RaftTicks } from "./raft/raft-ticks.ts";
 import { RaftTurns } from "./raft/raft-turns.ts";
@@ -50,11 +50,6 @@ export interface RaftDriverOptions {
   /** Calls back once the events at hand are in: what they bring shares one write. */
   readonly defer: (callback: () => void) => void;
 }
-
-/** Longest that a proposal, read or change waits for a leader, in shortest election spans. */
-const PATIENCE_SPANS = 4;
-/** Missed ticks that are made up, in shortest election spans: enough for a leader to notice that it may be none. */
-const MISSED_SPANS_MAX = 2;
 
 /** The driver of one member. A member that failed or was closed rejects everything. */
 export class RaftDriver implements Consensus {

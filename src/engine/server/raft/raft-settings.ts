@@ -2,6 +2,11 @@
 import type { RaftSettings } from "../../../core/raft/node-state.ts";
 import { DEFAULT_SETTINGS } from "../../../core/raft/node-state.ts";
 
+/** Longest that a proposal, read or change waits for a leader, in shortest election spans. */
+export const PATIENCE_SPANS = 4;
+/** Missed ticks that are made up, in shortest election spans: enough for a leader to notice that it may be none. */
+export const MISSED_SPANS_MAX = 2;
+
 /** Those of the core, in ticks, and those of the driver. */
 export interface RaftDriverSettings extends RaftSettings {
   /** Length of a tick. */
