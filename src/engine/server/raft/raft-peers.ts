@@ -32,6 +32,8 @@ export class RaftPeers {
   /** Those that frames can be sent to. */
   readonly #linked = new Set<MemberId>();
   #dialled: readonly PeerAddress[] = [];
+  /** Where the last committed membership stands. */
+  #decidedAt: LogIndex | undefined;
 
   constructor(host: PeersHost) {
     this.#host = host;
@@ -114,6 +116,16 @@ export class RaftPeers {
     link.setPeers(wanted);
   }
 
+  /** More is committed, perhaps a membership: others are decided upon. */
+  onCommitted(): void {
+    const { memberships, commit } = this.#host.node;
+    const decidedAt = memberships.findLast((m) => m.index <= commit)?.index;
+    if (decidedAt === this.#decidedAt) return;
+    this.#decidedAt = decidedAt;
+    this.forgetDeparted();
+    this.update();
+  }
+
   /** Forgets the first meeting with members whose removal is committed: under their id another may come. */
   forgetDeparted(): void {
     const { node, store } = this.#host;
@@ -131,8 +143,10 @@ export class RaftPeers {
     for (const { id, storeId, address: known } of membershipOf(node).members) {
       if (id === node.id && address !== undefined && known !== address) return { kind: "move", id, address };
       if (storeId !== "") continue;
-      const come = id === node.id ? store.identity.storeId : this.#letIn.get(id)?.storeId;
-      if (come !== undefined) return { kind: "bind", id, storeId: come };
+      if (id === node.id) return { kind: "bind", id, storeId: store.identity.storeId };
+      const come = this.#letIn.get(id)?.storeId;
+      // One that was let in when another was meant by this id has not been remembered.
+      if (come !== undefined && store.knownStores.get(id) === come) return { kind: "bind", id, storeId: come };
     }
     return undefined;
   }
