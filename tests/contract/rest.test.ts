@@ -219,6 +219,7 @@ test("the quorum's members are added, promoted and removed, and each answer show
   ]);
   const early = await post("/api/v1/raft/members/2/promote");
   expect([early.status, early.body.code]).toEqual([409, "ILLEGAL_TRANSITION"]);
+  expect(early.body.next).toContain("lattice admin raft status");
   const learner = await post("/api/v1/raft/transfer", { node_id: 2 });
   expect([learner.status, learner.body.code]).toEqual([409, "ILLEGAL_TRANSITION"]);
   const removed = await send("DELETE", "/api/v1/raft/members/2");

@@ -133,6 +133,10 @@ export class QuorumCluster {
     return `http://${this.#host(id)}:${this.#portsOf(id).rest}`;
   }
 
+  grpcUrl(id: number): string {
+    return `http://${this.#host(id)}:${this.#portsOf(id).grpc}`;
+  }
+
   urls(): readonly string[] {
     return this.ids.map((id) => this.url(id));
   }
@@ -240,7 +244,7 @@ export class QuorumCluster {
   }
 
   async startAgent(name: string): Promise<void> {
-    const endpoints = this.ids.map((id) => `http://${this.#host(id)}:${this.#portsOf(id).grpc}`).join(",");
+    const endpoints = this.ids.map((id) => this.grpcUrl(id)).join(",");
     const command = [
       join(DIST, "lattice-agent"),
       ...["--node-id", name, "--quorum-endpoint", endpoints, "--grpc-addr", `${HOST}:0`],

@@ -109,6 +109,23 @@ test("a second --bootstrap is passed over with a warning", async () => {
   expect((await cluster.status(follower)).members.length).toBe(before.members.length);
 });
 
+test("an agent goes on to another server when its own is killed, and takes work from there", async () => {
+  const served = await agentsServer();
+  await cluster.killServer(served);
+  await until("the agent has another server", async () => (await agentsServer()) !== served);
+  const [other = 0] = othersThan(served);
+  const ref = await cluster.submit(other, { name: "moved", entrypoint: "echo here" });
+  await cluster.reaches(other, ref, "completed");
+  await cluster.restart(served);
+});
+
+/** Returns the server that the agent has connected to last, by the agent's own log. */
+async function agentsServer(): Promise<number> {
+  const connected = (await cluster.log("n1")).split("\n").filter((line) => line.includes('"message":"connected"'));
+  const { endpoint } = JSON.parse(connected.at(-1) ?? "{}");
+  return cluster.ids.find((id) => cluster.grpcUrl(id) === endpoint) ?? 0;
+}
+
 test("leadership is handed over on request, and the status tells the truth", async () => {
   const leader = await cluster.leader();
   const [next = 0] = othersThan(leader);
@@ -132,7 +149,9 @@ test("an emptied data directory is refused, and the replacement walk brings the 
   await until("its refusal is told", async () =>
     /comes with another data directory/.test(await cluster.log(`server-${lost}`)),
   );
-  expect((await fetch(`${cluster.url(lost)}/readyz`)).status).toBe(503);
+  await until("it says that it is not ready", async () => {
+    return (await fetch(`${cluster.url(lost)}/readyz`).catch(() => undefined))?.status === 503;
+  });
 
   const id = String(lost);
   const removed = await cluster.cli(["admin", "raft", "remove", id]);

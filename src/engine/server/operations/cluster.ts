@@ -99,10 +99,15 @@ function memberId(id: number): MemberId {
   throw new LatticeError(fault("INVALID_SPEC", `a member's id is a whole number from 1 on, not ${id}`));
 }
 
-/** Whom this server took for the leader has just ceased to be it. */
+/** Whom this server took for the leader may just have ceased to be it; a refusal is told with where to look. */
 function asQuorumFault(error: unknown): never {
-  const isMoved = error instanceof LatticeError && error.fault.reason === "NOT_LEADER";
-  if (!isMoved) throw error;
-  const text = "the leader of the servers has just changed";
-  throw new LatticeError({ reason: "NO_QUORUM", message: text, retryAfterMs: 500 }, { cause: error });
+  if (!(error instanceof LatticeError)) throw error;
+  const { reason, message, next } = error.fault;
+  if (reason === "NOT_LEADER") {
+    const text = "the leader of the servers has just changed";
+    throw new LatticeError({ reason: "NO_QUORUM", message: text, retryAfterMs: 500 }, { cause: error });
+  }
+  if (reason !== "ILLEGAL_TRANSITION" || next !== undefined) throw error;
+  const look = "see who is there, and how far: lattice admin raft status";
+  throw new LatticeError({ reason, message, next: look }, { cause: error });
 }
