@@ -333,6 +333,8 @@ test("a token given on the command line or by the environment wins over the logi
 test("a login asks the next server when one is away, and says what does not look like a server", async () => {
   const away = "http://127.0.0.1:1";
   expect((await user.run("whoami", "--server", `${away},${server}`)).code).toBe(5);
+  await logInHere(user, ["--server", `${away},${server}`]);
+  expect((await user.run("whoami", "-q")).out).toBe("ann\n");
   expect(await user.run("login", "--server", away)).toMatchObject({
     code: 8,
     err: expect.stringContaining("no answer"),

@@ -2,6 +2,9 @@
  * Credential to principal, for every face. With a verifier, the principal comes from the
  * verified token alone. Without one the server is open: everyone is SystemAdmin, and the
  * header `x-lattice-user` may say who, since there is no identity that it could take away.
+ *
+ * Invariant INV-A1: where tokens are checked, the principal is made of the verified token
+ * alone; nothing else in a request adds to it.
  */
 import type { ClaimNames } from "../../core/access/derive-role.ts";
 import { derivePrincipal } from "../../core/access/derive-role.ts";

@@ -1,6 +1,8 @@
 /**
  * Streams that outlive the credential that opened them: when it ends, so do they, whatever
  * their producer is waiting for. A caller with a fresh token opens them again.
+ *
+ * Invariant INV-A2: nothing goes on under a credential that has ended.
  */
 import type { Fault } from "../../core/domain/errors.ts";
 import { fault, LatticeError } from "../../core/domain/errors.ts";

@@ -32,7 +32,7 @@ export async function verifyToken(
   const misshapen = whyMisshapen(token);
   if (misshapen !== undefined) throw refused(misshapen);
   const claims = await signedClaims(token, key, { now, rules });
-  const unfit = rules.whyUnfit?.(claims);
+  const unfit = whyNoBearer(claims) ?? rules.whyUnfit?.(claims);
   if (unfit !== undefined) throw refused(unfit);
   if (typeof claims.sub !== "string" || claims.sub === "") throw refused("it has no subject (sub)");
   return { subject: claims.sub, claims, validUntil: (claims.exp ?? 0) * 1000 + CLOCK_LEEWAY_MS };
@@ -41,6 +41,13 @@ export async function verifyToken(
 /** Returns the error for a token that is refused. */
 export const refused = (why: string, cause?: unknown): LatticeError =>
   new LatticeError(fault("UNAUTHENTICATED", `the token is refused: ${why}`), { cause });
+
+/** Tokens that a provider signs, too, and that do not let in whoever holds them. */
+function whyNoBearer({ events, cnf }: JWTPayload): string | undefined {
+  if (events !== undefined) return "it tells of an event (events) and proves nothing here";
+  // RFC 9449, section 7.1: a thief must not be able to use a bound token as a bearer token.
+  return cnf === undefined ? undefined : "it is bound to a key (cnf), which is not checked here";
+}
 
 async function signedClaims(
   token: string,

@@ -162,6 +162,7 @@ test("an issuer wins over the shared secret, which wins over nothing", () => {
   const modeOf = (api: string) => read(BASE.replace("api: {}", `api: {${api}}`));
   const both = modeOf("oidc_issuer: 'https://idp', oidc_client_id: lattice, oidc_hmac_secret: s");
   expect(configOf(both)?.api.auth).toMatchObject({ kind: "oidc", issuer: "https://idp", audience: "lattice" });
+  expect(renderConfigCheck(both).text).toContain("accept tokens of https://idp");
   expect(both.warnings.join()).toContain("oidc_hmac_secret is not used");
   expect(configOf(modeOf("oidc_hmac_secret: s"))?.api.auth.kind).toBe("hmac");
   expect(configOf(modeOf(""))?.api.auth.kind).toBe("open");

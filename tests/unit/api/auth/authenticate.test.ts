@@ -32,7 +32,7 @@ test("a valid token gives its subject, role and tenant", async () => {
   });
 });
 
-test("the header that names a user counts for nothing when tokens are checked", async () => {
+test("INV-A1 the header that names a user counts for nothing when tokens are checked", async () => {
   const token = await aToken("ann", { expiresAt: SOON });
   expect((await who(token, { user: "root" })).user).toBe(userId("ann"));
 });

@@ -35,7 +35,7 @@ test("a stream that ends before its credential is whole, and its timer goes", as
   expect(timers.size).toBe(0);
 });
 
-test("a stream whose producer is silent ends when the credential does", async () => {
+test("INV-A2 a stream whose producer is silent ends when the credential does", async () => {
   const { clock, timers, fire } = aClock();
   const stream = untilCredentialEnds(numbers(1, never), 5_000, clock)[Symbol.asyncIterator]();
   expect((await stream.next()).value).toBe(0);
