@@ -23,6 +23,8 @@ export interface Progress {
   pausedAt: number;
   /** Match when the last heartbeat was answered: no change with entries under way means that some were lost. */
   matchAtBeat: LogIndex;
+  /** The highest commit index that it was told. */
+  told: LogIndex;
   /** The last round that it answered. */
   round: number;
   /** When the leader last heard from it, in ticks. */
@@ -39,6 +41,7 @@ export const startProgress = (id: MemberId, lastIndex: LogIndex, now: number): P
   isPaused: false,
   pausedAt: 0,
   matchAtBeat: logIndex(0),
+  told: logIndex(0),
   round: 0,
   heardAt: now,
   isRecovering: false,

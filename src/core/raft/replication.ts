@@ -13,7 +13,7 @@ import { announce, becomeFollower, endTransfer, membershipOf, pendingTicket, per
 import type { Progress } from "./progress.ts";
 import { probe, startProgress } from "./progress.ts";
 import type { AppendReply, Entry, EntryKind, MemberId, RaftInput, RaftMessage } from "./raft-types.ts";
-import { beat, beginRound, onRoundsConfirmed } from "./rounds.ts";
+import { beginRound, onRoundsConfirmed, tellCommit } from "./rounds.ts";
 
 const NO_DATA = new Uint8Array();
 
@@ -93,6 +93,7 @@ function replicate(node: RaftNode, peer: Progress, last: LogIndex): boolean {
     return false;
   }
   const { term, commit } = node;
+  peer.told = logIndex(Math.max(peer.told, Math.min(commit, last)));
   const after = isFounding(node) ? pendingTicket(node) : 0;
   node.out.push({ kind: "replicate", after, to: peer.id, term, commit, first: peer.next, last, prevTerm });
   return true;
@@ -122,6 +123,7 @@ export function onAppendReply(node: RaftNode, from: MemberId, reply: AppendReply
   if (node.role !== "leader") return;
   if (node.transferTo === from) completeTransfer(node);
   sendEntries(node, peer);
+  tellCommit(node);
 }
 
 /** §5.3: the hints let one exchange skip all entries of a term that conflicts. */
@@ -159,8 +161,7 @@ export function advanceCommit(node: RaftNode): void {
   while (node.uncommitted[0] && node.uncommitted[0].last <= index) {
     node.uncommittedBytes -= node.uncommitted.shift()?.bytes ?? 0;
   }
-  // With nothing more to send, members would learn of the commit only at the next heartbeat.
-  if (index === node.log.lastIndex) beat(node, (peer) => peer.match >= index);
+  tellCommit(node);
   const changedAt = node.memberships.at(-1)?.index ?? 0;
   // §6: a leader that removed itself leads until that is committed.
   if (changedAt <= index && !isVoter(membership, node.id)) becomeFollower(node, node.term, undefined);

@@ -22,8 +22,14 @@ export function beat(node: RaftNode, isMeant: (peer: Progress) => boolean): void
   for (const peer of node.peers.values()) {
     if (!isMeant(peer)) continue;
     const commit = logIndex(Math.min(node.commit, peer.match));
+    peer.told = logIndex(Math.max(peer.told, commit));
     send(node, peer.id, { message: { kind: "heartbeat", term: node.term, commit, round: node.round } });
   }
+}
+
+/** Tells members that have everything of a commit; nothing else would before the next heartbeat. */
+export function tellCommit(node: RaftNode): void {
+  beat(node, (peer) => peer.match === node.log.lastIndex && peer.told < node.commit);
 }
 
 /** Takes in which rounds a majority has answered: renews the lease, answers the reads. */
