@@ -4,6 +4,7 @@
  */
 import { drainMicrotasks } from "bun:jsc";
 import { parseArgs } from "node:util";
+import { compareText } from "../src/base/compare.ts";
 import type { SimulationOptions, SimulationResult } from "../src/sim/simulation.ts";
 import { simulate } from "../src/sim/simulation.ts";
 
@@ -55,12 +56,14 @@ function runMany(first: number, last: number, { size, once, stop }: ManyOptions)
   const began = performance.now();
   let failed = 0;
   let [virtualMs, operations, entries] = [0, 0, 0];
+  const counts = new Map<string, number>();
   for (let seed = first; seed <= last; seed++) {
     const result = run({ seed, ...size });
     const isSame = once || run({ seed, ...size }).hash === result.hash;
     virtualMs += result.virtualMs;
     operations += result.operations;
     entries += result.entries;
+    for (const [what, n] of result.counts) counts.set(what, (counts.get(what) ?? 0) + n);
     if (result.finding === undefined && isSame) continue;
     failed += 1;
     console.log(isSame ? summary(result) : `seed ${seed} gives another trace each time`);
@@ -72,6 +75,8 @@ function runMany(first: number, last: number, { size, once, stop }: ManyOptions)
     `${count} seeds, ${failed} failed: ${(virtualMs / 3_600_000).toFixed(1)} virtual hours, ${operations} operations, ` +
       `${entries} entries in ${seconds.toFixed(0)} s`,
   );
+  const happened = [...counts].toSorted(([a], [b]) => compareText(a, b)).map(([what, n]) => `${what} ${n}`);
+  console.log(`what happened: ${happened.join(", ")}`);
   return failed === 0 ? 0 : 1;
 }
 

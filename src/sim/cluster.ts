@@ -3,8 +3,9 @@
 import { logIndex, term } from "../base/brand.ts";
 import type { Prng } from "../base/prng.ts";
 import { NO_MEMBERS } from "../core/raft/membership.ts";
-import type { SnapshotMeta } from "../core/raft/raft-types.ts";
+import type { MemberId, SnapshotMeta } from "../core/raft/raft-types.ts";
 import { DEFAULT_DRIVER_SETTINGS } from "../engine/server/raft/raft-settings.ts";
+import type { PeerAddress } from "../ports/peer-link.ts";
 import { Findings } from "./checkers/findings.ts";
 import { History } from "./clients/history.ts";
 import { SimClient } from "./clients/sim-client.ts";
@@ -39,7 +40,7 @@ export class Cluster {
   readonly findings = new Findings();
   readonly observer: Observer;
   readonly network: SimNetwork;
-  readonly servers: readonly SimServer[];
+  readonly servers: SimServer[];
   readonly nodes: readonly SimNode[];
   readonly clients: readonly SimClient[];
   readonly operator: SimOperator;
@@ -47,6 +48,7 @@ export class Cluster {
   readonly histories: ConstructorParameters<typeof SimClient>[0]["histories"];
   /** Members whose disk lost what it had acknowledged, and that are not whole again. */
   readonly impaired = new Set<SimServer>();
+  readonly #makeServer: (id: MemberId) => SimServer;
 
   constructor(world: World, faults: Faults, size: ClusterSize) {
     this.world = world;
@@ -57,7 +59,8 @@ export class Cluster {
     this.histories = { registers: new History(now), allocations: new History(now) };
     const random = world.random("cluster");
     const doors = (): readonly SimServer[] => this.servers;
-    this.servers = this.#makeServers(random, size.members);
+    this.#makeServer = this.#serverMaker(random);
+    this.servers = Array.from({ length: size.members }, (_, i) => this.#makeServer(i + 1));
     this.nodes = Array.from(
       { length: size.nodes },
       (_, i) => new SimNode({ network: this.network, number: i + 1, doors, clockRate: this.#rate(random) }),
@@ -87,16 +90,32 @@ export class Cluster {
     for (const server of this.servers) server.disk.faults = disk;
   }
 
-  #makeServers(random: Prng, count: number): readonly SimServer[] {
-    const ids = Array.from({ length: count }, (_, i) => i + 1);
-    const seeds = ids.map((id) => ({ id, address: addressOf(id) }));
+  /** Adds a server that waits to join. */
+  join(): SimServer {
+    const id = Math.max(...this.servers.map((server) => server.id)) + 1;
+    const server = this.#makeServer(id);
+    server.disk.faults = this.servers[0]?.disk.faults ?? server.disk.faults;
+    this.servers.push(server);
+    server.start();
+    return server;
+  }
+
+  /** Takes a server away for good. */
+  retire(server: SimServer): void {
+    server.crash(false);
+    this.servers.splice(this.servers.indexOf(server), 1);
+    this.impaired.delete(server);
+  }
+
+  #serverMaker(random: Prng): (id: MemberId) => SimServer {
     const settings = drawServerSettings(random);
     const driver = { ...DEFAULT_DRIVER_SETTINGS, ...drawDriverSettings(random) };
-    return ids.map((id) => {
-      const disk = new SimDisk(this.world.random(`disk ${id}`), NO_FAULTS.disk, EMPTY);
-      const { network, observer } = this;
+    const { network, observer, world } = this;
+    const seeds = (): readonly PeerAddress[] => this.servers.map(({ id }) => ({ id, address: addressOf(id) }));
+    return (id) => {
+      const disk = new SimDisk(world.random(`disk ${id}`), NO_FAULTS.disk, EMPTY);
       return new SimServer({ id, network, disk, observer, clockRate: this.#rate(random), settings, driver, seeds });
-    });
+    };
   }
 
   #rate(random: Prng): number {

@@ -150,7 +150,7 @@ export function drawFaults(random: Prng): Faults {
   };
   const process: ProcessFaults = {
     crashEveryMs: often([2_000, 10_000], 0.7),
-    downMs: [50, within(random, [300, 5_000])],
+    downMs: [20, happens(random, 0.3) ? 100 : within(random, [300, 5_000])],
     pauseEveryMs: often([2_000, 10_000], 0.4),
     pauseMs: [50, within(random, [300, 4_000])],
     jumpEveryMs: often([4_000, 15_000], 0.3),

@@ -13,7 +13,9 @@ import type { SimProcess } from "./world/process.ts";
 import type { World } from "./world/world.ts";
 
 /** How often it is seen to servers that are down and not meant to be. */
-const KEEPER_MS = 100;
+const KEEPER_MS = 50;
+/** A crash waits no longer for a write to fall into. */
+const WRITE_WAIT_MS = 2_000;
 
 export class Nemesis {
   readonly #cluster: Cluster;
@@ -98,9 +100,27 @@ export class Nemesis {
       this.#crashNode();
       return;
     }
-    const everybody = happens(this.#random, 0.1);
-    const one = this.#anyServer();
-    for (const server of everybody ? servers : one ? [one] : []) this.#crashServer(server);
+    const isOfLeader = happens(this.#random, 0.3);
+    const first = (isOfLeader ? this.#cluster.leader : undefined) ?? this.#anyServer();
+    if (first === undefined) return;
+    const isOfAll = happens(this.#random, 0.1);
+    const strike = (): void => {
+      for (const server of isOfAll ? servers : [first]) this.#crashServer(server);
+    };
+    if (happens(this.#random, 0.5)) strike();
+    else this.#duringWrite(first, strike);
+  }
+
+  /** What a write has not finished is where bugs are. */
+  #duringWrite(server: SimServer, strike: () => void): void {
+    const { now } = this.#world;
+    server.disk.onNextWrite = (endsAt) => {
+      const began = this.#world.now;
+      if (began > now + WRITE_WAIT_MS) return;
+      this.#world.at(within(this.#random, [began, endsAt]), () => {
+        if (!this.#isOver) strike();
+      });
+    };
   }
 
   #crashServer(server: SimServer): void {
@@ -151,6 +171,14 @@ export class Nemesis {
     const server = this.#anyServer();
     if (server === undefined || operator.replacing !== undefined) return;
     if ([...impaired].some((s) => s !== server)) return;
+    if (!impaired.has(server) && happens(this.#random, 0.5)) {
+      operator.exchange(
+        server,
+        () => this.#cluster.join(),
+        () => this.#cluster.retire(server),
+      );
+      return;
+    }
     impaired.add(server);
     operator.replace(server);
   }

@@ -87,6 +87,24 @@ export class SimOperator {
     });
   }
 
+  /** Lets another server join and vote before an old one goes for good. */
+  exchange(old: SimServer, join: () => SimServer, retire: () => void): void {
+    this.replacing = old;
+    this.#enqueue(async () => {
+      const fresh = join();
+      const { id } = fresh;
+      this.#note(`add ${fresh.name} for ${old.name}`);
+      await this.#change(["belongs to the cluster already"], (at, call) =>
+        addMember(at, call, { id, address: addressOf(id) }),
+      );
+      await this.#change(["is a voter already"], (at, call) => promoteMember(at, call, id));
+      this.#note(`remove ${old.name}`);
+      await this.#change(["there is no member"], (at, call) => removeMember(at, call, old.id));
+      retire();
+      this.replacing = undefined;
+    });
+  }
+
   #change(isDone: readonly string[], run: Request<void>["run"]): Promise<void> {
     return this.#until(isDone, { operation: "raft.change", run });
   }

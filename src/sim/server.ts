@@ -42,8 +42,8 @@ export interface SimServerParts {
   readonly clockRate: number;
   readonly settings: ServerSettings;
   readonly driver: RaftDriverSettings;
-  /** Those of the configuration. */
-  readonly seeds: readonly PeerAddress[];
+  /** Those of its configuration, which is written when it first starts. */
+  readonly seeds: () => readonly PeerAddress[];
 }
 
 /** Returns where a member's peers find it. */
@@ -59,6 +59,7 @@ export class SimServer {
   readonly #random: Prng;
   #running: RunningServer | undefined;
   #store: SimLogStore | undefined;
+  #seeds: readonly PeerAddress[] | undefined;
   /** Why it last refused to start. */
   refusal: Fault | undefined;
 
@@ -168,7 +169,8 @@ export class SimServer {
 
   #open(): void {
     const { id, disk, process } = this;
-    const { network, observer, driver, seeds } = this.#parts;
+    const { network, observer, driver } = this.#parts;
+    this.#seeds ??= this.#parts.seeds();
     if (!hasLog(disk)) createLog(disk, { clusterId: "", memberId: id, storeId: uuidFrom(this.#random) });
     const onWrite: Parameters<typeof openLog>[0]["onWrite"] = (entries, before) =>
       observer.onWrite(id, entries, before);
@@ -182,7 +184,7 @@ export class SimServer {
       clock: process.clock,
       random: network.world.random(`raft ${this.name}/${process.life}`),
       address: addressOf(id),
-      seeds,
+      seeds: this.#seeds,
       settings: driver,
       defer: this.#defer(),
     });

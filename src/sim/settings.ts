@@ -12,7 +12,7 @@ export const drawServerSettings = (random: Prng): ServerSettings => ({
   gracePeriodMs: 6_000,
   sensitiveGracePeriodMs: 12_000,
   cycleIntervalMs: 1_000,
-  snapshotThreshold: wholeWithin(random, [20, 300]),
+  snapshotThreshold: wholeWithin(random, [5, 100]),
   endedInMemoryMax: wholeWithin(random, [5, 60]),
   backupIntervalMs: 0,
   backupsKept: 3,
@@ -22,10 +22,10 @@ export const drawServerSettings = (random: Prng): ServerSettings => ({
 
 /** Draws the settings of their drivers. */
 export const drawDriverSettings = (random: Prng): Partial<RaftDriverSettings> => ({
-  electionTicks: wholeWithin(random, [20, 60]),
+  electionTicks: wholeWithin(random, [20, 100]),
   heartbeatTicks: wholeWithin(random, [4, 10]),
   batchMax: happens(random, 0.5) ? wholeWithin(random, [1, 8]) : 4096,
   windowMax: happens(random, 0.5) ? wholeWithin(random, [8, 64]) : 16_384,
-  keptEntries: wholeWithin(random, [0, 60]),
+  keptEntries: happens(random, 0.5) ? 0 : wholeWithin(random, [1, 40]),
   cacheBytes: happens(random, 0.3) ? wholeWithin(random, [1, 4_000]) : 1 << 20,
 });

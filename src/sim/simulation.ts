@@ -13,7 +13,7 @@ import { ALLOCATION, REGISTER } from "./clients/models.ts";
 import { Cluster } from "./cluster.ts";
 import { drawFaults, NO_FAULTS } from "./faults.ts";
 import { Nemesis } from "./nemesis.ts";
-import { wholeWithin } from "./world/chance.ts";
+import { happens, wholeWithin } from "./world/chance.ts";
 import { World } from "./world/world.ts";
 
 /** What is run. */
@@ -41,6 +41,8 @@ export interface SimulationResult {
   readonly unanswered: number;
   readonly entries: number;
   readonly elections: number;
+  /** How often each thing happened, by its name in the trace. */
+  readonly counts: ReadonlyMap<string, number>;
 }
 
 const MINUTE_MS = 60_000;
@@ -81,6 +83,7 @@ export function simulate(options: SimulationOptions): SimulationResult {
     unanswered: operations.filter((o) => o.answer === undefined).length,
     entries: cluster.observer.committed.last,
     elections: cluster.observer.elections.termCount,
+    counts: world.trace.counts,
   };
 }
 
@@ -88,6 +91,8 @@ function run(cluster: Cluster, chaosMs: number): void {
   const { world, findings } = cluster;
   const isFound = (): boolean => findings.first !== undefined;
   const nemesis = new Nemesis(cluster);
+  // Some clusters begin on a network that is bad from the start.
+  if (happens(world.random("begin"), 0.3)) cluster.network.faults = cluster.faults.network;
   begin(cluster, nemesis);
   if (!reach(cluster, SET_UP_MS, () => findUnrest(cluster))) return;
   cluster.setFaults(cluster.faults);

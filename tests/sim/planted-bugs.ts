@@ -37,10 +37,10 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     replace: "const mayGrant = node.recoverUntil === 0;",
   },
   {
-    name: "a vote forgets itself in a crash",
-    file: "core/raft/election.ts",
-    find: "    node.votedFor = from;\n    persist(node);",
-    replace: "    node.votedFor = from;",
+    name: "a term and a vote are not written",
+    file: "core/raft/node-state.ts",
+    find: "ticket: node.ticket, hardState: hardStateOf(node), truncateFrom",
+    replace: "ticket: node.ticket, hardState: undefined, truncateFrom",
   },
   {
     name: "an append is acknowledged before it is durable",
@@ -59,12 +59,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: "core/raft/replication.ts",
     find: "if (index <= node.commit || termAt(node.log, index) !== node.term) return;",
     replace: "if (index <= node.commit) return;",
-  },
-  {
-    name: "the leader counts what it has not written",
-    file: "core/raft/replication.ts",
-    find: "if (id === node.id) return node.durableIndex;",
-    replace: "if (id === node.id) return node.log.lastIndex;",
   },
   {
     name: "a learner counts",

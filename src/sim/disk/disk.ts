@@ -33,6 +33,8 @@ export class SimDisk {
   faults: DiskFaults;
   isSlow = false;
   isFull = false;
+  /** Is told once when the next write to the log begins, and when it will end. */
+  onNextWrite: ((endsAt: number) => void) | undefined;
   readonly #random: Prng;
   readonly #first: SnapshotMeta;
 

@@ -206,6 +206,9 @@ export class SimLogStore implements LogStore {
     };
     const endsAt = process.spend(disk.syncMs);
     disk.logWrites.add({ endsAt, isSynced: true, undo }, process.world.now);
+    const tell = disk.onNextWrite;
+    disk.onNextWrite = undefined;
+    tell?.(endsAt);
   }
 }
 

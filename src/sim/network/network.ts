@@ -194,30 +194,37 @@ export class SimNetwork {
     });
   }
 
-  /** Both ends judge each other before anything is sent. */
-  #dial(host: Host, to: MemberId): void {
+  /**
+   * Both ends judge each other before anything is sent; one that waits to join judges last,
+   * so that it never adopts a cluster that refuses it.
+   */
+  #dial(from: Host, to: MemberId): void {
     const other = this.#hosts.get(to);
-    const [there, back] = [linkPath(host.id, to), linkPath(to, host.id)];
-    if (!other || this.#closing.has(there)) return;
-    host.process.receive(() => {
-      const caller = host.listener.identity();
-      host.process.emit(() =>
-        this.travel(there, () => {
-          other.process.receive(() => {
-            if (this.#hosts.get(to) !== other || !this.#isAdmitted(other, caller)) return;
-            const called = other.listener.identity();
-            other.process.emit(() => this.travel(back, () => this.#answer(host, other, called)));
-          });
-        }),
-      );
+    if (!other || this.#closing.has(linkPath(from.id, to))) return;
+    from.process.receive(() => {
+      const caller = from.listener.identity();
+      this.#say(from, other, () => {
+        const called = other.listener.identity();
+        const judgesLast = called.clusterId === "" && caller.clusterId !== "";
+        if (!judgesLast && !this.#isAdmitted(other, caller)) return;
+        this.#say(other, from, () => {
+          if (!this.#isAdmitted(from, called)) return;
+          if (!judgesLast) from.process.emit(() => this.#open(from, other));
+          else this.#say(from, other, () => this.#isAdmitted(other, caller) && this.#open(from, other));
+        });
+      });
     });
   }
 
-  #answer(host: Host, other: Host, called: PeerIdentity): void {
-    host.process.receive(() => {
-      if (this.#hosts.get(host.id) !== host || !this.#isAdmitted(host, called)) return;
-      host.process.emit(() => this.#open(host, other));
-    });
+  /** Lets the next word of an introduction reach the other end. */
+  #say(from: Host, to: Host, onHeard: () => void): void {
+    from.process.emit(() =>
+      this.travel(linkPath(from.id, to.id), () => {
+        to.process.receive(() => {
+          if (this.#hosts.get(to.id) === to && this.#hosts.get(from.id) === from) onHeard();
+        });
+      }),
+    );
   }
 
   #isAdmitted({ id, listener }: Host, peer: PeerIdentity): boolean {

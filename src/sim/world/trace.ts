@@ -12,7 +12,7 @@ import { hashHex, hashText } from "../../base/hash.ts";
 /** Takes the lines of a run. */
 export class Trace {
   #hash = "";
-  #count = 0;
+  readonly #counts = new Map<string, number>();
   readonly #onLine: ((line: string) => void) | undefined;
 
   constructor(onLine?: (line: string) => void) {
@@ -23,14 +23,14 @@ export class Trace {
   line(atMs: number, who: string, { what, detail }: { readonly what: string; readonly detail: string }): void {
     const time = (atMs / 1000).toFixed(3).padStart(10);
     const text = `${time}  ${who.padEnd(6)} ${what.padEnd(12)} ${detail}`;
-    this.#count += 1;
+    this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1);
     this.#hash = hashHex(hashText(`${this.#hash}${text}`));
     this.#onLine?.(text);
   }
 
-  /** Lines so far. */
-  get count(): number {
-    return this.#count;
+  /** How often each thing happened so far. */
+  get counts(): ReadonlyMap<string, number> {
+    return this.#counts;
   }
 
   /** The hash over all lines so far, in order. */
