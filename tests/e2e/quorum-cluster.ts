@@ -314,8 +314,11 @@ export class QuorumCluster {
     return { code, stdout, stderr };
   }
 
+  /** Returns what a process has written so far. */
   log(name: string): Promise<string> {
-    return Bun.file(join(this.dir, `${name}.log`)).text();
+    return Bun.file(join(this.dir, `${name}.log`))
+      .text()
+      .catch(() => "");
   }
 
   /** Ends everything this cluster started. */

@@ -81,3 +81,34 @@ test("a backup of three servers is restored onto one, and onto three", async () 
   }
   await cluster.agree();
 }, 60_000);
+
+test("servers that wait for a first one say so, and one of them may become it", async () => {
+  cluster = await QuorumCluster.prepare();
+  for (const id of cluster.ids) await cluster.startServer(id);
+  const what = "neither server belongs to a cluster yet: start one of them with --bootstrap, once";
+  for (const id of cluster.ids)
+    await until(`${id} says it`, async () => (await cluster.log(`server-${id}`)).includes(what));
+  const asked = await cluster.request(2, "GET", "/api/v1/nodes");
+  expect([asked.status, ((await asked.json()) as { code: string }).code]).toEqual([503, "NO_QUORUM"]);
+  expect(await cluster.stopServer(3)).toBe(0);
+  await cluster.startServer(3, ["--bootstrap"]);
+  for (const id of cluster.ids) await cluster.isReady(id);
+  await cluster.agree();
+}, 60_000);
+
+test("a second cluster by mistake stays apart from the first, and its server joins once it is emptied", async () => {
+  cluster = await QuorumCluster.prepare();
+  await cluster.startServer(1, ["--bootstrap"]);
+  await cluster.startServer(2);
+  await cluster.isReady(1);
+  const before = await cluster.status(1);
+  await cluster.startServer(3, ["--bootstrap"]);
+  await until("server 3 says it", async () => /belongs to cluster .* without --bootstrap/.test(await cluster.log("server-3")));
+  expect((await fetch(`${cluster.url(3)}/readyz`)).status).toBe(503);
+  expect((await cluster.status(1)).current_term).toBe(before.current_term);
+  await cluster.killServer(3);
+  cluster.emptyDataDir(3);
+  await cluster.startServer(3);
+  await cluster.isReady(3);
+  await cluster.agree();
+}, 60_000);

@@ -71,7 +71,9 @@ export function judgePeer(view: AdmissionView, peer: Introduction): Admission {
     return refuse("neither server belongs to a cluster yet: start one of them with --bootstrap, once");
   }
   if (self.clusterId !== "" && peer.clusterId !== "" && self.clusterId !== peer.clusterId) {
-    return refuse(`server ${id} belongs to cluster ${peer.clusterId}, this one to ${self.clusterId}`);
+    return refuse(
+      `server ${id} belongs to cluster ${peer.clusterId}, this one to ${self.clusterId}: if one of the two was begun by mistake, empty its data directories and start it without --bootstrap`,
+    );
   }
   const adopts = self.clusterId === "";
   const isWaiting = view.memberships.every((m) => m.members.length === 0);
