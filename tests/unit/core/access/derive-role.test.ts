@@ -27,6 +27,18 @@ test.each([
   expect(deriveRole({ lattice_role: claim })).toBe(role as never);
 });
 
+test.each([
+  { scope: "Admin ADMIN admin:read xadmin admin, ,admin admin;operator" },
+  { scope: "system-admin tenant-admin pact-platform-admin" },
+  { scope: "\u0430dmin admin\u200b admin\u0000 admin\toperator\nadmin" },
+  { scopes: ["openid admin", ["admin"], { admin: true }] },
+  { pact_role: "admin", lattice_role: "system:admin" },
+  { pact_role: "SystemAdmin", lattice_role: "system_admin" },
+  { role: "system-admin", roles: ["system-admin"], groups: ["admin"], realm_access: { roles: ["admin"] } },
+])("a role that is written otherwise than the table has it is none: %j", (claims) => {
+  expect(deriveRole(claims)).toBe("User");
+});
+
 test("scopes win over pact_role, which wins over lattice_role", () => {
   expect(deriveRole({ scope: "readonly", pact_role: "system-admin" })).toBe("ReadOnly");
   expect(deriveRole({ pact_role: "operator", lattice_role: "system-admin" })).toBe("Operator");
