@@ -7,7 +7,7 @@ const INFO = {
   title: "Lattice REST API",
   version: "v1",
   description:
-    "Errors are application/problem+json with code, error, next and request_id. Lists are arrays; the cursor of the next page is in the header x-next-cursor. A mutating call may carry an Idempotency-Key. A server without authentication takes the name of the caller from the header x-lattice-user; any other server takes it from the token alone.",
+    "Errors are application/problem+json with code, error, next and request_id. Lists are arrays; the cursor of the next page is in the header x-next-cursor. A mutating call may carry an Idempotency-Key. X-Lattice-Consistency: stale takes what the server has, although others may know more. An answer 503 says in Retry-After when to come back. A server without authentication takes the name of the caller from the header x-lattice-user; any other server takes it from the token alone.",
 };
 
 /** Returns the OpenAPI document of all routes. */
