@@ -3,6 +3,8 @@
  * the simulator has to find. Applied to a module as it is loaded, by plant-bug.ts.
  */
 
+import { join } from "node:path";
+
 /** One bug. */
 export interface PlantedBug {
   readonly name: string;
@@ -15,6 +17,22 @@ export interface PlantedBug {
 
 /** The environment variable that names the bug to plant. */
 export const PLANTED_BUG = "SIM_PLANTED_BUG";
+
+/** Seeds within which each must be found. */
+const SEEDS_MAX = 1_000;
+
+/** Runs the simulator with a bug in a process of its own; returns the line that names what it found, or all it said. */
+export function hunt({ name }: PlantedBug, seedsMax = SEEDS_MAX): { readonly isFound: boolean; readonly says: string } {
+  const root = join(import.meta.dir, "../..");
+  const preload = join(import.meta.dir, "plant-bug.ts");
+  const flags = ["--seeds", `1-${seedsMax}`, "--once", "--stop"];
+  const run = Bun.spawnSync([process.execPath, "--preload", preload, join(root, "scripts/sim.ts"), ...flags], {
+    env: { ...process.env, [PLANTED_BUG]: name },
+  });
+  const says = `${run.stdout}${run.stderr}`;
+  const found = says.split("\n").find((line) => line.includes("FAILED"));
+  return { isFound: run.exitCode === 1 && found !== undefined, says: found ?? says };
+}
 
 /** All of them. */
 export const PLANTED_BUGS: readonly PlantedBug[] = [

@@ -1,0 +1,9 @@
+/** Shows that the simulator finds each bug of the list, planted in a process of its own, within a bounded number of seeds. */
+import { expect, test } from "bun:test";
+import { hunt, PLANTED_BUGS } from "../sim/planted-bugs.ts";
+
+for (const bug of PLANTED_BUGS) {
+  test(`the simulator finds it when ${bug.name}`, () => {
+    expect(hunt(bug)).toMatchObject({ isFound: true });
+  });
+}
