@@ -119,6 +119,21 @@ test("an agent goes on to another server when its own is killed, and takes work 
   await cluster.restart(served);
 });
 
+test("output that is followed goes on, each line once, when the server it comes from is killed", async () => {
+  const entrypoint = "for i in 1 2 3 4 5 6 7 8 9 10; do echo line $i; sleep 0.4; done";
+  const ref = await cluster.submit(1, { name: "talks", entrypoint });
+  await cluster.reaches(1, ref, "running");
+  const [first = 0] = othersThan(await agentsServer());
+  const urls = [first, ...othersThan(first)].map((id) => cluster.url(id));
+  const following = cluster.cli(["logs", "--follow", ref], urls);
+  await Bun.sleep(1_500);
+  await cluster.killServer(first);
+  const { code, stdout } = await following;
+  const lines = Array.from({ length: 10 }, (_, i) => `line ${i + 1}\n`).join("");
+  expect([code, stdout]).toEqual([0, lines]);
+  await cluster.restart(first);
+});
+
 /** Returns the server that the agent has connected to last, by the agent's own log. */
 async function agentsServer(): Promise<number> {
   const connected = (await cluster.log("n1")).split("\n").filter((line) => line.includes('"message":"connected"'));
