@@ -3,17 +3,17 @@
  * what is promised to others, and what the nodes lack. Made on request only, for a pass
  * that nobody asks is faster without.
  */
-import type { Millis } from "../../base/brand.ts";
+import { compareNumber } from "../../base/compare.ts";
 import type { Reason } from "../domain/reason.ts";
 import { reason } from "../domain/reason.ts";
 import type { PendingView } from "../domain/view.ts";
 import { endOf } from "./availability.ts";
-import type { Pass, Standing } from "./pass.ts";
-import { nodesHeldBy, nodesMaxOf, standingOf } from "./pass.ts";
+import type { Pass, Reservation, Standing } from "./pass.ts";
+import { nodesHeldBy, nodesLeft, nodesMaxOf, standingOf } from "./pass.ts";
 import { selectNodes } from "./select-nodes.ts";
 import { reasonsOf } from "./why-waiting.ts";
 
-/** Reasons that equal demands share as long as the pass takes nothing. */
+/** What equal demands share as long as the pass takes nothing. */
 interface Known {
   readonly version: number;
   readonly fitsNow: boolean;
@@ -21,6 +21,10 @@ interface Known {
   readonly needed: number;
   /** What others hold, or what the nodes lack. */
   readonly lacking: readonly Reason[];
+  /** The same without advice to ask for less, which is no sure way to start where nodes are kept. */
+  readonly lackingPlain: readonly Reason[];
+  /** For whom its nodes are kept, by the first promise that it would delay. */
+  readonly reserved: Map<Reservation | undefined, readonly Reason[]>;
 }
 
 /** Makes the reasons of one pass. */
@@ -36,25 +40,49 @@ export class PassReasons {
   of(pending: PendingView): readonly Reason[] {
     const pass = this.#pass;
     const standing = standingOf(pass, pending);
-    const { needed, fitsNow, lacking } = this.#lackingOf(standing);
-    const own = [...notBeforeReasons(pass, pending), ...quotaReasons(pass, pending, needed)];
-    if (!fitsNow) return [...own, ...(isHeldOff(pass, pending) ? lacking.map(withoutChange) : lacking)];
-    if (pass.isClosed) return [...own, reason("PRIORITY")];
-    return isHeld(pass, standing, pending) ? [...own, reservedReason(pass, standing, pending)] : own;
+    const known = this.#knownOf(standing);
+    const own = ownReasons(pass, pending, known.needed);
+    const others = this.#othersReasons(standing, known, pending);
+    if (own.length === 0) return others;
+    return others.length === 0 ? own : [...own, ...others];
   }
 
-  #lackingOf(standing: Standing): Known {
+  #othersReasons(standing: Standing, known: Known, { walltimeMs }: PendingView): readonly Reason[] {
+    const pass = this.#pass;
+    const end = endOf(pass.now, walltimeMs);
+    if (!known.fitsNow) return end > firstPromise(pass) ? known.lackingPlain : known.lacking;
+    if (pass.isClosed) return PRIORITY;
+    return isHeld(pass, standing, end) ? reservedReasons(pass, known, { standing, end }) : NONE;
+  }
+
+  #knownOf(standing: Standing): Known {
     const { index } = this.#pass;
     const before = this.#known.get(standing);
     if (before?.version === index.version) return before;
     const { demand } = standing;
     const selection = standing.isBlocked ? undefined : selectNodes(demand);
-    const needed = selection?.needed ?? demand.request.nodesMin;
-    const lacking = selection ? [] : reasonsOf(index, demand);
-    const known = { version: index.version, fitsNow: selection !== undefined, needed, lacking };
+    const lacking = selection ? NONE : reasonsOf(index, demand);
+    const known: Known = {
+      version: index.version,
+      fitsNow: selection !== undefined,
+      needed: selection?.needed ?? demand.request.nodesMin,
+      lacking,
+      lackingPlain: lacking.map(withoutChange),
+      reserved: new Map(),
+    };
     this.#known.set(standing, known);
     return known;
   }
+}
+
+const NONE: readonly Reason[] = [];
+const PRIORITY: readonly Reason[] = [reason("PRIORITY")];
+
+function ownReasons(pass: Pass, pending: PendingView, needed: number): readonly Reason[] {
+  const isEarly = pending.notBefore !== undefined && pending.notBefore > pass.now;
+  const isOverQuota = nodesLeft(pass, pending.tenant) < needed;
+  if (!isEarly && !isOverQuota) return NONE;
+  return [...notBeforeReasons(pass, pending), ...quotaReasons(pass, pending, needed)];
 }
 
 function notBeforeReasons(pass: Pass, { notBefore }: PendingView): readonly Reason[] {
@@ -71,35 +99,46 @@ function quotaReasons(pass: Pass, { tenant }: PendingView, needed: number): read
   return [left > 0 ? reason("QUOTA_NODES", detail, `ask for at most ${left} nodes`) : reason("QUOTA_NODES", detail)];
 }
 
-/** Whether it would outlast the first start that is promised. */
-function isHeldOff({ reservations, now }: Pass, { walltimeMs }: PendingView): boolean {
-  const end = endOf(now, walltimeMs);
-  return reservations.some(({ startsBy }) => end > startsBy);
-}
+/** The earliest start that is promised. */
+const firstPromise = ({ reservations }: Pass): number =>
+  reservations.reduce((first, { startsBy }) => Math.min(first, startsBy), Number.POSITIVE_INFINITY);
 
-/** Some of the free nodes may be kept: asking for fewer is no sure way to start. */
 const withoutChange = (one: Reason): Reason =>
   one.code === "NODES_BUSY" ? { code: one.code, message: one.message } : one;
 
-function isHeld({ availability, now }: Pass, { demand }: Standing, { walltimeMs }: PendingView): boolean {
-  return availability !== undefined && !selectNodes(demand, { availability, end: endOf(now, walltimeMs) });
+/** The judge has found out from which length on; what he did not look at is looked at here. */
+function isHeld({ availability, now, reservations }: Pass, { demand, heldFrom }: Standing, end: number): boolean {
+  if (!availability || reservations.length === 0) return false;
+  if (heldFrom !== undefined && end - now >= heldFrom) return true;
+  return !selectNodes(demand, { availability, end });
 }
 
-function reservedReason(pass: Pass, standing: Standing, { walltimeMs }: PendingView): Reason {
-  const end = endOf(pass.now, walltimeMs);
+function reservedReasons(
+  pass: Pass,
+  { reserved }: Known,
+  { standing, end }: { readonly standing: Standing; readonly end: number },
+): readonly Reason[] {
   const first = pass.reservations.find(({ startsBy }) => startsBy < end);
+  const known = reserved.get(first);
+  if (known) return known;
   const detail = first && `${first.shortId} is to start by ${new Date(first.startsBy).toISOString()}`;
   const minutes = Math.floor(longestStay(pass, standing) / 60_000);
-  return reason("RESERVED", detail, minutes > 0 ? `ask for a walltime of at most ${minutes} min` : undefined);
+  const change = minutes > 0 ? `ask for a walltime of at most ${minutes} min` : undefined;
+  const made = [reason("RESERVED", detail, change)];
+  reserved.set(first, made);
+  return made;
 }
 
 /** Returns how long work of this demand may run that starts now and delays nothing. */
 function longestStay({ availability, now }: Pass, { demand }: Standing): number {
   if (!availability) return Number.POSITIVE_INFINITY;
   const times = demand.offers.flatMap(({ of }) => availability.profiles.get(of)?.times ?? []);
-  const ends = [...new Set<number>(times)].sort((a, b) => b - a);
-  const end = ends.find(
-    (time): time is Millis => time > now && selectNodes(demand, { availability, end: time }) !== undefined,
-  );
-  return (end ?? now) - now;
+  const ends = [...new Set(times)].filter((time) => time > now).sort(compareNumber);
+  let low = 0;
+  for (let high = ends.length; low < high; ) {
+    const middle = (low + high) >> 1;
+    if (selectNodes(demand, { availability, end: ends[middle] ?? now })) low = middle + 1;
+    else high = middle;
+  }
+  return (ends[low - 1] ?? now) - now;
 }

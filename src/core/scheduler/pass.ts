@@ -191,5 +191,6 @@ export const nodesHeldBy = (pass: Pass, tenant: TenantId): number =>
 export const nodesMaxOf = (pass: Pass, tenant: TenantId): number =>
   pass.view.tenant(tenant)?.quota.nodesMax ?? Number.POSITIVE_INFINITY;
 
-const nodesLeft = (pass: Pass, tenant: TenantId): number =>
+/** Returns how many more nodes the tenant may hold. */
+export const nodesLeft = (pass: Pass, tenant: TenantId): number =>
   Math.max(0, nodesMaxOf(pass, tenant) - nodesHeldBy(pass, tenant));
