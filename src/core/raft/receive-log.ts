@@ -78,9 +78,15 @@ export function onSnapshotReceived(node: RaftNode, input: RaftInput & { readonly
 /** Something is durable: a vote for itself may count, a damaged log may be whole again. */
 export function onPersistedFollower(node: RaftNode, ticket: number): void {
   onCampaignPersisted(node, ticket);
+  endRecovery(node);
+}
+
+/** A damaged log that holds the committed one again up to what it ever acknowledged is whole: the leader is told. */
+function endRecovery(node: RaftNode): void {
   if (node.recoverUntil === 0 || node.recoverUntil > Math.min(node.commit, node.durableIndex)) return;
   node.recoverUntil = logIndex(0);
   persist(node);
+  if (node.leader !== undefined && node.agreedIndex > 0) accept(node, node.leader, node.agreedIndex);
 }
 
 /** Returns whether the message is of the term's leader; an older leader is told the term. */
@@ -129,6 +135,7 @@ function learnCommit(node: RaftNode, commit: LogIndex): void {
   if (commit <= node.commit) return;
   node.commit = commit;
   node.out.push({ kind: "commit", index: commit });
+  endRecovery(node);
 }
 
 function accept(node: RaftNode, to: MemberId, index: LogIndex): void {

@@ -104,6 +104,7 @@ export function onAppendReply(node: RaftNode, from: MemberId, reply: AppendReply
   const peer = node.peers.get(from);
   if (node.role !== "leader" || reply.term !== node.term || !peer) return;
   peer.heardAt = node.now;
+  const isWhole = peer.isRecovering && !reply.isRecovering;
   peer.isRecovering = reply.isRecovering;
   if (!reply.isAccepted) {
     onRefused(node, peer, reply);
@@ -119,7 +120,7 @@ export function onAppendReply(node: RaftNode, from: MemberId, reply: AppendReply
     peer.next = logIndex(peer.match + 1);
   }
   peer.next = logIndex(Math.max(peer.next, peer.match + 1));
-  if (isProgress) advanceCommit(node);
+  if (isProgress || isWhole) advanceCommit(node);
   if (node.role !== "leader") return;
   if (node.transferTo === from) completeTransfer(node);
   sendEntries(node, peer);

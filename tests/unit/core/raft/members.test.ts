@@ -124,6 +124,14 @@ describe("what a leader counts", () => {
     ]);
   });
 
+  test("a member that is whole again counts at once, with what it holds already", () => {
+    const node = aMember(EMPTY_LOG, 1);
+    lead(node);
+    write(node);
+    receive(node, 2, appended(node, 1, true));
+    expect(kinds(receive(node, 2, appended(node, 1)))).toContain("commit");
+  });
+
   test("proposals beyond the bound are rejected until something commits", () => {
     const node = aMember(EMPTY_LOG, 1);
     lead(node);
@@ -184,9 +192,17 @@ describe("who may vote", () => {
       return { index: logIndex(index), term: term(1), kind: "command" as const, data: new Uint8Array() };
     });
     const append = { kind: "append", term: term(1), prevIndex: logIndex(0), prevTerm: term(0), entries } as const;
-    receive(node, 3, { ...append, commit: logIndex(2) });
+    receive(node, 3, { ...append, commit: logIndex(0) });
     write(node);
+    expect(node.recoverUntil).toBe(logIndex(2));
+    // The leader hears of it although there is nothing more to append.
+    const heartbeat = { kind: "heartbeat", term: term(1), commit: logIndex(2), round: 1 } as const;
+    const effects = receive(node, 3, heartbeat);
     expect(node.recoverUntil).toBe(logIndex(0));
+    const replies = effects.flatMap((e) => (e.kind === "send" && e.message.kind === "append-reply" ? [e] : []));
+    expect(replies.map((e) => [e.after, e.message])).toMatchObject([
+      [node.ticket, { isAccepted: true, index: logIndex(2), isRecovering: false }],
+    ]);
   });
 });
 
