@@ -7,7 +7,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cliReference } from "../src/cli/reference.ts";
-import { renderAccessReference, renderErrorReference, renderReasonReference } from "./reference/catalogues.ts";
+import {
+  renderAccessReference,
+  renderErrorReference,
+  renderMetricReference,
+  renderReasonReference,
+} from "./reference/catalogues.ts";
 import { renderConfigReference, renderProductionYaml } from "./reference/config.ts";
 import { renderOpenApi } from "./reference/openapi.ts";
 import { ROOT, runTool } from "./workspace.ts";
@@ -19,6 +24,7 @@ export const GENERATED: Readonly<Record<string, () => string | Promise<string>>>
   "docs/reference/cli.md": cliReference,
   "docs/reference/config.md": renderConfigReference,
   "docs/reference/errors.md": renderErrorReference,
+  "docs/reference/metrics.md": renderMetricReference,
   "docs/reference/openapi.json": renderOpenApi,
   "docs/reference/reasons.md": renderReasonReference,
 };

@@ -1,7 +1,8 @@
-/** docs/reference/{errors,reasons,access}.md, each from its table in core. */
+/** docs/reference/{errors,reasons,access,metrics}.md, each from its table in src. */
 import { ACCESS, AGENT_OPERATIONS } from "../../src/core/access/operations.ts";
 import { FAULTS } from "../../src/core/domain/errors.ts";
 import { REASONS } from "../../src/core/domain/reason.ts";
+import { METRICS, type MetricSpec } from "../../src/ports/metrics.ts";
 import { code, generatedFrom, table } from "./markdown.ts";
 
 /** Returns docs/reference/errors.md. */
@@ -37,6 +38,24 @@ export function renderAccessReference(): string {
     "How far each role's right reaches: `own` is the caller's own object, `tenant` any object of the tenant that the\ntoken names. SystemAdmin may do everything. A node's own credential may do " +
       `${AGENT_OPERATIONS.map(code).join(" and ")} and nothing else.`,
     table(["operation", ...roles], rows),
+  ]);
+}
+
+/** Returns docs/reference/metrics.md. */
+export function renderMetricReference(): string {
+  const of = (program: "server" | "agent") =>
+    table(
+      ["metric", "kind", "labels", "meaning"],
+      Object.entries<MetricSpec>(METRICS)
+        .filter(([, spec]) => spec.of.includes(program))
+        .map(([name, spec]) => [code(name), spec.kind, spec.labels.map(code).join(", "), spec.help]),
+    );
+  return page("src/ports/metrics.ts", "Metrics", [
+    "What `/metrics` tells, in the OpenMetrics format. Times are in seconds and sizes in bytes.\n[Monitoring](../operations/metrics.md) says how to scrape it.",
+    "## lattice-server",
+    of("server"),
+    "## lattice-agent",
+    of("agent"),
   ]);
 }
 

@@ -3,12 +3,12 @@ import { hostname } from "node:os";
 import { resolve } from "node:path";
 import type { AgentOptions } from "../config/agent-flags.ts";
 import { parseAgentFlags } from "../config/agent-flags.ts";
-import { VERSION, versionLine } from "../config/version.ts";
+import { COMMIT, VERSION, versionLine } from "../config/version.ts";
 import type { Registration } from "../core/domain/assignment.ts";
 import { FAULTS, LatticeError, nextStep } from "../core/domain/errors.ts";
 import { nodeId } from "../core/domain/ids.ts";
 import { AgentDriver } from "../engine/agent/agent-driver.ts";
-import { agentMetrics } from "../engine/agent/agent-metrics.ts";
+import { meterAgent } from "../engine/agent/agent-metrics.ts";
 import { GrpcAgentLink } from "../io/agent-link/grpc-agent-link.ts";
 import { listenForHealth } from "../io/agent-link/health-listener.ts";
 import { createJsonLogger } from "../io/json-logger.ts";
@@ -16,6 +16,8 @@ import { detectMachine, gibibytes } from "../io/node-facts/capacity.ts";
 import { openStateDir } from "../io/runtime/agent-state-dir.ts";
 import { openRuntime } from "../io/runtime/open-runtime.ts";
 import { systemClock } from "../io/system-clock.ts";
+import { meterProcess } from "../io/telemetry/process-metrics.ts";
+import { openTelemetry } from "../io/telemetry/prometheus.ts";
 
 /** The longest that a stop waits for what has begun. */
 const STOP_MS = 5_000;
@@ -31,7 +33,9 @@ async function run(options: AgentOptions): Promise<void> {
   for (const limitation of runtime.limitations) log.warn("limitation of this node", { limitation });
   const { host, port } = options.listen;
   const capacity = capacityOf(options);
-  const health = listenForHealth({ host, port, metrics: () => agentMetrics(driver, capacity) });
+  const telemetry = openTelemetry("agent");
+  meterProcess(telemetry, { version: VERSION, commit: COMMIT, clock: systemClock });
+  const health = listenForHealth({ host, port, exposition: telemetry });
   const link = new GrpcAgentLink({ ...options, log });
   const registration: Registration = {
     nodeId: nodeId(options.nodeId),
@@ -40,7 +44,9 @@ async function run(options: AgentOptions): Promise<void> {
     address: options.advertiseAddress || `${isWildcard(host) ? hostname() : host}:${health.port}`,
     capacity,
   };
-  const driver = new AgentDriver({ registration, clock: systemClock, log, runtime, store: state.store, link });
+  const ports = { clock: systemClock, log, runtime, store: state.store, link, metrics: telemetry };
+  const driver = new AgentDriver({ registration, ...ports });
+  meterAgent(telemetry, driver, capacity);
   const stop = (signal: NodeJS.Signals) => {
     log.info("the agent stops; workloads go on", { signal });
     health.stop();

@@ -4,7 +4,7 @@
  */
 import { createApi } from "../api/create-api.ts";
 import type { ServerConfig } from "../config/server-config.ts";
-import { VERSION } from "../config/version.ts";
+import { COMMIT, VERSION } from "../config/version.ts";
 import { FAULTS } from "../core/domain/errors.ts";
 import type { RunningServer } from "../engine/server/create-server.ts";
 import { startServer } from "../engine/server/create-server.ts";
@@ -15,6 +15,8 @@ import { openWorkerSnapshots } from "../io/peer/worker-snapshots.ts";
 import { finishStagedSnapshot } from "../io/snapshot/staging.ts";
 import { openWorkerMirror } from "../io/sqlite/worker-mirror.ts";
 import { systemClock, systemEntropy } from "../io/system-clock.ts";
+import { meterProcess } from "../io/telemetry/process-metrics.ts";
+import { openTelemetry } from "../io/telemetry/prometheus.ts";
 import type { Logger } from "../ports/log.ts";
 import { authOf } from "./server-auth.ts";
 import { backupsOf, takeStagedRestore } from "./server-backups.ts";
@@ -52,6 +54,8 @@ const workerUrl = (name: "raft" | "mirror" | "snapshot"): string =>
 
 async function startLoops(config: ServerConfig, log: Logger): Promise<RunningServer> {
   const { quorum, api } = config;
+  const telemetry = openTelemetry("server");
+  meterProcess(telemetry, { version: VERSION, commit: COMMIT, clock: systemClock });
   const consensus = await openWorkerConsensus({
     workerUrl: workerUrl("raft"),
     dir: quorum.dataDir,
@@ -74,6 +78,7 @@ async function startLoops(config: ServerConfig, log: Logger): Promise<RunningSer
     entropy: systemEntropy,
     log,
     settings: settingsOf(config),
+    telemetry,
     mirror: await openWorkerMirror({
       workerUrl: workerUrl("mirror"),
       dir: quorum.dataDir,

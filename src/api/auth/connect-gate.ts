@@ -3,6 +3,7 @@
  * read and leaves the Call in the context; the interceptor turns faults into ConnectErrors.
  */
 import {
+  Code,
   ConnectError,
   type ContextKey,
   createContextKey,
@@ -12,6 +13,7 @@ import {
 import { present } from "../../base/assert.ts";
 import { LatticeError } from "../../core/domain/errors.ts";
 import { beginCall, type Call } from "../../engine/server/call.ts";
+import { type MeteredRequest, meterRequest } from "../../engine/server/request-metrics.ts";
 import type { Server } from "../../engine/server/server.ts";
 import { operationOf } from "../connect/rpc-operations.ts";
 import { connectErrorOf, faultOf, SHUTTING_DOWN } from "../errors.ts";
@@ -21,6 +23,10 @@ import { idempotencyKeyOf, isStaleOf, requestIdOf } from "./request-call.ts";
 
 const CALL: ContextKey<Call | undefined> = createContextKey<Call | undefined>(undefined, {
   description: "the call that the gate let in",
+});
+
+const METER: ContextKey<MeteredRequest | undefined> = createContextKey<MeteredRequest | undefined>(undefined, {
+  description: "the count of the request",
 });
 
 /** Returns the call of an RPC that the gate let in. */
@@ -33,6 +39,8 @@ export function createGate(server: Server, authenticator: Authenticator) {
     const { requestHeader: headers, signal } = context;
     const requestId = requestIdOf(headers, () => server.entropy.uuid());
     context.responseHeader.set("x-request-id", requestId);
+    const meter = meterRequest(server, "rpc", operationOf(context.method));
+    context.values.set(METER, meter);
     try {
       const { principal, validUntil } = await authenticator.authenticate(headers);
       const idempotencyKey = idempotencyKeyOf(headers);
@@ -48,7 +56,9 @@ export function createGate(server: Server, authenticator: Authenticator) {
       context.values.set(CALL, call);
       await beginCall(server.replica, call, operationOf(context.method));
     } catch (error) {
-      throw connectErrorOf(faultOf(error, requestId, server.log));
+      const failure = faultOf(error, requestId, server.log);
+      meter.end(failure.reason);
+      throw connectErrorOf(failure);
     }
   };
 }
@@ -57,17 +67,26 @@ export function createGate(server: Server, authenticator: Authenticator) {
 export function createErrorInterceptor(server: Server, shutdown: AbortSignal): Interceptor {
   return (next) => async (request) => {
     const { requestId = "", credentialEndsAt } = request.contextValues.get(CALL) ?? {};
-    const convert = (error: unknown): ConnectError => {
+    const meter = request.contextValues.get(METER);
+    const toConnect = (error: unknown): ConnectError => {
       if (error instanceof ConnectError) return error;
       // What a closing transport throws is the shutdown, not a failure of the request.
       const isCutOff = shutdown.aborted && !(error instanceof LatticeError);
       return connectErrorOf(isCutOff ? SHUTTING_DOWN : faultOf(error, requestId, server.log));
     };
+    const convert = (error: unknown): ConnectError => {
+      const converted = toConnect(error);
+      meter?.end(converted.metadata.get("lattice-reason") ?? Code[converted.code]);
+      return converted;
+    };
     try {
       const response = await next(request);
-      if (!response.stream) return response;
+      if (!response.stream) {
+        meter?.end("ok");
+        return response;
+      }
       const messages = untilCredentialEnds(response.message, credentialEndsAt, server.clock);
-      return { ...response, message: converting(untilShutdown(messages, shutdown), convert) };
+      return { ...response, message: converting(untilShutdown(messages, shutdown), convert, meter) };
     } catch (error) {
       throw convert(error);
     }
@@ -79,9 +98,17 @@ async function* untilShutdown<T>(messages: AsyncIterable<T>, shutdown: AbortSign
   if (shutdown.aborted) throw new LatticeError(SHUTTING_DOWN);
 }
 
-async function* converting<T>(messages: AsyncIterable<T>, convert: (error: unknown) => ConnectError) {
+async function* converting<T>(
+  messages: AsyncIterable<T>,
+  convert: (error: unknown) => ConnectError,
+  meter: MeteredRequest | undefined,
+) {
   try {
-    yield* messages;
+    for await (const message of messages) {
+      meter?.end("ok");
+      yield message;
+    }
+    meter?.end("ok");
   } catch (error) {
     throw convert(error);
   }

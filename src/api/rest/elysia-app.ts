@@ -5,6 +5,7 @@
 import { Elysia } from "elysia";
 import { fault } from "../../core/domain/errors.ts";
 import { beginCall } from "../../engine/server/call.ts";
+import { meterRequest } from "../../engine/server/request-metrics.ts";
 import type { Server } from "../../engine/server/server.ts";
 import type { Authenticator } from "../auth/authenticate.ts";
 import { RequestCall, requestIdOf } from "../auth/request-call.ts";
@@ -69,6 +70,7 @@ interface Asked {
 async function answer(parts: AppParts, route: Route, { request, params }: Asked): Promise<Response> {
   const { server, authenticator, shutdown } = parts;
   const requestId = requestIdOf(request.headers, () => server.entropy.uuid());
+  const meter = meterRequest(server, "rest", route.operation);
   try {
     const known = authenticator.authenticate(request.headers);
     const caller = known instanceof Promise ? await known : known;
@@ -77,9 +79,12 @@ async function answer(parts: AppParts, route: Route, { request, params }: Asked)
     await beginCall(server.replica, call, route.operation);
     const response = await route.handle({ server, call, request, params, shutdown });
     response.headers.set("x-request-id", requestId);
+    meter.end("ok");
     return response;
   } catch (error) {
-    return problemOf(faultOf(error, requestId, server.log), requestId);
+    const failure = faultOf(error, requestId, server.log);
+    meter.end(failure.reason);
+    return problemOf(failure, requestId);
   }
 }
 

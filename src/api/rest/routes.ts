@@ -45,6 +45,11 @@ export const publicRoutes = ({ issuer, clientId }: Discovery): readonly PublicRo
     handle: ready,
   },
   {
+    path: "/metrics",
+    summary: "Gives the figures of this server in the OpenMetrics format",
+    handle: metrics,
+  },
+  {
     path: "/api/v1/auth/discovery",
     summary: "Says where to log in",
     handle: () => json({ idp_url: issuer, client_id: issuer === "" ? "" : clientId, issuer }),
@@ -55,6 +60,11 @@ async function ready(server: Server): Promise<Response> {
   const { isReady, detail } = await readiness(server);
   if (!isReady) return problemOf(fault("NO_QUORUM", detail), server.entropy.uuid());
   return new Response("ready", { headers: { "content-type": "text/plain" } });
+}
+
+async function metrics({ exposition, entropy }: Server): Promise<Response> {
+  if (!exposition) return problemOf(fault("ROUTE_NOT_FOUND", "this server tells no figures"), entropy.uuid());
+  return new Response(await exposition.text(), { headers: { "content-type": exposition.contentType } });
 }
 
 function tagged(tag: string, routes: readonly Route[]) {

@@ -4,7 +4,7 @@
  */
 import type { Millis } from "../../base/brand.ts";
 import { millis } from "../../base/brand.ts";
-import type { Agent, AgentEffect, AgentInput } from "../../core/agent/agent.ts";
+import type { Agent, AgentEffect } from "../../core/agent/agent.ts";
 import { EMPTY_AGENT, issuesOf, reportsOf } from "../../core/agent/agent.ts";
 import { step } from "../../core/agent/step.ts";
 import type { Registration } from "../../core/domain/assignment.ts";
@@ -12,8 +12,11 @@ import type { AgentLink, LogRequest, ServerMessage } from "../../ports/agent-lin
 import type { AgentStore } from "../../ports/agent-store.ts";
 import type { CancelTimer, Clock } from "../../ports/clock.ts";
 import type { Logger } from "../../ports/log.ts";
+import type { Metrics } from "../../ports/metrics.ts";
 import type { Runtime } from "../../ports/runtime.ts";
 import { EffectRunner } from "./effect-runner.ts";
+import type { Happening } from "./workload-metrics.ts";
+import { meterWorkloads } from "./workload-metrics.ts";
 
 /** What an agent is made of. */
 export interface AgentDriverOptions {
@@ -23,15 +26,15 @@ export interface AgentDriverOptions {
   readonly runtime: Runtime;
   readonly store: AgentStore;
   readonly link: AgentLink;
+  /** Where figures go; absent: nowhere. */
+  readonly metrics?: Metrics;
 }
-
-/** What an input needs besides the time. */
-type Happening = AgentInput extends infer Input ? (Input extends unknown ? Omit<Input, "at"> : never) : never;
 
 /** Runs one node's agent. */
 export class AgentDriver {
   readonly #options: AgentDriverOptions;
   readonly #runner: EffectRunner;
+  readonly #meter: (happening: Happening) => void;
   readonly #readers = new Map<string, AbortController>();
   #agent: Agent = EMPTY_AGENT;
   #heartbeat: CancelTimer = () => {};
@@ -42,6 +45,7 @@ export class AgentDriver {
 
   constructor(options: AgentDriverOptions) {
     this.#options = options;
+    this.#meter = meterWorkloads(options);
     this.#runner = new EffectRunner(options, (happening) => {
       this.#feed(happening);
       if (happening.kind === "prepare-failed" || happening.kind === "start-failed") void this.#probe();
@@ -89,6 +93,7 @@ export class AgentDriver {
     const input = { ...happening, at: this.#options.clock.now() };
     const { agent, effects } = step(this.#agent, input);
     this.#agent = agent;
+    this.#meter(happening);
     for (const effect of effects) this.#carryOut(effect);
   }
 

@@ -14,6 +14,7 @@ import { metaOf } from "../../core/state/state.ts";
 import { assignmentsOf } from "../../core/state/view.ts";
 import type { AgentHello, AgentMessage, AgentSession } from "../../ports/agent-link.ts";
 import type { CancelTimer } from "../../ports/clock.ts";
+import { AgentSilence } from "./agent-silence-metrics.ts";
 import type { NodeSigns } from "./agents/agent-signs.ts";
 import { LogRelay } from "./agents/log-relay.ts";
 import { NodeHealthLoop } from "./agents/node-health.ts";
@@ -58,6 +59,7 @@ export class AgentHub {
   readonly #parts: LoopParts;
   readonly #connections = new Map<NodeId, Connection>();
   readonly #dirty = new Set<NodeId>();
+  readonly #silence = new AgentSilence();
   #pushTimer: CancelTimer | undefined;
   #retryTimer: CancelTimer | undefined;
 
@@ -91,6 +93,11 @@ export class AgentHub {
     return this.#connections.size;
   }
 
+  /** Of the agent here that was not heard for longest; undefined without agents. */
+  get longestSilenceMs(): number | undefined {
+    return this.#silence.longest(this.#parts.clock.monotonic());
+  }
+
   /**
    * Takes in an agent.
    * @throws ALREADY_EXISTS when another living agent has the name, ILLEGAL_TRANSITION when
@@ -120,6 +127,8 @@ export class AgentHub {
       unstored: [],
     };
     this.#connections.set(nodeId, connection);
+    this.#silence.gone(nodeId);
+    this.#silence.heard(nodeId, connection.heardAt);
     log.info("agent connected", { node: nodeId, address: registration.address, version: registration.agentVersion });
     this.#welcome(session);
     this.#push(nodeId);
@@ -153,6 +162,7 @@ export class AgentHub {
   #close(nodeId: NodeId, connection: Connection): void {
     if (this.#connections.get(nodeId) !== connection) return;
     this.#connections.delete(nodeId);
+    this.#silence.gone(nodeId);
     this.#parts.log.info("agent disconnected", { node: nodeId });
     this.health.onGone();
   }
@@ -201,6 +211,8 @@ export class AgentHub {
   #receive(nodeId: NodeId, connection: Connection, message: AgentMessage): void {
     if (this.#connections.get(nodeId) !== connection) return;
     connection.heardAt = this.#parts.clock.monotonic();
+    const silence = this.#silence.heard(nodeId, connection.heardAt) ?? 0;
+    this.#parts.metrics.observe("lattice_agent_heartbeat_interval_seconds", {}, silence / 1000);
     if (message.kind === "reports") {
       this.health.onHeard(nodeId, false);
       this.#takeReports(nodeId, connection, message);

@@ -5,6 +5,8 @@ import type { Backups } from "../../ports/backups.ts";
 import type { Clock, Entropy } from "../../ports/clock.ts";
 import type { Consensus } from "../../ports/consensus.ts";
 import type { Logger } from "../../ports/log.ts";
+import type { Exposition, Metrics } from "../../ports/metrics.ts";
+import { NO_METRICS } from "../../ports/metrics.ts";
 import type { Snapshots } from "../../ports/snapshots.ts";
 import type { StateMirror } from "../../ports/state-mirror.ts";
 import { AgentHub } from "./agent-hub.ts";
@@ -16,6 +18,7 @@ import { answerQuorumQuestions } from "./peers/quorum-questions.ts";
 import { Replica, SYSTEM } from "./replica.ts";
 import { ScheduleLoop } from "./schedule-loop.ts";
 import type { Server } from "./server.ts";
+import { meterServer } from "./server-metrics.ts";
 import type { ServerSettings } from "./settings.ts";
 import { WatchHub } from "./watch-hub.ts";
 
@@ -34,6 +37,8 @@ export interface ServerParts {
   readonly snapshots: Snapshots;
   readonly consensus: Consensus;
   readonly backups: Backups;
+  /** Where figures go; absent: nowhere. */
+  readonly telemetry?: Metrics & Exposition;
   /** Called once when this server can no longer be trusted: the process must end. */
   readonly onFailed: (cause: Fault) => void;
 }
@@ -48,7 +53,8 @@ export interface RunningServer {
 /** Loads the state and starts every loop. @throws CORRUPT_LOG when the state cannot be used. */
 export function startServer(parts: ServerParts): RunningServer {
   const { version, clock, entropy, log, settings, backups, advertise } = parts;
-  const { mirror, snapshots, consensus, onFailed } = parts;
+  const { mirror, snapshots, consensus, onFailed, telemetry } = parts;
+  const metrics = telemetry ?? NO_METRICS;
   const { snapshotThreshold } = settings;
   const proposer = entropy.uuid();
   const replica = new Replica({
@@ -62,7 +68,7 @@ export function startServer(parts: ServerParts): RunningServer {
     onFailed,
   });
   const bus = new PeerBus({ replica, clock, log });
-  const loop = { version, advertise, replica, bus, clock, log, settings };
+  const loop = { version, advertise, replica, bus, clock, log, settings, metrics };
   const agents = new AgentHub(loop);
   const watches = new WatchHub();
   const scheduler = new ScheduleLoop(loop);
@@ -74,13 +80,17 @@ export function startServer(parts: ServerParts): RunningServer {
     onStatus: () => initializeOnce(replica, parts),
   });
   answerQuorumQuestions({ replica, bus });
+  if (telemetry) meterServer({ replica, agents, watches, clock, metrics });
   agents.start();
   scheduler.start();
   housekeeping.start();
   schedule.start();
   replica.start();
   return {
-    server: { version, clock, entropy, log, settings, backups, replica, bus, agents, watches, scheduler },
+    server: {
+      ...{ version, clock, entropy, log, settings, backups, replica, bus, agents, watches, scheduler, metrics },
+      ...(telemetry && { exposition: telemetry }),
+    },
     async stop() {
       housekeeping.stop();
       schedule.stop();

@@ -1,6 +1,7 @@
 /** What every loop of a server works with. */
 import type { Clock } from "../../ports/clock.ts";
 import type { Logger } from "../../ports/log.ts";
+import type { Metrics } from "../../ports/metrics.ts";
 import type { PeerBus } from "./peers/peer-bus.ts";
 import type { Replica } from "./replica.ts";
 import type { ServerSettings } from "./settings.ts";
@@ -15,4 +16,5 @@ export interface LoopParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly settings: ServerSettings;
+  readonly metrics: Metrics;
 }

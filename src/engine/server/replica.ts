@@ -60,6 +60,8 @@ export interface ReplicaListener {
   onRole?(isLeader: boolean): void;
   /** The leader, the term or the members may have changed. */
   onStatus?(): void;
+  /** This server proposed a command; it does not wait for what is done here. */
+  onProposed?(command: CommandBody["kind"], output: Promise<Output>): void;
   /** Another server's loop sent this. */
   onRelayed?(from: MemberId, data: Uint8Array): void;
 }
@@ -106,6 +108,11 @@ export class Replica {
   /** The term of the last entry applied: with its index, how new the state is, comparable between servers. */
   get appliedTerm(): Term {
     return this.#applied.term;
+  }
+
+  /** Proposals of this server whose outcome is not known. */
+  get inFlightCount(): number {
+    return this.#inFlight.size;
   }
 
   get consensus(): Consensus {
@@ -167,6 +174,7 @@ export class Replica {
     const command = { ...body, at: clock.now(), by, ...(idempotency && { idempotency }) };
     const { proposal, output } = this.#inFlight.add(clock.monotonic());
     consensus.propose(proposal, encodeEntry({ tag: `${proposer}:${proposal}`, command }));
+    this.#tell((listener) => listener.onProposed?.(body.kind, output));
     return output;
   }
 

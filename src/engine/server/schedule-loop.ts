@@ -76,7 +76,7 @@ export class ScheduleLoop {
   }
 
   async #pass(): Promise<void> {
-    const { replica, log } = this.#parts;
+    const { replica, log, metrics } = this.#parts;
     this.#isWanted = false;
     if (!replica.isLeader) return;
     this.#isPlanning = true;
@@ -86,6 +86,9 @@ export class ScheduleLoop {
         const placements = decisions.map(({ allocation, version, claims }) => ({ allocation, version, claims }));
         const output = await replica.propose({ kind: "assign-nodes", placements }, SYSTEM);
         const refused = output.kind === "assigned" ? output.refused : [];
+        const accepted = placements.length - refused.length;
+        metrics.count("lattice_scheduling_proposals_total", { result: "accepted" }, accepted);
+        metrics.count("lattice_scheduling_proposals_total", { result: "refused" }, refused.length);
         if (refused.length > 0) log.debug("placements were refused", { refused });
       }
     } catch (error) {
@@ -97,11 +100,13 @@ export class ScheduleLoop {
   }
 
   #plan(): readonly Decision[] {
-    const { replica, clock, settings } = this.#parts;
+    const { replica, clock, settings, metrics } = this.#parts;
     this.#plannedAt = clock.now();
+    const begun = clock.monotonic();
     const { decisions, reasons } = plan(viewOf(replica.state), settings.policy, this.#plannedAt);
     this.#reasons = reasons;
     this.#restMs = (clock.now() - this.#plannedAt) * REST_RATIO;
+    metrics.observe("lattice_scheduling_cycle_duration_seconds", {}, (clock.monotonic() - begun) / 1000);
     return decisions;
   }
 }

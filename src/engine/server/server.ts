@@ -2,6 +2,7 @@
 import type { Backups } from "../../ports/backups.ts";
 import type { Clock, Entropy } from "../../ports/clock.ts";
 import type { Logger } from "../../ports/log.ts";
+import type { Exposition, Metrics } from "../../ports/metrics.ts";
 import type { AgentHub } from "./agent-hub.ts";
 import type { PeerBus } from "./peers/peer-bus.ts";
 import type { Replica } from "./replica.ts";
@@ -15,6 +16,9 @@ export interface Server {
   readonly entropy: Entropy;
   readonly log: Logger;
   readonly settings: ServerSettings;
+  readonly metrics: Metrics;
+  /** What /metrics answers with; absent where nobody scrapes. */
+  readonly exposition?: Exposition;
   readonly backups: Backups;
   readonly replica: Replica;
   readonly bus: PeerBus;

@@ -1,13 +1,14 @@
 /** The agent's own listener: health for whoever restarts it, metrics for whoever watches it. */
 import { FAULTS, fault, LatticeError } from "../../core/domain/errors.ts";
+import type { Exposition } from "../../ports/metrics.ts";
 
 /** Where it listens and what it tells. */
 export interface HealthListenerOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
-  /** Text of /metrics, in the OpenMetrics format. */
-  readonly metrics: () => string;
+  /** What /metrics answers with. */
+  readonly exposition: Exposition;
 }
 
 /** A listener that is listening. */
@@ -16,18 +17,18 @@ export interface HealthListener {
   stop(): void;
 }
 
-const OPEN_METRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
 /** Starts listening. @throws INTERNAL when the address cannot be bound. */
-export function listenForHealth({ host, port, metrics }: HealthListenerOptions): HealthListener {
+export function listenForHealth({ host, port, exposition }: HealthListenerOptions): HealthListener {
   try {
     const server = Bun.serve({
       hostname: host,
       port,
-      fetch(request) {
+      async fetch(request) {
         const { pathname } = new URL(request.url);
         if (pathname === "/healthz") return new Response("ok\n");
-        if (pathname === "/metrics") return new Response(metrics(), { headers: { "content-type": OPEN_METRICS } });
+        if (pathname === "/metrics") {
+          return new Response(await exposition.text(), { headers: { "content-type": exposition.contentType } });
+        }
         return new Response("not found; there are /healthz and /metrics\n", { status: FAULTS.ROUTE_NOT_FOUND.http });
       },
     });

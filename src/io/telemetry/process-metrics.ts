@@ -1,0 +1,32 @@
+/** What every program tells of itself: its build, its processor time and memory, and how late its loop is. */
+import type { Clock } from "../../ports/clock.ts";
+import type { Metrics } from "../../ports/metrics.ts";
+
+/** Which build runs, and the clock of its loop. */
+export interface ProcessFacts {
+  readonly version: string;
+  readonly commit: string;
+  readonly clock: Clock;
+}
+
+const LAG_PERIOD_MS = 500;
+const MICROSECONDS = 1e6;
+const MILLISECONDS = 1e3;
+
+/** Has the figures of this process told. */
+export function meterProcess(metrics: Metrics, { version, commit, clock }: ProcessFacts): void {
+  const startedAt = (clock.now() - clock.monotonic()) / MILLISECONDS;
+  metrics.read("lattice_build_info", () => [{ labels: { version, commit }, value: 1 }]);
+  metrics.read("process_start_time_seconds", () => [{ labels: {}, value: startedAt }]);
+  metrics.read("process_resident_memory_bytes", () => [{ labels: {}, value: process.memoryUsage.rss() }]);
+  metrics.read("process_cpu_seconds_total", () => {
+    const { user, system } = process.cpuUsage();
+    return [{ labels: {}, value: (user + system) / MICROSECONDS }];
+  });
+  let due = clock.monotonic() + LAG_PERIOD_MS;
+  clock.every(LAG_PERIOD_MS, () => {
+    const now = clock.monotonic();
+    metrics.observe("lattice_loop_lag_seconds", {}, Math.max(0, now - due) / MILLISECONDS);
+    due = now + LAG_PERIOD_MS;
+  });
+}
