@@ -108,7 +108,8 @@ function touchedNodes(before: Allocation | undefined, after: Allocation): Iterab
   const held = before && holdsNodes(before.state) ? nodesOf(before) : [];
   const holds = holdsNodes(after.state) ? nodesOf(after) : [];
   if (held.length === 0) return holds;
-  return holds.length === 0 ? held : new Set([...held, ...holds]);
+  if (holds.length === 0 || (held.length === holds.length && held.every((node, i) => node === holds[i]))) return held;
+  return new Set([...held, ...holds]);
 }
 
 /** Writes a task group; `before` is undefined when it is created. */

@@ -36,10 +36,12 @@ export function stopAllocation(ctx: Applying, a: Allocation, reason: StopReason)
 
 /** Replaces the parts and does what follows: others are stopped, or the allocation ends. */
 export function changeParts(ctx: Applying, before: Allocation, parts: readonly Part[]): void {
-  const a = changeAllocation(ctx, before, { parts });
   if (parts.every(isOver)) {
-    conclude(ctx, a);
-  } else if (parts.some((p) => isOver(p) && isLost(p))) {
+    conclude(ctx, { ...before, parts });
+    return;
+  }
+  const a = changeAllocation(ctx, before, { parts });
+  if (parts.some((p) => isOver(p) && isLost(p))) {
     stopAllocation(ctx, a, "node_failed");
   } else if (a.spec.runOn === "first" && parts[0] && isOver(parts[0])) {
     stopAllocation(ctx, a, "head_ended");
