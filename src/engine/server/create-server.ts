@@ -20,6 +20,7 @@ import { ScheduleLoop } from "./schedule-loop.ts";
 import type { Server } from "./server.ts";
 import { meterServer } from "./server-metrics.ts";
 import type { ServerSettings } from "./settings.ts";
+import { WaitingReasons } from "./waiting-reasons.ts";
 import { WatchHub } from "./watch-hub.ts";
 
 /** What a server is made from. */
@@ -88,7 +89,8 @@ export function startServer(parts: ServerParts): RunningServer {
   replica.start();
   return {
     server: {
-      ...{ version, clock, entropy, log, settings, backups, replica, bus, agents, watches, scheduler, metrics },
+      ...{ version, clock, entropy, log, settings, backups, replica, bus, agents, watches, metrics },
+      reasons: new WaitingReasons(loop),
       ...(telemetry && { exposition: telemetry }),
     },
     async stop() {

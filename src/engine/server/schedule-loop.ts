@@ -1,14 +1,10 @@
 /**
  * When to plan: soon after anything that may change the answer, and every cycle besides.
- * Deciding is `plan`; this loop waits, debounces, proposes, and keeps the reasons of the
- * latest pass for those who ask.
+ * Deciding is `decide`; this loop waits, debounces and proposes. Why the rest waits is
+ * worked out for those who ask: waiting-reasons.ts.
  */
-import type { Millis } from "../../base/brand.ts";
-import { millis } from "../../base/brand.ts";
-import type { AllocationId } from "../../core/domain/ids.ts";
-import type { Reason } from "../../core/domain/reason.ts";
 import type { Decision } from "../../core/domain/view.ts";
-import { explain, plan } from "../../core/scheduler/plan.ts";
+import { decide } from "../../core/scheduler/plan.ts";
 import type { StateEvent } from "../../core/state/events.ts";
 import { viewOf } from "../../core/state/view.ts";
 import type { CancelTimer } from "../../ports/clock.ts";
@@ -22,13 +18,11 @@ const REST_RATIO = 1;
 
 export class ScheduleLoop {
   readonly #parts: LoopParts;
-  #reasons: ReadonlyMap<AllocationId, readonly Reason[]> = new Map();
   #timer: CancelTimer | undefined;
   #cycle: CancelTimer | undefined;
   #isPlanning = false;
   #isWanted = false;
   #restMs = 0;
-  #plannedAt: Millis = millis(0);
 
   constructor(parts: LoopParts) {
     this.#parts = parts;
@@ -62,19 +56,6 @@ export class ScheduleLoop {
     });
   }
 
-  /** Returns why an allocation waits, and its place in the queue: from the latest pass, or worked out now. */
-  explain(allocation: AllocationId): { readonly reasons: readonly Reason[]; readonly position: number } | undefined {
-    const { replica, clock, settings } = this.#parts;
-    return explain(viewOf(replica.state), settings.policy, { now: clock.now(), allocation });
-  }
-
-  /** Returns the reasons that the latest pass found; a server that does not lead makes one when the last is old. */
-  reasonsOf(allocation: AllocationId): readonly Reason[] {
-    const { replica, clock, settings } = this.#parts;
-    if (!replica.isLeader && clock.now() - this.#plannedAt >= settings.cycleIntervalMs) this.#plan();
-    return this.#reasons.get(allocation) ?? [];
-  }
-
   async #pass(): Promise<void> {
     const { replica, log, metrics } = this.#parts;
     this.#isWanted = false;
@@ -101,12 +82,11 @@ export class ScheduleLoop {
 
   #plan(): readonly Decision[] {
     const { replica, clock, settings, metrics } = this.#parts;
-    this.#plannedAt = clock.now();
     const begun = clock.monotonic();
-    const { decisions, reasons } = plan(viewOf(replica.state), settings.policy, this.#plannedAt);
-    this.#reasons = reasons;
-    this.#restMs = (clock.now() - this.#plannedAt) * REST_RATIO;
-    metrics.observe("lattice_scheduling_cycle_duration_seconds", {}, (clock.monotonic() - begun) / 1000);
+    const decisions = decide(viewOf(replica.state), settings.policy, clock.now());
+    const tookMs = clock.monotonic() - begun;
+    this.#restMs = tookMs * REST_RATIO;
+    metrics.observe("lattice_scheduling_cycle_duration_seconds", {}, tookMs / 1000);
     return decisions;
   }
 }

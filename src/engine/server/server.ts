@@ -6,8 +6,8 @@ import type { Exposition, Metrics } from "../../ports/metrics.ts";
 import type { AgentHub } from "./agent-hub.ts";
 import type { PeerBus } from "./peers/peer-bus.ts";
 import type { Replica } from "./replica.ts";
-import type { ScheduleLoop } from "./schedule-loop.ts";
 import type { ServerSettings } from "./settings.ts";
+import type { WaitingReasons } from "./waiting-reasons.ts";
 import type { WatchHub } from "./watch-hub.ts";
 
 export interface Server {
@@ -24,5 +24,5 @@ export interface Server {
   readonly bus: PeerBus;
   readonly agents: AgentHub;
   readonly watches: WatchHub;
-  readonly scheduler: ScheduleLoop;
+  readonly reasons: WaitingReasons;
 }

@@ -29,7 +29,7 @@ export function groupDetail(server: Server, group: TaskGroup): AllocationDetail 
 
 /** Returns why an allocation waits: for others, or for the scheduler. */
 export function reasonsOf(server: Server, a: Allocation): readonly Reason[] {
-  return a.waitsFor.length > 0 ? waitingReasons(server, a) : server.scheduler.reasonsOf(a.id);
+  return a.waitsFor.length > 0 ? waitingReasons(server, a) : server.reasons.of(a.id);
 }
 
 /** Returns what an allocation or group waits for besides nodes. */

@@ -28,7 +28,7 @@ export async function explainAllocation(server: Server, call: Call, ref: string)
   const common = { id: a.id, shortId: a.shortId, state: a.state };
   if (a.state !== "pending") return { ...common, reasons: [], position: 0 };
   if (a.waitsFor.length > 0) return { ...common, reasons: waitingReasons(server, a), position: 0 };
-  return { ...common, ...(server.scheduler.explain(a.id) ?? { reasons: [], position: 0 }) };
+  return { ...common, ...(server.reasons.explain(a.id) ?? { reasons: [], position: 0 }) };
 }
 
 /** Returns allocations and arrays from the newest to the oldest, also those that have left memory. */
