@@ -16,6 +16,7 @@ import { detectMachine, gibibytes } from "../io/node-facts/capacity.ts";
 import { openStateDir } from "../io/runtime/agent-state-dir.ts";
 import { openRuntime } from "../io/runtime/open-runtime.ts";
 import { systemClock } from "../io/system-clock.ts";
+import { serviceManager } from "../io/systemd/service-manager.ts";
 import { meterProcess } from "../io/telemetry/process-metrics.ts";
 import { openTelemetry } from "../io/telemetry/prometheus.ts";
 
@@ -25,6 +26,7 @@ const STOP_MS = 5_000;
 async function run(options: AgentOptions): Promise<void> {
   for (const name of Object.keys(process.env)) if (name.startsWith("BUN_")) delete process.env[name];
   const log = createJsonLogger((line) => process.stderr.write(line), options.logLevel, { node: options.nodeId });
+  const manager = serviceManager(process.env, { clock: systemClock, log, isAlive: () => true });
   for (const flag of options.inactive) log.warn("NOT ACTIVE IN THIS BUILD: the flag is ignored", { flag });
   const state = await openStateDir(resolve(options.stateDir));
   process.chdir("/");
@@ -49,6 +51,7 @@ async function run(options: AgentOptions): Promise<void> {
   meterAgent(telemetry, driver, capacity);
   const stop = (signal: NodeJS.Signals) => {
     log.info("the agent stops; workloads go on", { signal });
+    manager.stopping();
     health.stop();
     setTimeout(() => process.exit(0), STOP_MS).unref();
     void driver.stop().finally(() => process.exit(0));
@@ -56,6 +59,7 @@ async function run(options: AgentOptions): Promise<void> {
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);
   await driver.start();
+  manager.ready(`health and metrics on port ${health.port}`);
   log.info("agent started", { version: VERSION, address: registration.address, stateDir: state.path, capacity });
 }
 

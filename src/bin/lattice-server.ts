@@ -20,14 +20,23 @@ try {
     if (!isUsable) process.exit(FAULTS.INVALID_CONFIG.exit);
   } else {
     const { config, inactive, warnings } = loadConfig(command.path, process.env, command.overrides);
-    const log = createJsonLogger((line) => process.stderr.write(line), config.log.level);
+    let { level } = config.log;
+    const log = createJsonLogger(
+      (line) => process.stderr.write(line),
+      () => level,
+    );
     if (command.kind === "restore") {
       process.stdout.write(await restoreFrom(command.from, config));
       process.exit(0);
     }
     for (const warning of warnings) log.warn(warning);
     if (inactive.length > 0) log.warn("configured but not active in this build", { keys: inactive });
-    await runServer(config, log);
+    await runServer(config, log, {
+      reread: () => loadConfig(command.path, process.env, command.overrides),
+      setLogLevel: (wanted) => {
+        level = wanted;
+      },
+    });
   }
 } catch (error) {
   if (!(error instanceof LatticeError)) throw error;

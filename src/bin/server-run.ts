@@ -8,6 +8,7 @@ import { COMMIT, VERSION } from "../config/version.ts";
 import { FAULTS } from "../core/domain/errors.ts";
 import type { RunningServer } from "../engine/server/create-server.ts";
 import { startServer } from "../engine/server/create-server.ts";
+import type { WorkerConsensus } from "../io/consensus/worker-consensus.ts";
 import { openWorkerConsensus } from "../io/consensus/worker-consensus.ts";
 import { listenRest } from "../io/http/rest-listener.ts";
 import { listenRpc } from "../io/http/rpc-listener.ts";
@@ -15,30 +16,40 @@ import { openWorkerSnapshots } from "../io/peer/worker-snapshots.ts";
 import { finishStagedSnapshot } from "../io/snapshot/staging.ts";
 import { openWorkerMirror } from "../io/sqlite/worker-mirror.ts";
 import { systemClock, systemEntropy } from "../io/system-clock.ts";
+import { serviceManager } from "../io/systemd/service-manager.ts";
 import { meterProcess } from "../io/telemetry/process-metrics.ts";
 import { openTelemetry } from "../io/telemetry/prometheus.ts";
 import type { Logger } from "../ports/log.ts";
 import { authOf } from "./server-auth.ts";
 import { backupsOf, takeStagedRestore } from "./server-backups.ts";
 import { prepareLog } from "./server-log.ts";
+import type { Reloading } from "./server-reload.ts";
+import { obeyHangUp } from "./server-reload.ts";
 import { settingsOf } from "./server-settings.ts";
 
 /** The longest that a stop waits for requests in flight. */
 const DRAIN_MS = 5_000;
 
 /** Starts everything; returns once the server listens. @throws LatticeError when it cannot start. */
-export async function runServer(config: ServerConfig, log: Logger): Promise<void> {
+export async function runServer(config: ServerConfig, log: Logger, reloading: Reloading): Promise<void> {
   takeStagedRestore(config, log);
   prepareLog(config.quorum, log);
   const finished = finishStagedSnapshot(config.quorum.dataDir);
   if (finished) log.info("the snapshot that had arrived is in place", { index: finished.index });
-  const running = await startLoops(config, log);
+  const consensus = await openConsensus(config);
+  const isAlive = (withinMs: number): boolean => consensus.isAnswering(withinMs);
+  const manager = serviceManager(process.env, { clock: systemClock, log, isAlive });
+  const running = await startLoops(config, log, consensus);
   const { api, quorum } = config;
   const faces = createApi({ server: running.server, auth: authOf(config, log), discovery: api.discovery });
   const rest = listenRest(api.restAddress, faces);
   const rpc = await listenRpc(api.grpcAddress, faces);
   log.info("server started", { version: VERSION, rest: rest.port, grpc: rpc.port, dataDir: quorum.dataDir });
+  const status = `REST on port ${rest.port}, gRPC on port ${rpc.port}`;
+  obeyHangUp(config, log, { ...reloading, manager, status });
+  manager.ready(status);
   const onSignal = async (signal: NodeJS.Signals) => {
+    manager.stopping();
     log.info("the server stops", { signal });
     faces.stop();
     await Promise.all([rest.close(DRAIN_MS), rpc.close(DRAIN_MS)]);
@@ -52,11 +63,8 @@ export async function runServer(config: ServerConfig, log: Logger): Promise<void
 const workerUrl = (name: "raft" | "mirror" | "snapshot"): string =>
   new URL(`./workers/${name}-worker.ts`, import.meta.url).href;
 
-async function startLoops(config: ServerConfig, log: Logger): Promise<RunningServer> {
-  const { quorum, api } = config;
-  const telemetry = openTelemetry("server");
-  meterProcess(telemetry, { version: VERSION, commit: COMMIT, clock: systemClock });
-  const consensus = await openWorkerConsensus({
+function openConsensus({ quorum, log }: ServerConfig): Promise<WorkerConsensus> {
+  return openWorkerConsensus({
     workerUrl: workerUrl("raft"),
     dir: quorum.dataDir,
     memberId: quorum.nodeId,
@@ -66,8 +74,14 @@ async function startLoops(config: ServerConfig, log: Logger): Promise<RunningSer
     listen: quorum.raftListenAddress,
     electionTimeoutMs: quorum.electionTimeoutMs,
     heartbeatIntervalMs: quorum.heartbeatIntervalMs,
-    logLevel: config.log.level,
+    logLevel: log.level,
   });
+}
+
+async function startLoops(config: ServerConfig, log: Logger, consensus: WorkerConsensus): Promise<RunningServer> {
+  const { quorum, api } = config;
+  const telemetry = openTelemetry("server");
+  meterProcess(telemetry, { version: VERSION, commit: COMMIT, clock: systemClock });
   return startServer({
     version: VERSION,
     get clusterId() {

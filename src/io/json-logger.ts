@@ -3,10 +3,14 @@ import type { LogFields, Logger, LogLevel } from "../ports/log.ts";
 
 const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
 
-/** Returns a logger that hands lines of `least` and above to `write`, each with its line end. */
-export function createJsonLogger(write: (line: string) => void, least: LogLevel, context: LogFields = {}): Logger {
+/** Returns a logger that hands lines of `least` and above to `write`, each with its line end. A function says anew for each line what is least. */
+export function createJsonLogger(
+  write: (line: string) => void,
+  least: LogLevel | (() => LogLevel),
+  context: LogFields = {},
+): Logger {
   const log = (level: LogLevel, message: string, fields: LogFields = {}) => {
-    if (RANK[level] < RANK[least]) return;
+    if (RANK[level] < RANK[typeof least === "function" ? least() : least]) return;
     const line = { time: new Date().toISOString(), level, message, ...context, ...renderErrors(fields) };
     write(`${JSON.stringify(line)}\n`);
   };

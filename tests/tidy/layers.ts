@@ -32,7 +32,9 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "bin/server-auth.ts": ["ports", "io", "api", "config"],
   "bin/workers": ["base", "core", "ports", "engine", "io", "config"],
   "bin/server-log.ts": ["bin/server-backups.ts", "ports", "io", "config"],
+  "bin/server-reload.ts": ["ports", "io", "config"],
   "bin/server-run.ts": [
+    "bin/server-reload.ts",
     "bin/server-settings.ts",
     "bin/server-backups.ts",
     "bin/server-auth.ts",

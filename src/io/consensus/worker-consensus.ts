@@ -46,6 +46,7 @@ export class WorkerConsensus implements Consensus {
   #isFlushDue = false;
   readonly #questions = new OpenQuestions();
   #ended: Fault | undefined;
+  #heardAt = performance.now();
   readonly #closed = Promise.withResolvers<void>();
 
   constructor(
@@ -56,6 +57,11 @@ export class WorkerConsensus implements Consensus {
     worker.onmessage = ({ data }: MessageEvent<ConsensusReply>) => this.#onReply(data);
     worker.onerror = (event) => this.#onDeath(event.message);
     worker.addEventListener("close", () => this.#onDeath("it ended by itself"));
+  }
+
+  /** Whether the worker, which tells its status several times a second, has done so within the last `withinMs`. */
+  isAnswering(withinMs: number): boolean {
+    return performance.now() - this.#heardAt <= withinMs;
   }
 
   /** What this member says of itself; its cluster's id is empty until it has joined one. */
@@ -152,6 +158,7 @@ export class WorkerConsensus implements Consensus {
   }
 
   #onReply(reply: ConsensusReply): void {
+    this.#heardAt = performance.now();
     switch (reply.kind) {
       case "committed": {
         const entries = unpackEntries(reply.entries);
