@@ -94,6 +94,10 @@ export function indexNodes(view: ClusterView): NodeIndex {
   return { classes: all, classAt, sharedAt, openCount, version: 0 };
 }
 
+/** Returns whether anything at all can be placed on the node. */
+export const isOpen = ({ state, isDisabled, claimCount, hasExclusiveClaim, free }: NodeView): boolean =>
+  (claimCount === 0 || (!hasExclusiveClaim && free.cpus > 0)) && isSchedulable(state) && !isDisabled;
+
 /** Returns how many nodes of the class have no claim. */
 export const idleCount = (members: NodeClass): number => members.idle.length - members.idleHead;
 

@@ -9,6 +9,7 @@ import type { Reason } from "../domain/reason.ts";
 import { reason } from "../domain/reason.ts";
 import type { ClusterView, Decision, PendingView } from "../domain/view.ts";
 import { inBackfillOrder } from "./backfill-order.ts";
+import { isOpen } from "./node-index.ts";
 import type { Pass, Reservation } from "./pass.ts";
 import { beginPass, hasPromisedAll, isOver, judge, place, promiseStart, surelyWaits } from "./pass.ts";
 import { PassReasons } from "./pass-reasons.ts";
@@ -41,7 +42,8 @@ export function plan(view: ClusterView, policy: Policy, now: Millis): Plan {
 
 /** Returns the placements of `plan` by themselves, which takes less time. */
 export function decide(view: ClusterView, policy: Policy, now: Millis): readonly Decision[] {
-  return view.pendingCount === 0 ? [] : runPass(beginPass(view, policy, now), undefined).decisions;
+  if (view.pendingCount === 0 || !view.nodes.some(isOpen)) return [];
+  return runPass(beginPass(view, policy, now), undefined).decisions;
 }
 
 /**
