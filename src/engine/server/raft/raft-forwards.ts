@@ -3,6 +3,7 @@
  * waits for, recognised by their bytes among the committed entries, and the numbers of
  * those that came in, so that a repeated frame is not appended twice.
  */
+import type { Term } from "../../../base/brand.ts";
 import type { MemberId } from "../../../core/raft/raft-types.ts";
 
 /** A proposal of this member that the leader was sent. */
@@ -12,6 +13,8 @@ export interface Forwarded {
   /** When it was proposed, in ticks. */
   readonly since: number;
   readonly to: MemberId;
+  /** The leader's when it was sent. */
+  readonly term: Term;
   readonly sentAt: number;
 }
 
@@ -20,6 +23,8 @@ interface Out extends Forwarded {
   readonly key: number;
   /** Since when its leader may be gone. */
   orphanedAt: number | undefined;
+  /** The link to that leader is lost: it sends nothing back any more. */
+  isCutOff: boolean;
 }
 
 /** A leader that answers nothing for this many times the patience has lost what it was sent. */
@@ -29,6 +34,7 @@ const KEY_BYTES = 48;
 /** Numbers remembered of one member. */
 const SEEN_MAX = 50_000;
 
+/** The proposals that this member forwarded and whose outcome it waits for. */
 export class ForwardedOut {
   readonly #patience: number;
   /** By number, oldest first. */
@@ -45,7 +51,7 @@ export class ForwardedOut {
   /** Notes a proposal and returns the number under which it travels. */
   add(forwarded: Forwarded): number {
     const number = this.#number++;
-    const out: Out = { ...forwarded, number, key: keyOf(forwarded.data), orphanedAt: undefined };
+    const out: Out = { ...forwarded, number, key: keyOf(forwarded.data), orphanedAt: undefined, isCutOff: false };
     this.#out.set(number, out);
     const same = this.#byKey.get(out.key);
     if (same) same.push(out);
@@ -63,6 +69,22 @@ export class ForwardedOut {
   /** Those sent to members that `isGone` names may be lost. */
   orphan(isGone: (to: MemberId) => boolean, now: number): void {
     for (const out of this.#out.values()) if (isGone(out.to)) out.orphanedAt ??= now;
+  }
+
+  /** The link to `to` is lost. */
+  cutOff(to: MemberId, now: number): void {
+    this.orphan((other) => other === to, now);
+    for (const out of this.#out.values()) if (out.to === to) out.isCutOff = true;
+  }
+
+  /**
+   * An entry of `term` is committed, and what earlier leaders appended stands before it:
+   * returns those of them that are cut off, and forgets them. No news of them will come.
+   */
+  takeOvertaken(term: Term): readonly Forwarded[] {
+    const overtaken = [...this.#out.values()].filter((out) => out.isCutOff && out.term < term);
+    for (const out of overtaken) this.#drop(out);
+    return overtaken;
   }
 
   /** Returns those that `from` sends back, and forgets them. */

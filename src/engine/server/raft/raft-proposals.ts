@@ -6,7 +6,7 @@
  */
 
 import type { LogIndex, Term } from "../../../base/brand.ts";
-import { logIndex } from "../../../base/brand.ts";
+import { logIndex, term } from "../../../base/brand.ts";
 import { compareNumber } from "../../../base/compare.ts";
 import type { Fault } from "../../../core/domain/errors.ts";
 import type { RaftNode } from "../../../core/raft/node-state.ts";
@@ -36,6 +36,8 @@ const OUTCOME_UNKNOWN: Fault = {
   next: "repeat it with the same idempotency key, which is safe",
   retryAfterMs: 500,
 };
+/** There is another leader: no need to wait. */
+const OVERTAKEN: Fault = { ...OUTCOME_UNKNOWN, retryAfterMs: 50 };
 const OVERLOADED: Fault = {
   reason: "OVERLOADED",
   message: "too many changes wait to be stored",
@@ -82,6 +84,8 @@ export class RaftProposals {
   #leftOfficeAt: number | undefined;
   readonly #out: ForwardedOut;
   readonly #seen = new SeenForwards();
+  /** Of the last entry that was handed on. */
+  #deliveredTerm = term(0);
   /** The leader just said that it is not: not asked again before the next tick. */
   #isHeld = false;
 
@@ -134,7 +138,7 @@ export class RaftProposals {
 
   /** What was forwarded to `member` may be lost. */
   onLost(member: MemberId): void {
-    this.#out.orphan((to) => to === member, this.#host.node.now);
+    this.#out.cutOff(member, this.#host.node.now);
   }
 
   /** The member that was taken for the leader did not take these. */
@@ -156,6 +160,9 @@ export class RaftProposals {
       if (own.term !== entry.term) this.#reject([own], SURELY_LOST);
     }
     if (entry.kind === "command") this.#out.settle(entry.data);
+    if (entry.term <= this.#deliveredTerm) return;
+    this.#deliveredTerm = entry.term;
+    this.#reject(this.#out.takeOvertaken(entry.term), OVERTAKEN);
   }
 
   /** The state jumped: what became of proposals up to `index` cannot be seen. */
@@ -243,6 +250,7 @@ export class RaftProposals {
   }
 
   #forward(to: MemberId): void {
+    const { node } = this.#host;
     let frame: ForwardedProposal[] = [];
     let bytes = 0;
     const flush = (): void => {
@@ -252,7 +260,7 @@ export class RaftProposals {
     };
     for (const { proposal, data, since } of this.#waiting.splice(0)) {
       if (bytes + data.length > FRAME_BYTES_MAX) flush();
-      frame.push({ proposal: this.#out.add({ proposal, data, since, to, sentAt: this.#host.node.now }), data });
+      frame.push({ proposal: this.#out.add({ proposal, data, since, to, term: node.term, sentAt: node.now }), data });
       bytes += data.length;
     }
     flush();

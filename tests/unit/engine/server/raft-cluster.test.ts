@@ -206,7 +206,7 @@ describe("the loss of a leader", () => {
     expect(await read).toContain("NO_QUORUM");
   });
 
-  test("what was forwarded to a leader that is gone has an unknown outcome, and says so", async () => {
+  test("what was forwarded to a leader that is gone has an unknown outcome, and says so once another leads", async () => {
     const cluster = new DriverCluster(3);
     const leader = await cluster.elect();
     await cluster.tick(3);
@@ -216,8 +216,10 @@ describe("the loss of a leader", () => {
     await Promise.resolve();
     leader.crash();
     await cluster.elect();
-    await cluster.tick(PATIENCE + 1);
-    expect(follower.rejected.map((r) => [r.proposal, r.cause.reason])).toEqual([[proposal ?? 0, "NO_QUORUM"]]);
+    await cluster.tick(2);
+    expect(follower.rejected.map((r) => [r.proposal, r.cause.reason, r.cause.retryAfterMs])).toEqual([
+      [proposal ?? 0, "NO_QUORUM", 50],
+    ]);
     expect(follower.rejected[0]?.cause.message).toContain("not known whether");
     expect(follower.rejected[0]?.cause.next).toContain("same idempotency key");
   });
