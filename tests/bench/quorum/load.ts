@@ -45,9 +45,17 @@ export async function loadHttpWrites(rival: Rival, clients: number, seconds: num
   return { perSecond, p50Ms: percentile(times, 50), p99Ms: percentile(times, 99) };
 }
 
-/** Reads with `clients` clients for `seconds`. */
-export const loadReads = (rival: Rival, clients: number, options: { seconds: number; isStale: boolean }) =>
-  load(rival, { clients, seconds: options.seconds, next: () => rival.read(options.isStale) });
+/** Reads what was written once, with `clients` clients for `seconds`. */
+export async function loadReads(
+  rival: Rival,
+  clients: number,
+  { seconds, isStale }: { readonly seconds: number; readonly isStale: boolean },
+): Promise<LoadResult> {
+  const writer = open(rival.endpoints()[0] ?? "");
+  await callGrpc(writer, rival.write(1));
+  writer.close();
+  return load(rival, { clients, seconds, next: () => rival.read(isStale) });
+}
 
 interface LoadOptions {
   readonly clients: number;
