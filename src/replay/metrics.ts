@@ -29,6 +29,15 @@ export interface WidthMetrics {
   readonly bounded_slowdown: Spread;
 }
 
+/** The jobs of one tenant. */
+export interface TenantMetrics {
+  readonly tenant: string;
+  readonly jobs: number;
+  readonly node_hours: number;
+  readonly wait_s: Spread;
+  readonly bounded_slowdown: Spread;
+}
+
 /** One policy on one trace. Keys are those of the JSON, and so in snake case. */
 export interface Metrics {
   readonly policy: string;
@@ -53,6 +62,8 @@ export interface Metrics {
   readonly jain_index: number;
   readonly users: number;
   readonly by_width: readonly WidthMetrics[];
+  /** Those that used most, at most twenty. */
+  readonly by_tenant: readonly TenantMetrics[];
 }
 
 /** What was replayed, and how. */
@@ -72,7 +83,7 @@ export function metricsOf(replay: Replay, context: MetricsContext): Metrics {
   const runs = replay.runs.slice(context.warmUp);
   const begin = replay.runs[0]?.job.submittedAt ?? 0;
   const end = replay.runs.reduce((last, { endedAt }) => Math.max(last, endedAt), begin);
-  const used = replay.runs.reduce((sum, run) => sum + run.nodes.length * (run.endedAt - run.startedAt), 0);
+  const used = replay.runs.reduce((sum, run) => sum + nodeMs(run), 0);
   const makespan = end - begin;
   return {
     policy: name,
@@ -91,6 +102,7 @@ export function metricsOf(replay: Replay, context: MetricsContext): Metrics {
     backfilled: runs.filter(({ hasOvertaken }) => hasOvertaken).length,
     ...fairnessOf(runs),
     by_width: byWidth(runs),
+    by_tenant: byTenant(runs),
   };
 }
 
@@ -167,6 +179,30 @@ function byWidth(runs: readonly JobRun[]): readonly WidthMetrics[] {
     bounded_slowdown: spreadOf(members.map(boundedSlowdownOf)),
   }));
 }
+
+const TENANTS_MAX = 20;
+const HOUR_MS = 3_600_000;
+
+function byTenant(runs: readonly JobRun[]): readonly TenantMetrics[] {
+  const tenants = new Map<string, JobRun[]>();
+  for (const run of runs) {
+    const members = tenants.get(run.job.tenant);
+    if (members) members.push(run);
+    else tenants.set(run.job.tenant, [run]);
+  }
+  const all = [...tenants].map(([tenant, members]) => ({
+    tenant: tenant === "" ? "unknown" : tenant,
+    jobs: members.length,
+    node_hours: rounded(members.reduce((sum, run) => sum + nodeMs(run), 0) / HOUR_MS),
+    wait_s: spreadOf(members.map(waitOf)),
+    bounded_slowdown: spreadOf(members.map(boundedSlowdownOf)),
+  }));
+  const byUse = (a: TenantMetrics, b: TenantMetrics): number =>
+    compareNumber(b.node_hours, a.node_hours) || compareText(a.tenant, b.tenant);
+  return all.sort(byUse).slice(0, TENANTS_MAX);
+}
+
+const nodeMs = ({ nodes, startedAt, endedAt }: JobRun): number => nodes.length * (endedAt - startedAt);
 
 /** Returns the metrics as the text of a file: equal replays give equal bytes. */
 export const metricsText = (metrics: readonly Metrics[]): string => `${JSON.stringify(metrics, null, 2)}\n`;

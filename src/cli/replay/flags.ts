@@ -16,6 +16,12 @@ function policies(value: string): string | undefined {
   return stray === undefined ? undefined : `holds "${stray}", which is none of ${POLICY_NAMES.join(", ")}`;
 }
 
+/** Accepts two hours, the later one second. */
+function window(value: string): string | undefined {
+  const [, from, to] = /^(\d{1,7})-(\d{1,7})$/.exec(value) ?? [];
+  return Number(from) < Number(to) ? undefined : "is not two hours as in 100-124";
+}
+
 /** The flags, in the order in which the help shows them. */
 export const REPLAY_FLAGS = {
   input: {
@@ -88,7 +94,13 @@ export const REPLAY_FLAGS = {
     alias: "o",
     valueHint: "DIR",
     completes: "directory",
-    description: "Write metrics.json and a CSV of the jobs there",
+    description: "Write report.html, metrics.json and a CSV of the jobs for each policy there",
+  },
+  window: {
+    type: "string",
+    valueHint: "FROM-TO",
+    check: window,
+    description: "Hours of which the report shows every job (default: a day around the longest queue)",
   },
   json: { type: "boolean", description: "Print the metrics as JSON" },
 } as const satisfies Readonly<Record<string, Flag>>;

@@ -1,13 +1,17 @@
 /** `rm-replay`: reads a trace, replays it by each policy, and says how they compare. */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Policy } from "../../core/scheduler/policy.ts";
 import { jobsCsv } from "../../replay/jobs-csv.ts";
+import type { Machine } from "../../replay/machine.ts";
 import { equalNodes } from "../../replay/machine.ts";
 import type { Metrics } from "../../replay/metrics.ts";
 import { metricsOf, metricsText } from "../../replay/metrics.ts";
 import type { PolicyName } from "../../replay/policies.ts";
 import { isPolicyName, POLICIES, POLICY_NAMES } from "../../replay/policies.ts";
-import type { Estimate } from "../../replay/simulate.ts";
+import { reportHtml } from "../../replay/report/report.ts";
+import type { HourWindow, PolicySeries } from "../../replay/report/series.ts";
+import { busiestDay, seriesOf } from "../../replay/report/series.ts";
+import type { Estimate, Replay } from "../../replay/simulate.ts";
 import { ESTIMATES, simulate } from "../../replay/simulate.ts";
 import type { Trace } from "../../replay/trace.ts";
 import type { Given } from "../grammar/given.ts";
@@ -19,8 +23,8 @@ import { createProgress } from "./progress.ts";
 import { summaryTable } from "./summary.ts";
 import { readWeights } from "./weights.ts";
 
-/** Replays as the command line says; returns the metrics of each policy, in the order given. */
-export async function replayTrace(given: Given, terminal: Terminal): Promise<readonly Metrics[]> {
+/** Replays as the command line says, writes the files and prints the comparison. */
+export async function replayTrace(given: Given, terminal: Terminal): Promise<void> {
   const input = given.text("input");
   if (input === undefined) throw new UsageError("--input is missing", "write: rm-replay --input FILE");
   const coresPerNode = given.number("cores-per-node") ?? 1;
@@ -28,21 +32,46 @@ export async function replayTrace(given: Given, terminal: Terminal): Promise<rea
   const trace = await readTrace(input, { format, coresPerNode });
   const nodes = equalNodes(nodesOf(given, trace, coresPerNode), given.number("groups"));
   const machine = { ...nodes, weights: await readWeights(given.text("weights")) };
-  const estimate: Estimate = ESTIMATES.find((name) => name === given.text("estimate")) ?? "trace";
-  const all: Metrics[] = [];
-  for (const name of policiesOf(given)) {
-    const policy: Policy = { ...POLICIES[name], depth: given.number("depth") ?? POLICIES[name].depth };
-    const progress = createProgress(name, trace.jobs.length);
-    const replay = simulate(trace, machine, { policy, estimate, onProgress: progress.show });
-    progress.end();
-    all.push(metricsOf(replay, { name, policy, estimate, trace, machine, warmUp: given.number("warm-up") ?? 0 }));
-    const output = given.text("output");
-    if (output !== undefined) await Bun.write(join(output, `jobs-${name}.csv`), jobsCsv(replay));
-  }
   const output = given.text("output");
-  if (output !== undefined) await Bun.write(join(output, "metrics.json"), metricsText(all));
-  terminal.out(given.has("json") ? metricsText(all) : summaryTable(all, terminal.columns));
-  return all;
+  const metrics: Metrics[] = [];
+  const series: PolicySeries[] = [];
+  let window = windowOf(given);
+  for (const name of policiesOf(given)) {
+    const replayed = replayBy(name, given, { trace, machine });
+    metrics.push(replayed.metrics);
+    if (output === undefined) continue;
+    window ??= busiestDay(replayed.replay);
+    series.push(seriesOf(replayed.replay, machine, { name, window }));
+    await Bun.write(join(output, `jobs-${name}.csv`), jobsCsv(replayed.replay));
+  }
+  if (output !== undefined && window !== undefined) {
+    await Bun.write(join(output, "metrics.json"), metricsText(metrics));
+    await Bun.write(
+      join(output, "report.html"),
+      reportHtml({ title: `Replay of ${basename(input)}`, metrics, series, window }),
+    );
+  }
+  terminal.out(given.has("json") ? metricsText(metrics) : summaryTable(metrics, terminal.columns));
+}
+
+function replayBy(
+  name: PolicyName,
+  given: Given,
+  { trace, machine }: { readonly trace: Trace; readonly machine: Machine },
+): { readonly replay: Replay; readonly metrics: Metrics } {
+  const policy: Policy = { ...POLICIES[name], depth: given.number("depth") ?? POLICIES[name].depth };
+  const estimate: Estimate = ESTIMATES.find((known) => known === given.text("estimate")) ?? "trace";
+  const progress = createProgress(name, trace.jobs.length);
+  const replay = simulate(trace, machine, { policy, estimate, onProgress: progress.show });
+  progress.end();
+  const warmUp = given.number("warm-up") ?? 0;
+  return { replay, metrics: metricsOf(replay, { name, policy, estimate, trace, machine, warmUp }) };
+}
+
+/** The flag's check has seen that both are numbers, the second the greater. */
+function windowOf(given: Given): HourWindow | undefined {
+  const [from, to] = given.text("window")?.split("-").map(Number) ?? [];
+  return from === undefined || to === undefined ? undefined : { from, to };
 }
 
 function policiesOf(given: Given): readonly PolicyName[] {
