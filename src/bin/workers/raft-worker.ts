@@ -2,6 +2,7 @@
  * Entry of the Worker that gives consensus a thread of its own: opens log and links, runs
  * the raft driver over them and speaks io/consensus/consensus-messages with the main thread.
  */
+import { rmSync } from "node:fs";
 import type { LogIndex } from "../../base/brand.ts";
 import { createPrng } from "../../base/prng.ts";
 import type { Fault } from "../../core/domain/errors.ts";
@@ -19,6 +20,7 @@ import { openLogStore } from "../../io/sqlite/log-store.ts";
 import { randomSeed, systemClock } from "../../io/system-clock.ts";
 import type { ConsensusListener, ConsensusStatus } from "../../ports/consensus.ts";
 import type { LogStore } from "../../ports/log-store.ts";
+import type { ReceivedSnapshot } from "../../ports/peer-link.ts";
 
 /** How often the main thread is told what is measured: how far members are and when they were heard. */
 const STATUS_PERIOD_MS = 250;
@@ -64,7 +66,9 @@ function open(member: RaftMemberOptions): void {
     : createLoneLink();
   const settings = raftSettingsOf(member);
   if (!listen) demandAlone(store);
-  driver = new RaftDriver({ ...common, store, link, address, isAddressChosen, seeds, settings, defer: setImmediate });
+  const discard = ({ path }: ReceivedSnapshot): void => rmSync(path, { force: true });
+  const own = { ...common, store, link, address, isAddressChosen, seeds, settings };
+  driver = new RaftDriver({ ...own, discard, defer: setImmediate });
   send({ kind: "opened", identity: store.identity, status: driver.status() });
 }
 

@@ -16,7 +16,7 @@ import type { Entry, MemberId, MembershipChange, RaftEffect } from "../../core/r
 import type { CancelTimer, Clock } from "../../ports/clock.ts";
 import type { Consensus, ConsensusListener, ConsensusStatus } from "../../ports/consensus.ts";
 import type { LogStore } from "../../ports/log-store.ts";
-import type { PeerAddress, PeerFrame, PeerLink, PeerLinkListener } from "../../ports/peer-link.ts";
+import type { PeerAddress, PeerFrame, PeerLink, PeerLinkListener, ReceivedSnapshot } from "../../ports/peer-link.ts";
 import type { Asker } from "./raft/raft-changes.ts";
 import { RaftChanges } from "./raft/raft-changes.ts";
 import { RaftDelivery } from "./raft/raft-delivery.ts";
@@ -47,6 +47,8 @@ export interface RaftDriverOptions {
   /** Whom to dial before there is a membership. */
   readonly seeds: readonly PeerAddress[];
   readonly settings?: RaftDriverSettings;
+  /** Removes a snapshot that has arrived and is not needed. */
+  readonly discard?: (snapshot: ReceivedSnapshot) => void;
   /** Calls back once the events at hand are in: what they bring shares one write. */
   readonly defer: (callback: () => void) => void;
 }
@@ -165,7 +167,10 @@ export class RaftDriver implements Consensus {
     });
   }
 
+  /** A leader hands over first, so that nobody has to wait for an election. */
   async close(): Promise<void> {
+    const successor = this.#ended ? undefined : this.#peers.successor();
+    if (successor !== undefined) await this.transfer(successor).catch(() => undefined);
     while (!this.#ended && this.#node.role === "leader" && !this.#proposals.isIdle) this.#turns.run();
     this.#turns.finish();
     this.#end(fault("SHUTTING_DOWN", "this server is shutting down"));
@@ -243,7 +248,7 @@ export class RaftDriver implements Consensus {
     if (this.#ended) return false;
     this.#makeUpTicks();
     for (const input of inputs) input();
-    this.#bindStores();
+    this.#peers.settleBindings((change) => this.#effects.step({ kind: "change-members", change }));
     this.#proposals.offer();
     const question = this.#reads.takeQuestion();
     if (question !== undefined) this.#effects.step({ kind: "read", ticket: question });
@@ -259,14 +264,6 @@ export class RaftDriver implements Consensus {
     this.#reads.onTick(this.#node.now);
     this.#changes.onTick();
     this.#compact();
-  }
-
-  /** The stores of members stand in the log before anything that those help to commit. */
-  #bindStores(): void {
-    for (let bind = this.#peers.nextBinding(); bind; bind = this.#peers.nextBinding()) {
-      const effects = this.#effects.step({ kind: "change-members", change: bind });
-      assert(!effects.some((e) => e.kind === "change-refused"), `member ${bind.id} cannot be bound to its store`);
-    }
   }
 
   #perform(effect: RaftEffect): void {
@@ -301,7 +298,7 @@ export class RaftDriver implements Consensus {
         this.#onInstalled(effect.snapshot.index);
         return;
       case "discard-snapshot":
-        this.#delivery.onDiscarded(effect.index);
+        this.#discard(effect.index);
         return;
       case "transfer-ended":
         if (effect.reason !== undefined) this.#changes.onTransferFailed(effect.reason);
@@ -334,6 +331,11 @@ export class RaftDriver implements Consensus {
       (index) => report(index, true),
       () => report(atLeast, false),
     );
+  }
+
+  #discard(index: LogIndex): void {
+    const snapshot = this.#delivery.onDiscarded(index);
+    if (snapshot) this.#options.discard?.(snapshot);
   }
 
   /** The log begins after a snapshot: the state follows. */

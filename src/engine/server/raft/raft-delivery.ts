@@ -25,6 +25,8 @@ export class RaftDelivery {
   #committed = logIndex(0);
   /** Everything up to here is in the state, durably. */
   #compactable = logIndex(0);
+  /** The last snapshot that the state was given. */
+  #installed: LogIndex | undefined;
   /** Those that have arrived and are not decided on, by their index. */
   readonly #arrived = new Map<LogIndex, ReceivedSnapshot>();
 
@@ -63,8 +65,11 @@ export class RaftDelivery {
     this.#arrived.set(snapshot.meta.index, snapshot);
   }
 
-  onDiscarded(index: LogIndex): void {
+  /** Returns the snapshot up to `index` that nobody needs; not one that is being put in place, which lies there too. */
+  onDiscarded(index: LogIndex): ReceivedSnapshot | undefined {
+    const snapshot = this.#arrived.get(index);
     this.#arrived.delete(index);
+    return index === this.#installed ? undefined : snapshot;
   }
 
   /** The log begins after the snapshot up to `index`: returns it. */
@@ -72,6 +77,7 @@ export class RaftDelivery {
     const snapshot = this.#arrived.get(index);
     assert(snapshot, `there is no snapshot up to entry ${index}`);
     this.#arrived.delete(index);
+    this.#installed = index;
     this.#delivered = index;
     this.#committed = logIndex(Math.max(this.#committed, index));
     return snapshot;

@@ -2,14 +2,16 @@
  * The other members as this one meets them: who is dialled, who is let in with which data
  * directory, when each was last heard, and which the leader has to bind to its store.
  */
+
+import { assert } from "../../../base/assert.ts";
 import type { LogIndex } from "../../../base/brand.ts";
 import { logIndex } from "../../../base/brand.ts";
 import { compareNumber } from "../../../base/compare.ts";
 import { judgePeer, meetsStrangers } from "../../../core/raft/admission.ts";
-import { findMember } from "../../../core/raft/membership.ts";
+import { findMember, votersOf } from "../../../core/raft/membership.ts";
 import type { RaftNode } from "../../../core/raft/node-state.ts";
 import { membershipOf, possibleMemberships } from "../../../core/raft/node-state.ts";
-import type { MemberId, MembershipChange } from "../../../core/raft/raft-types.ts";
+import type { MemberId, MembershipChange, RaftEffect } from "../../../core/raft/raft-types.ts";
 import type { LogStore } from "../../../ports/log-store.ts";
 import type { PeerAddress, PeerIdentity, PeerLink } from "../../../ports/peer-link.ts";
 
@@ -89,6 +91,15 @@ export class RaftPeers {
     return this.#linked.has(member);
   }
 
+  /** Returns the voter that can take over from this leader soonest. */
+  successor(): MemberId | undefined {
+    const { node } = this.#host;
+    if (node.role !== "leader") return undefined;
+    const match = (id: MemberId): number => node.peers.get(id)?.match ?? 0;
+    const others = votersOf(membershipOf(node)).filter((id) => id !== node.id && this.isLinked(id));
+    return others.toSorted((a, b) => compareNumber(match(b), match(a)))[0];
+  }
+
   heard(member: MemberId, now: number): void {
     this.#heardAt.set(member, now);
   }
@@ -136,8 +147,16 @@ export class RaftPeers {
     }
   }
 
+  /** A leader's duty, before anything that its members help to commit: their entries name their stores. */
+  settleBindings(step: (change: MembershipChange) => readonly RaftEffect[]): void {
+    for (let change = this.#nextBinding(); change; change = this.#nextBinding()) {
+      const refused = step(change).some((effect) => effect.kind === "change-refused");
+      assert(!refused, `the entry of member ${change.id} cannot be settled`);
+    }
+  }
+
   /** Returns what a leader owes next: to bind a member that has come, or itself, to its store; to say where it is. */
-  nextBinding(): MembershipChange | undefined {
+  #nextBinding(): MembershipChange | undefined {
     const { node, store, address } = this.#host;
     if (node.role !== "leader") return undefined;
     for (const { id, storeId, address: known } of membershipOf(node).members) {

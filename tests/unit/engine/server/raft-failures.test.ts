@@ -84,7 +84,11 @@ test("INV-O1: closing delivers what is committed and rejects everything later", 
   const cluster = new DriverCluster(3);
   const leader = await cluster.elect();
   await cluster.tick(3);
-  await leader.driver.close();
+  const closed = leader.driver.close();
+  await cluster.tick(3);
+  await closed;
+  // It handed over first, so nobody had to wait for an election.
+  expect(cluster.leader?.id).toBe(2);
   leader.propose("late");
   expect(leader.rejected.map((r) => r.cause.reason)).toEqual(["SHUTTING_DOWN"]);
   expect(await outcomeOf(leader.driver.changeMembers({ kind: "remove", id: 2 }))).toContain("SHUTTING_DOWN");
