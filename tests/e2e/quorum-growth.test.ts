@@ -103,7 +103,9 @@ test("a second cluster by mistake stays apart from the first, and its server joi
   await cluster.isReady(1);
   const before = await cluster.status(1);
   await cluster.startServer(3, ["--bootstrap"]);
-  await until("server 3 says it", async () => /belongs to cluster .* without --bootstrap/.test(await cluster.log("server-3")));
+  await until("server 3 says it", async () =>
+    /belongs to cluster .* without --bootstrap/.test(await cluster.log("server-3")),
+  );
   expect((await fetch(`${cluster.url(3)}/readyz`)).status).toBe(503);
   expect((await cluster.status(1)).current_term).toBe(before.current_term);
   await cluster.killServer(3);
