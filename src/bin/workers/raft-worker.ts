@@ -48,7 +48,11 @@ const listener: ConsensusListener = {
     return answer;
   },
   onRejected: (proposals, cause) => send({ kind: "rejected", proposals, fault: cause }),
-  onRelayed: (from, data) => send({ kind: "relayed", from, data }),
+  onRelayed(from, data) {
+    // A copy: a view would take the whole frame along that it lies in.
+    const own = new Uint8Array(data);
+    send({ kind: "relayed", from, data: own }, [own.buffer]);
+  },
   onStatus: (status) => sendStatus(status, true),
   onFailed: (cause) => send({ kind: "failed", fault: cause }),
 };

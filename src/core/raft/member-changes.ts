@@ -5,10 +5,11 @@
  * majority, a binding or a move, is free of both conditions.
  */
 import { logIndex } from "../../base/brand.ts";
+import { campaign } from "./election.ts";
 import { termAt } from "./log.ts";
 import { changeMembership, encodeMembership, isVoter, majorityOf, votersOf } from "./membership.ts";
 import type { RaftNode } from "./node-state.ts";
-import { membershipOf } from "./node-state.ts";
+import { becomeFollower, endTransfer, membershipOf } from "./node-state.ts";
 import type { MemberId, Membership, MembershipChange } from "./raft-types.ts";
 import { append, completeTransfer, sendEntries, trackMembers } from "./replication.ts";
 
@@ -79,4 +80,14 @@ export function transfer(node: RaftNode, to: MemberId): void {
   node.transferTo = to;
   node.transferUntil = node.now + node.settings.electionTicks;
   completeTransfer(node);
+}
+
+/** Gives up a transfer that takes too long. */
+export function tickTransfer(node: RaftNode): void {
+  if (node.transferTo === undefined || node.now < node.transferUntil) return;
+  endTransfer(node, `member ${node.transferTo} did not take over in time`);
+  if (node.grantsLease) return;
+  // The request may still arrive, however late. In another term it means nothing, and leases hold again.
+  becomeFollower(node, node.term, undefined);
+  campaign(node, "transfer");
 }

@@ -10,7 +10,7 @@ import type { LogIndex } from "../../base/brand.ts";
 import { logIndex } from "../../base/brand.ts";
 import { campaign, onTimeoutNow, onVote, onVoteReply, tickFollower } from "./election.ts";
 import { compactLog } from "./log.ts";
-import { changeMembers, transfer } from "./member-changes.ts";
+import { changeMembers, tickTransfer, transfer } from "./member-changes.ts";
 import { votersOf } from "./membership.ts";
 import type { RaftNode } from "./node-state.ts";
 import { becomeFollower, membershipOf } from "./node-state.ts";
@@ -42,8 +42,7 @@ function dispatch(node: RaftNode, input: RaftInput): void {
       break;
     case "tick":
       node.now += 1;
-      if (node.role === "leader") tickLeader(node);
-      else tickFollower(node);
+      tick(node);
       break;
     case "propose":
       propose(node, input.data);
@@ -77,6 +76,14 @@ function dispatch(node: RaftNode, input: RaftInput): void {
       break;
     default:
       unreachable(input);
+  }
+}
+
+function tick(node: RaftNode): void {
+  if (node.role !== "leader") tickFollower(node);
+  else {
+    tickLeader(node);
+    tickTransfer(node);
   }
 }
 

@@ -9,7 +9,7 @@ import { isFounding } from "./admission.ts";
 import { extendLog, termAt } from "./log.ts";
 import { isVoter, majorityOf, votersOf } from "./membership.ts";
 import type { RaftNode } from "./node-state.ts";
-import { announce, becomeFollower, endTransfer, membershipOf, pendingTicket, persist, send } from "./node-state.ts";
+import { announce, becomeFollower, membershipOf, pendingTicket, persist, send } from "./node-state.ts";
 import type { Progress } from "./progress.ts";
 import { probe, startProgress } from "./progress.ts";
 import type { AppendReply, Entry, EntryKind, MemberId, RaftInput, RaftMessage } from "./raft-types.ts";
@@ -178,9 +178,6 @@ export function tickLeader(node: RaftNode): void {
   if (heard.length < majorityOf(membershipOf(node))) {
     becomeFollower(node, node.term, undefined);
     return;
-  }
-  if (node.transferTo !== undefined && node.now >= node.transferUntil) {
-    endTransfer(node, `member ${node.transferTo} did not take over in time`);
   }
   if (node.now % heartbeatTicks === 0) beginRound(node);
 }
