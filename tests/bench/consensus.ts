@@ -182,3 +182,11 @@ for (const [name, open] of [
     await group.close();
   }
 }
+
+for (const inFlight of IN_FLIGHT) {
+  const { proposer: leader, others, close } = await inWorkers(3);
+  const [proposer, other] = others;
+  if (proposer && other)
+    await measure("three workers, by a follower", { proposer, others: [leader, other], close }, inFlight);
+  await close();
+}
