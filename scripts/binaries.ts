@@ -54,9 +54,9 @@ export function version(): string {
   return manifest.version;
 }
 
-/** Returns the commit of this checkout; an unpacked source archive has none. */
+/** Returns the commit of this checkout. An unpacked source archive has none: LATTICE_COMMIT may name it. */
 export function commit(): string {
-  return git("rev-parse", "--short=12", "HEAD") ?? "unknown";
+  return process.env.LATTICE_COMMIT ?? git("rev-parse", "--short=12", "HEAD") ?? "unknown";
 }
 
 /** Returns when this commit was made, in seconds since the epoch: the date of everything in a release. SOURCE_DATE_EPOCH wins. */

@@ -2,7 +2,7 @@
 import { EXIT } from "../cli/exit-codes.ts";
 import { processHost, runCli } from "../cli/main.ts";
 import { PROGRAM } from "../cli/program.ts";
-import { VERSION } from "../config/version.ts";
+import { COMMIT, VERSION } from "../config/version.ts";
 
 const interrupt = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -13,4 +13,4 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-process.exit(await runCli(PROGRAM, process.argv.slice(2), processHost(VERSION, interrupt.signal)));
+process.exit(await runCli(PROGRAM, process.argv.slice(2), processHost(`${VERSION} (${COMMIT})`, interrupt.signal)));
