@@ -33,6 +33,7 @@ export class Cluster {
   readonly #state: State = emptyState();
   readonly #tenants = new Set<TenantId>([DEFAULT_TENANT]);
   #index: LogIndex = logIndex(0);
+  #submitted = 0;
   #now: Millis = millis(0);
 
   constructor(machine: Machine) {
@@ -63,8 +64,9 @@ export class Cluster {
     this.#now = now;
   }
 
+  /** Submits a job; its id is not its name, for a trace may name two alike. */
   submit(job: TraceJob, walltimeMs: Millis): AllocationId {
-    const id = allocationId(`job-${job.name}`);
+    const id = allocationId(`job-${this.#submitted++}`);
     const tenant = job.tenant === "" ? DEFAULT_TENANT : tenantId(job.tenant);
     if (!this.#tenants.has(tenant)) {
       this.#tenants.add(tenant);

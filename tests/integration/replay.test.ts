@@ -96,3 +96,22 @@ test("a wrong command line or file is an error that says what to do", async () =
   const damaged = await run("-i", join(folder, "bad.swf.gz"), "--nodes", "4");
   expect(damaged).toMatchObject({ code: 3, err: expect.stringContaining("damaged") });
 });
+
+test("two replays are compared figure by figure", async () => {
+  const [one, other] = ["one", "other"].map((name) => join(folder, name, "metrics.json"));
+  const same = await run("compare", one ?? "", other ?? "");
+  expect(same.code).toBe(0);
+  expect(same.out).toMatch(/^POLICY +FIGURE +A +B +CHANGE/);
+  expect(same.out).not.toMatch(/better|worse/);
+  for (const name of ["easy", "fcfs"]) {
+    await run("-i", join(folder, "small.swf"), "-m", name, "-o", join(folder, `only-${name}`));
+  }
+  const files = ["fcfs", "easy"].map((name) => join(folder, `only-${name}`, "metrics.json"));
+  const { out } = await run("compare", ...files);
+  expect(out).toMatch(/fcfs\/easy +mean wait, s .* -\d+\.\d % +better/);
+  expect(await run("compare", TRACE, TRACE)).toMatchObject({
+    code: 3,
+    err: expect.stringContaining("holds no metrics"),
+  });
+  expect(await run("compare", "only-one.json")).toMatchObject({ code: 2 });
+});

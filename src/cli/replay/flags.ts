@@ -7,7 +7,7 @@ import type { Flag } from "../grammar/flag.ts";
 import { wholeNumber } from "../grammar/parse.ts";
 
 /** The formats that `--format` names. */
-export const FORMATS = ["swf"] as const;
+export const FORMATS = ["swf", "sacct", "json"] as const;
 export type Format = (typeof FORMATS)[number];
 
 /** Accepts policies by name, with commas between. */

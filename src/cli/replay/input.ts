@@ -1,5 +1,7 @@
 /** Reads a trace file: unpacks it where it is compressed, and picks the reader by the name of the file. */
 import { fault, LatticeError } from "../../core/domain/errors.ts";
+import { readJobList } from "../../replay/job-list.ts";
+import { readSacct } from "../../replay/sacct.ts";
 import { readSwf } from "../../replay/swf.ts";
 import type { Trace } from "../../replay/trace.ts";
 import { UsageError } from "../grammar/usage-error.ts";
@@ -23,6 +25,8 @@ export async function readTrace(path: string, options: InputOptions): Promise<Tr
 
 const READERS = {
   swf: (text: string, { coresPerNode }: InputOptions) => readSwf(text, coresPerNode),
+  sacct: readSacct,
+  json: readJobList,
 } as const;
 
 function formatOf(path: string): Format {

@@ -7,6 +7,7 @@ import { UsageError } from "../grammar/usage-error.ts";
 import { flagName, flagText } from "../help.ts";
 import { pairs, wrap } from "../render/text.ts";
 import { OutputClosed, type Terminal } from "../terminal.ts";
+import { compareReplays } from "./compare.ts";
 import { REPLAY_COMMAND, REPLAY_FLAGS } from "./flags.ts";
 import { replayTrace } from "./run.ts";
 
@@ -18,6 +19,7 @@ export async function runReplay(
   try {
     if (words.includes("--version") || words.includes("-V")) terminal.out(`${version}\n`);
     else if (words.length === 0 || words.includes("--help") || words.includes("-h")) terminal.out(help(terminal));
+    else if (words[0] === "compare") await compareReplays(words.slice(1), terminal);
     else await replayTrace(parseWords(REPLAY_COMMAND, words, {}), terminal);
     return EXIT.ok;
   } catch (thrown) {
@@ -50,6 +52,7 @@ function help({ columns }: Terminal): string {
     "",
     "Usage:",
     "  rm-replay --input FILE [flags]",
+    "  rm-replay compare A.json B.json",
     "",
     "Flags:",
     ...pairs([...flags, ["-h, --help", "Say this"], ["-V, --version", "Print the version"]], width),

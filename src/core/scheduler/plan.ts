@@ -14,7 +14,7 @@ import type { Pass, Reservation } from "./pass.ts";
 import { beginPass, hasPromisedAll, isOver, judge, place, promiseStart, surelyWaits } from "./pass.ts";
 import { PassReasons } from "./pass-reasons.ts";
 import type { Policy } from "./policy.ts";
-import { rankedQueue } from "./queue.ts";
+import { headOfQueue, rankedQueue } from "./queue.ts";
 
 export interface Plan {
   readonly decisions: readonly Decision[];
@@ -84,9 +84,8 @@ function runPass(pass: Pass, why: PassReasons | undefined): Plan {
     if (why) reasons.set(pending.id, why.of(pending));
     if (verdict.isBusy) promiseStart(pass, pending);
   };
-  let looked = 0;
-  for (const pending of rankedQueue(pass.view, pass.policy, pass.now)) {
-    if (looked++ >= pass.policy.depth || (!why && isOver(pass))) break;
+  for (const pending of headOfQueue(pass.view, pass.policy, pass.now)) {
+    if (!why && isOver(pass)) break;
     if (!why && surelyWaits(pass, pending)) continue;
     if (pass.policy.backfillOrder !== "rank" && hasPromisedAll(pass)) later.push(pending);
     else consider(pending);

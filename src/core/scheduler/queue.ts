@@ -7,11 +7,42 @@ import { Scorer } from "./score/score.ts";
 
 /** Returns the waiting allocations, the highest rank first. Equal scores stand in the order of submission, then of ids. */
 export function rankedQueue(view: ClusterView, policy: Policy, now: Millis): Iterable<PendingView> {
-  if (policy.order === "fcfs") return view.pending();
-  const scorer = new Scorer(view, { now, energyPrice: policy.energyPrice });
+  return policy.order === "fcfs" ? view.pending() : byScore(view, policy, { now, count: Number.POSITIVE_INFINITY });
+}
+
+/** Returns those that a pass looks at: as many as the depth of the policy, from the highest rank. */
+export function headOfQueue(view: ClusterView, policy: Policy, now: Millis): Iterable<PendingView> {
+  return policy.order === "fcfs"
+    ? firstOf(view.pending(), policy.depth)
+    : byScore(view, policy, { now, count: policy.depth });
+}
+
+function* firstOf(queue: Iterable<PendingView>, count: number): Iterable<PendingView> {
+  let looked = 0;
+  for (const pending of queue) {
+    if (looked++ >= count) return;
+    yield pending;
+  }
+}
+
+/** A long queue is not sorted whole for the sake of its head. */
+function byScore(
+  view: ClusterView,
+  { energyPrice }: Policy,
+  { now, count }: { readonly now: Millis; readonly count: number },
+): readonly PendingView[] {
+  const queue = [...view.pending()];
+  const scorer = new Scorer(view, { now, energyPrice, queue });
+  const totals = Float64Array.from(queue, (pending) => scorer.total(pending));
+  const least = count < queue.length ? greatest(totals, count) : Number.NEGATIVE_INFINITY;
   const scored: Scored[] = [];
-  for (const pending of view.pending()) scored.push({ pending, total: scorer.total(pending) });
-  return scored.sort(compareScored).map(({ pending }) => pending);
+  for (const [i, pending] of queue.entries()) {
+    const total = totals[i] ?? 0;
+    if (total >= least) scored.push({ pending, total });
+  }
+  scored.sort(compareScored);
+  if (scored.length > count) scored.length = count;
+  return scored.map(({ pending }) => pending);
 }
 
 interface Scored {
@@ -24,3 +55,28 @@ const compareScored = (a: Scored, b: Scored): number =>
   compareNumber(a.pending.submittedAt, b.pending.submittedAt) ||
   compareNumber(a.pending.shortId, b.pending.shortId) ||
   compareText(a.pending.id, b.pending.id);
+
+/** Returns the `count`-th greatest value, of which there are at least so many: the root of a heap of the greatest. */
+function greatest(values: Float64Array, count: number): number {
+  const heap = values.slice(0, count).sort(compareNumber);
+  for (let i = count; i < values.length; i++) {
+    const value = values[i] ?? 0;
+    if (value > (heap[0] ?? 0)) sink(heap, value);
+  }
+  return heap[0] ?? Number.NEGATIVE_INFINITY;
+}
+
+/** Puts `value` in the place of the root, the least, and restores the heap. */
+function sink(heap: Float64Array, value: number): void {
+  let hole = 0;
+  for (;;) {
+    let child = 2 * hole + 1;
+    if (child >= heap.length) break;
+    if (child + 1 < heap.length && (heap[child + 1] ?? 0) < (heap[child] ?? 0)) child++;
+    const least = heap[child] ?? 0;
+    if (least >= value) break;
+    heap[hole] = least;
+    hole = child;
+  }
+  heap[hole] = value;
+}

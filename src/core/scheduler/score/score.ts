@@ -31,6 +31,14 @@ export interface Score {
   readonly penalty: number;
 }
 
+/** What the scores of one pass are about. */
+export interface ScorerOptions {
+  readonly now: Millis;
+  readonly energyPrice: number;
+  /** All that waits. */
+  readonly queue: readonly PendingView[];
+}
+
 /** Scores the allocations of one pass. */
 export class Scorer {
   readonly #view: ClusterView;
@@ -40,40 +48,55 @@ export class Scorer {
   readonly #utilisation: number;
   readonly #backlogs: ReadonlyMap<VClusterId, number>;
   readonly #tenants = new Map<TenantId, TenantStanding>();
+  /** By number of nodes. */
+  readonly #topology = new Map<number, number>();
+  readonly #scratch: { -readonly [K in keyof Factors]: number } = { ...NO_FACTORS };
 
-  constructor(view: ClusterView, { now, energyPrice }: { readonly now: Millis; readonly energyPrice: number }) {
+  constructor(view: ClusterView, { now, energyPrice, queue }: ScorerOptions) {
     this.#view = view;
     this.#now = now;
     this.#energy = energyFactor(energyPrice);
     const { groups, held } = countNodes(view.nodes);
     this.#groups = groups;
     this.#utilisation = view.nodes.length > 0 ? held / view.nodes.length : 0;
-    this.#backlogs = backlogsOf(view);
+    this.#backlogs = backlogsOf(view, queue);
   }
 
   /** Returns the score of an allocation by itself. */
   total(pending: PendingView): number {
-    return this.score(pending).total;
+    const tenant = this.#tenantOf(pending.tenant);
+    this.#fill(this.#scratch, pending, tenant);
+    return weigh(this.#scratch, this.#weightsOf(pending)) * tenant.penalty;
   }
 
   /** Returns the score of an allocation with its factors. */
   score(pending: PendingView): Score {
-    const { preemptionClass, submittedAt, request, vcluster } = pending;
-    const nodes = request.nodesMin;
-    const tenant = this.#tenantOf(pending.tenant);
-    const factors: Factors = {
-      priority: priorityFactor(preemptionClass),
-      waitTime: waitTimeFactor(this.#now - submittedAt),
-      fairShare: this.#fairShare(tenant, pending),
-      topology: topologyFactor({ nodes, groups: this.#groups, nodesTotal: this.#view.nodes.length }),
-      dataReadiness: dataReadinessFactor(undefined),
-      backlog: this.#backlogs.get(vcluster) ?? 0,
-      energy: this.#energy,
-      checkpointEfficiency: checkpointFactor(pending.checkpoint ?? "none"),
-      conformance: conformanceFactor(undefined, nodes),
-    };
-    const weights = this.#view.vcluster(vcluster)?.weights ?? DEFAULT_WEIGHTS;
-    return { total: weigh(factors, weights) * tenant.penalty, factors, penalty: tenant.penalty };
+    const { penalty } = this.#tenantOf(pending.tenant);
+    const total = this.total(pending);
+    return { total, factors: { ...this.#scratch }, penalty };
+  }
+
+  #fill(factors: { -readonly [K in keyof Factors]: number }, pending: PendingView, tenant: TenantStanding): void {
+    const { preemptionClass, submittedAt, request, vcluster, checkpoint = "none" } = pending;
+    factors.priority = priorityFactor(preemptionClass);
+    factors.waitTime = waitTimeFactor(this.#now - submittedAt);
+    factors.fairShare = this.#fairShare(tenant, pending);
+    factors.topology = this.#topologyOf(request.nodesMin);
+    factors.dataReadiness = dataReadinessFactor(undefined);
+    factors.backlog = this.#backlogs.get(vcluster) ?? 0;
+    factors.energy = this.#energy;
+    factors.checkpointEfficiency = checkpointFactor(checkpoint);
+    factors.conformance = conformanceFactor(undefined, request.nodesMin);
+  }
+
+  #weightsOf = ({ vcluster }: PendingView): CostWeights => this.#view.vcluster(vcluster)?.weights ?? DEFAULT_WEIGHTS;
+
+  #topologyOf(nodes: number): number {
+    const known = this.#topology.get(nodes);
+    if (known !== undefined) return known;
+    const factor = topologyFactor({ nodes, groups: this.#groups, nodesTotal: this.#view.nodes.length });
+    this.#topology.set(nodes, factor);
+    return factor;
   }
 
   #tenantOf(id: TenantId): TenantStanding {
@@ -118,6 +141,18 @@ function countNodes(nodes: readonly NodeView[]): { readonly groups: number; read
   return { groups: groups.size, held };
 }
 
+const NO_FACTORS: Factors = {
+  priority: 0,
+  waitTime: 0,
+  fairShare: 0,
+  topology: 0,
+  dataReadiness: 0,
+  backlog: 0,
+  energy: 0,
+  checkpointEfficiency: 0,
+  conformance: 0,
+};
+
 interface TenantStanding {
   readonly target: number;
   readonly burstAllowance?: number;
@@ -138,7 +173,7 @@ const weigh = (f: Factors, w: CostWeights): number =>
   f.checkpointEfficiency * w.checkpointEfficiency +
   f.conformance * w.conformance;
 
-function backlogsOf(view: ClusterView): ReadonlyMap<VClusterId, number> {
+function backlogsOf(view: ClusterView, queue: readonly PendingView[]): ReadonlyMap<VClusterId, number> {
   const sums = new Map<VClusterId, { queuedHours: number; runningHours: number }>();
   const sumOf = (vcluster: VClusterId) => {
     const known = sums.get(vcluster);
@@ -147,7 +182,7 @@ function backlogsOf(view: ClusterView): ReadonlyMap<VClusterId, number> {
     sums.set(vcluster, sum);
     return sum;
   };
-  for (const { vcluster, request, walltimeMs } of view.pending()) {
+  for (const { vcluster, request, walltimeMs } of queue) {
     sumOf(vcluster).queuedHours += nodeHours(request.nodesMin, walltimeMs);
   }
   for (const { vcluster, claims, walltimeMs } of view.running()) {

@@ -7,7 +7,7 @@ import { claimOn } from "../../../../../src/core/domain/resources.ts";
 import { DEFAULT_WEIGHTS } from "../../../../../src/core/domain/tenant.ts";
 import type { ClusterView } from "../../../../../src/core/domain/view.ts";
 import { EASY_POLICY } from "../../../../../src/core/scheduler/policy.ts";
-import { rankedQueue } from "../../../../../src/core/scheduler/queue.ts";
+import { headOfQueue, rankedQueue } from "../../../../../src/core/scheduler/queue.ts";
 import { Scorer } from "../../../../../src/core/scheduler/score/score.ts";
 import { WEIGHT_PROFILES } from "../../../../../src/core/scheduler/score/weight-profiles.ts";
 import { Usage } from "../../../../../src/core/state/usage.ts";
@@ -31,7 +31,7 @@ const heldBy = (tenant: typeof RED, i: number) => {
 const scoreOf = (view: ClusterView, n = 0) => {
   const pending = [...view.pending()][n];
   if (!pending) throw new Error("the queue is empty");
-  return new Scorer(view, { now: NOW, energyPrice: 0.25 }).score(pending);
+  return new Scorer(view, { now: NOW, energyPrice: 0.25, queue: [...view.pending()] }).score(pending);
 };
 
 const PARTS: ViewParts = {
@@ -103,6 +103,22 @@ describe("the queue by score", () => {
     const pending = [3, 1, 2].map((n) => aPending(n, `p${n}`, { submittedAt: NOW }));
     const same = ["b", "a"].map((name) => ({ ...aPending(9, name, { submittedAt: NOW }), shortId: shortId(9) }));
     expect(order({ nodes: NODES, pending: [...pending, ...same] })).toEqual(["p1", "p2", "p3", "a", "b"]);
+  });
+
+  test("has the same head, however little of it is looked at", () => {
+    const one = fc.record({ preemptionClass: fc.integer({ min: 0, max: 3 }), hours: fc.integer({ min: 0, max: 2 }) });
+    holds(
+      fc.property(fc.array(one, { maxLength: 20 }), fc.integer({ min: 1, max: 25 }), (all, depth) => {
+        const pending = all.map(({ preemptionClass, hours }, n) =>
+          aPending(n, `p${n}`, { preemptionClass, submittedAt: millis(NOW - hours * HOUR) }),
+        );
+        const view = aView({ nodes: NODES, pending });
+        for (const policy of [byScore, EASY_POLICY]) {
+          const head = [...headOfQueue(view, { ...policy, depth }, NOW)];
+          expect(head).toEqual([...rankedQueue(view, policy, NOW)].slice(0, depth));
+        }
+      }),
+    );
   });
 
   test("is the same for any order in which the queue is listed", () => {
