@@ -187,6 +187,14 @@ describe("a member that lags", () => {
     await cluster.tick(8);
     expect(cluster.snapshots.size).toBe(1);
     expect(cluster.member(3).texts).toEqual(leader.texts);
+    // The same once more, while the state may still be read from it: it stays.
+    const [[path] = [""]] = cluster.snapshots;
+    const { compactedIndex, compactedTerm } = cluster.member(3).store.load().shape;
+    const { membership } = leader.applied;
+    const meta = { index: compactedIndex, term: compactedTerm, membership };
+    cluster.network.bring(3, { id: 1, term: leader.status.term }, { meta, path });
+    await cluster.tick(2);
+    expect(cluster.member(3).discarded).toEqual([]);
     expect(cluster.member(3).applied).toEqual(leader.applied);
     cluster.member(3).crash();
     cluster.member(3).restart();
@@ -210,7 +218,7 @@ describe("a member that lags", () => {
     expect(cluster.member(3).texts).toEqual(leader.texts);
   });
 
-  test("a snapshot that is not needed any more changes nothing", async () => {
+  test("a snapshot that is not needed any more changes nothing and is removed", async () => {
     const { cluster, leader } = await aCluster();
     await fill(cluster, leader, 10);
     const [meta, path] = [cluster.member(3).applied, "nobody reads this"];
@@ -218,6 +226,7 @@ describe("a member that lags", () => {
     cluster.network.bring(3, { id: 1, term: leader.status.term }, { meta, path });
     await cluster.tick(3);
     expect(cluster.member(3).texts).toEqual(before);
+    expect(cluster.member(3).discarded).toEqual([path]);
     leader.propose("b");
     await cluster.tick(3);
     expect(cluster.member(3).texts).toEqual(leader.texts);
