@@ -10,7 +10,15 @@ import { canonicalEncode } from "../../src/base/canonical-encode.ts";
 import { nodeId, tenantId, vclusterId } from "../../src/core/domain/ids.ts";
 import { NODE_STATES } from "../../src/core/domain/lifecycle.ts";
 import type { Claim } from "../../src/core/domain/resources.ts";
-import { addAmounts, claimOn, fits, NOTHING } from "../../src/core/domain/resources.ts";
+import {
+  addAmounts,
+  claimOn,
+  fits,
+  NOTHING,
+  takeGpus,
+  wholeGpus,
+  withoutGpus,
+} from "../../src/core/domain/resources.ts";
 import type { PendingView, RunningView } from "../../src/core/domain/view.ts";
 import { decide, explain, plan } from "../../src/core/scheduler/plan.ts";
 import type { Policy } from "../../src/core/scheduler/policy.ts";
@@ -126,6 +134,16 @@ function forEachPlacement(
   );
 }
 
+/** Whether single GPUs can be found for the shares, one after another. */
+function hasGpusFor(capacity: NodeFields["capacity"], claims: readonly Claim[]): boolean {
+  let free = wholeGpus(capacity);
+  return claims.every(({ gpuMilli }) => {
+    const shares = takeGpus(free, gpuMilli);
+    free = withoutGpus(free, shares ?? []);
+    return shares !== undefined;
+  });
+}
+
 const nodeOf = (parts: ViewParts, claim: Claim): NodeFields => {
   const node = parts.nodes?.find(({ id }) => id === claim.nodeId);
   if (!node) throw new Error(`no node ${claim.nodeId}`);
@@ -142,6 +160,7 @@ describe.each(POLICIES)("a plan by %s", (_name, policy) => {
           const claims = [...held, ...planned].filter(({ nodeId }) => nodeId === node.id);
           expect(fits(claims.reduce(addAmounts, { ...NOTHING }), node.capacity)).toBe(true);
           if (claims.some(({ isExclusive }) => isExclusive)) expect(claims).toHaveLength(1);
+          else expect(hasGpusFor(node.capacity, claims)).toBe(true);
         }
       }),
     );

@@ -2,7 +2,8 @@
  * What an allocation asks of nodes and what it then holds of them.
  *
  * Invariant INV-S1: the claims on a node never exceed it, Σ claim.x ≤ capacity.x for
- * x in cpus, memoryBytes, gpuMilli; an exclusive claim is the only one on its node.
+ * x in cpus, memoryBytes, gpuMilli, and of each GPU at most all; an exclusive claim is the
+ * only one on its node.
  */
 import type { NodeId } from "./ids.ts";
 
@@ -41,10 +42,58 @@ export interface ResourceRequest {
   readonly cpusPerTask: number;
 }
 
+/** What a claim holds of one GPU. */
+export interface GpuShare {
+  /** Its place among the GPUs of the node. */
+  readonly device: number;
+  /** In thousandths. */
+  readonly milli: number;
+}
+
 /** What one allocation holds of one node. */
 export interface Claim extends Amount {
   readonly nodeId: NodeId;
   readonly isExclusive: boolean;
+  /** Which GPUs, of a share that holds any; chosen when the claim is applied. */
+  readonly gpus?: readonly GpuShare[];
+}
+
+const WHOLE_GPU = 1_000;
+
+/** Returns what each GPU of an empty node has. */
+export const wholeGpus = ({ gpuMilli }: Amount): readonly number[] =>
+  Array.from({ length: Math.floor(gpuMilli / WHOLE_GPU) }, () => WHOLE_GPU);
+
+/**
+ * Returns the GPUs for a share, or undefined when what is free of each will not do: whole
+ * ones, and for a part the one that has least left of those that have enough, so that
+ * whole ones stay whole.
+ */
+export function takeGpus(free: readonly number[], gpuMilli: number): readonly GpuShare[] | undefined {
+  const part = gpuMilli % WHOLE_GPU;
+  let missing = (gpuMilli - part) / WHOLE_GPU;
+  const shares: GpuShare[] = [];
+  let partOf = -1;
+  if (part > 0) {
+    for (const [device, left] of free.entries()) {
+      if (left >= part && (partOf < 0 || left < (free[partOf] ?? 0))) partOf = device;
+    }
+    if (partOf < 0) return undefined;
+    shares.push({ device: partOf, milli: part });
+  }
+  for (let device = 0; device < free.length && missing > 0; device++) {
+    if (device === partOf || free[device] !== WHOLE_GPU) continue;
+    shares.push({ device, milli: WHOLE_GPU });
+    missing--;
+  }
+  return missing > 0 ? undefined : shares;
+}
+
+/** Returns what is free of each GPU once the shares are taken. */
+export function withoutGpus(free: readonly number[], shares: readonly GpuShare[]): readonly number[] {
+  const left = [...free];
+  for (const { device, milli } of shares) left[device] = (left[device] ?? 0) - milli;
+  return left;
 }
 
 /** The amount of nothing at all. */

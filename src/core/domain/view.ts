@@ -48,6 +48,8 @@ export interface NodeView {
   readonly capacity: NodeCapacity;
   /** Capacity less the claims on it. */
   readonly free: Amount;
+  /** What is free of each of its GPUs, in thousandths; shares of them are of single devices. */
+  readonly gpuFree: readonly number[];
   readonly claimCount: number;
   readonly hasExclusiveClaim: boolean;
 }

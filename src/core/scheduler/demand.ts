@@ -10,7 +10,7 @@ import { asksForWholeNode, claimOn, fits } from "../domain/resources.ts";
 import type { PendingView } from "../domain/view.ts";
 import { coverFeatures } from "./cover-features.ts";
 import type { NodeClass, NodeIndex } from "./node-index.ts";
-import { idleCount, placeOfCpus } from "./node-index.ts";
+import { hasRoom, idleCount, placeOfCpus } from "./node-index.ts";
 
 /** A class of nodes that suits a demand. */
 export interface Offer {
@@ -84,7 +84,7 @@ export function freeCount(offer: Offer, isWhole: boolean): number {
   if (isWhole) return count;
   for (let i = placeOfCpus(of, need.cpus); i < of.shared.length; i++) {
     const node = of.shared[i];
-    if (node && fits(need, node.free)) count++;
+    if (node && hasRoom(node, need)) count++;
   }
   return count;
 }
@@ -92,7 +92,7 @@ export function freeCount(offer: Offer, isWhole: boolean): number {
 /** Returns on how many nodes of an offer the demand fitted when the pass began. */
 export function freeCountAtStart(offer: Offer, isWhole: boolean): number {
   const idle = offer.of.idle.length;
-  return isWhole ? idle : idle + offer.of.sharedAtStart.filter((free) => fits(offer.need, free)).length;
+  return isWhole ? idle : idle + offer.of.sharedAtStart.filter((room) => hasRoom(room, offer.need)).length;
 }
 
 /** Returns whether the demand would fit if no node were in use. */

@@ -10,8 +10,15 @@ import type { VClusterId } from "../domain/ids.ts";
 import type { NodeState } from "../domain/lifecycle.ts";
 import { isSchedulable } from "../domain/lifecycle.ts";
 import type { Amount, Claim, NodeCapacity } from "../domain/resources.ts";
-import { subtractAmounts } from "../domain/resources.ts";
+import { fits, subtractAmounts, takeGpus, withoutGpus } from "../domain/resources.ts";
 import type { ClusterView, NodeView } from "../domain/view.ts";
+
+/** What is left of a node. */
+export type Room = Pick<OpenNode, "free" | "gpuFree">;
+
+/** Returns whether `need` fits into what is left. */
+export const hasRoom = ({ free, gpuFree }: Room, need: Amount): boolean =>
+  fits(need, free) && (need.gpuMilli === 0 || takeGpus(gpuFree, need.gpuMilli) !== undefined);
 
 /** A schedulable node. */
 export interface OpenNode {
@@ -21,6 +28,8 @@ export interface OpenNode {
   readonly order: number;
   /** What this pass has left of it. */
   free: Amount;
+  /** And of each of its GPUs. */
+  gpuFree: readonly number[];
   /** When the last claim on it ends; known once `availabilityOf` has looked, and then for shared nodes only. */
   idleFrom: number;
 }
@@ -41,7 +50,7 @@ export interface NodeClass {
   /** With shared claims and processors left: the fullest first, then by order. */
   shared: OpenNode[];
   /** What the shared ones had left when the pass began. */
-  sharedAtStart: readonly Amount[];
+  sharedAtStart: readonly Room[];
 }
 
 export interface NodeIndex {
@@ -81,7 +90,8 @@ export function indexNodes(view: ClusterView): NodeIndex {
     const place = nodes === view.nodes ? order : (view.placeOf(node.id) ?? order);
     classAt[place] = members;
     if (node.hasExclusiveClaim) continue;
-    const open: OpenNode = { view: node, members, order, free: node.free, idleFrom: Number.NEGATIVE_INFINITY };
+    const { free, gpuFree } = node;
+    const open: OpenNode = { view: node, members, order, free, gpuFree, idleFrom: Number.NEGATIVE_INFINITY };
     if (node.claimCount > 0) sharedAt.set(place, open);
     openList(members, node)?.push(open);
   }
@@ -114,6 +124,9 @@ export function takeNode(
   if (members.idle[members.idleHead] === node) members.idleHead++;
   else removeShared(members, node);
   node.free = subtractAmounts(node.free, claim);
+  if (!claim.isExclusive && claim.gpuMilli > 0) {
+    node.gpuFree = withoutGpus(node.gpuFree, takeGpus(node.gpuFree, claim.gpuMilli) ?? []);
+  }
   const isFull = claim.isExclusive || node.free.cpus <= 0;
   if (isFull) index.openCount--;
   else members.shared.splice(placeOf(members.shared, node), 0, node);
@@ -178,7 +191,7 @@ function openList(members: NodeClass, node: NodeView): OpenNode[] | undefined {
 
 function startShared(members: NodeClass): void {
   members.shared.sort(compareShared);
-  members.sharedAtStart = members.shared.map((node) => node.free);
+  members.sharedAtStart = members.shared.map(({ free, gpuFree }) => ({ free, gpuFree }));
 }
 
 const compareShared = (a: OpenNode, b: OpenNode): number =>

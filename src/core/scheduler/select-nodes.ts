@@ -1,18 +1,18 @@
 /**
  * Chooses the nodes for one demand. First fit: nodes dedicated to the vCluster before the
  * others; whole nodes in the order of their ids; shares on the fullest node that has room,
- * so that empty nodes stay empty. Where starts are promised, only nodes that they can do
+ * so that empty nodes stay empty, or where nodes have GPUs as `gpu-packing.ts` has it. Where starts are promised, only nodes that they can do
  * without are offered. Chooses only; `takeNode` takes.
  */
 import { assert } from "../../base/assert.ts";
 import { compareNumber } from "../../base/compare.ts";
-import { fits } from "../domain/resources.ts";
 import type { Availability } from "./availability.ts";
 import { leastIdle } from "./availability.ts";
 import { coverFeatures } from "./cover-features.ts";
 import type { Demand, Offer } from "./demand.ts";
+import { inOrderOfWaste, isPacked } from "./gpu-packing.ts";
 import type { OpenNode } from "./node-index.ts";
-import { idleCount, placeOfCpus } from "./node-index.ts";
+import { hasRoom, idleCount, placeOfCpus } from "./node-index.ts";
 
 /** A node chosen, with the offer it comes from. */
 export interface Pick {
@@ -41,6 +41,7 @@ export interface Stay {
 export function selectNodes(demand: Demand, stay?: Stay): Selection | undefined {
   const { nodesMin, nodesMax, featureCounts } = demand.request;
   if (!mayHaveEnough(demand)) return undefined;
+  if (isPacked(demand)) return packNodes(demand, stay);
   const cursors = demand.offers.map((offer) => startCursor(offer, demand.isWhole, stay));
   const picks: Pick[] = [];
   if (Object.keys(featureCounts).length > 0) {
@@ -57,6 +58,21 @@ export function selectNodes(demand: Demand, stay?: Stay): Selection | undefined 
     pickFrom(best, 1, picks);
   }
   return picks.length < nodesMin ? undefined : { picks, needed };
+}
+
+/** Walks the nodes of a packed demand in the order of waste. */
+function packNodes(demand: Demand, stay: Stay | undefined): Selection | undefined {
+  const { nodesMin, nodesMax } = demand.request;
+  const cursors = demand.offers.map((offer) => startCursor(offer, true, stay));
+  const picks: Pick[] = [];
+  for (const { at, node, wasIdle } of inOrderOfWaste(demand)) {
+    const cursor = cursors[at];
+    if (picks.length === nodesMax || !cursor) break;
+    if (wasIdle ? cursor.counted >= cursor.idleLeft : !mayPick(cursor, node)) continue;
+    if (wasIdle) cursor.counted++;
+    picks.push({ offer: cursor.offer, node, wasIdle });
+  }
+  return picks.length < nodesMin ? undefined : { picks, needed: nodesMin };
 }
 
 /** An upper bound that is cheap to compute: most demands that do not fit end here. */
@@ -101,7 +117,7 @@ function advance(cursor: Cursor): void {
   const { idle, shared } = cursor.offer.of;
   while (cursor.sharedAt < shared.length) {
     const node = shared[cursor.sharedAt++];
-    if (!node || !fits(cursor.offer.need, node.free)) continue;
+    if (!node || !hasRoom(node, cursor.offer.need)) continue;
     if (!mayPick(cursor, node)) continue;
     cursor.node = node;
     return;

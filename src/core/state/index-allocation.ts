@@ -6,11 +6,11 @@ import { OrderedMap } from "../../base/ordered-map.ts";
 import type { Allocation, TaskOf } from "../domain/allocation.ts";
 import type { AllocationId, NodeId, TaskGroupId, TenantId } from "../domain/ids.ts";
 import { holdsNodes, isTerminal } from "../domain/lifecycle.ts";
-import type { Claim } from "../domain/resources.ts";
-import { addAmounts, NOTHING, subtractAmounts } from "../domain/resources.ts";
+import type { Amount, Claim } from "../domain/resources.ts";
+import { addAmounts, NOTHING, subtractAmounts, wholeGpus } from "../domain/resources.ts";
 import type { TaskGroup } from "../domain/task-group.ts";
 import { isGroupOver } from "../domain/task-group.ts";
-import type { State, TenantLoad } from "./state.ts";
+import type { NodeLoad, State, TenantLoad } from "./state.ts";
 
 /** Returns the key of a name that only one of a user's allocations may hold. */
 export const mutexKey = (tenant: TenantId, user: string, name: string): string => `${tenant}/${user}/${name}`;
@@ -97,6 +97,15 @@ export function unindexTaskGroup(state: State, group: TaskGroup): void {
   unindexMutex(state, group);
 }
 
+/** Returns what is free of each GPU of a node with this capacity. */
+export function gpusFree(capacity: Amount, load: NodeLoad | undefined): readonly number[] {
+  const whole = capacity.gpuMilli === 0 ? NO_GPUS : wholeGpus(capacity);
+  if (!load || load.gpusUsed.length === 0) return whole;
+  return whole.map((milli, device) => milli - (load.gpusUsed[device] ?? 0));
+}
+
+const NO_GPUS: readonly number[] = [];
+
 /** Returns how many claims are on a node. */
 export const claimCount = (state: State, node: NodeId): number => state.indexes.nodeLoad.get(node)?.claims.size ?? 0;
 
@@ -137,12 +146,15 @@ function changeNodeLoad(
   state.indexes.nodeViews.touch(claim.nodeId);
   let load = state.indexes.nodeLoad.get(claim.nodeId);
   if (!load) {
-    load = { claims: new Map(), used: NOTHING, exclusiveCount: 0 };
+    load = { claims: new Map(), used: NOTHING, gpusUsed: [], exclusiveCount: 0 };
     state.indexes.nodeLoad.set(claim.nodeId, load);
   }
   if (how === "add") load.claims.set(id, claim);
   else load.claims.delete(id);
   load.used = how === "add" ? addAmounts(load.used, claim) : subtractAmounts(load.used, claim);
+  for (const { device, milli } of claim.gpus ?? []) {
+    load.gpusUsed[device] = (load.gpusUsed[device] ?? 0) + (how === "add" ? milli : -milli);
+  }
   if (claim.isExclusive) load.exclusiveCount += how === "add" ? 1 : -1;
 }
 

@@ -63,6 +63,8 @@ export interface Tables {
 export interface NodeLoad {
   readonly claims: Map<AllocationId, Claim>;
   used: Amount;
+  /** Of each GPU, what shares hold, in thousandths. */
+  readonly gpusUsed: number[];
   exclusiveCount: number;
 }
 

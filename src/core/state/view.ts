@@ -7,7 +7,7 @@ import type { Assignment, AssignmentAction, Work } from "../domain/assignment.ts
 import type { NodeId } from "../domain/ids.ts";
 import { NOTHING, subtractAmounts } from "../domain/resources.ts";
 import type { ClusterView, NodeView, PendingView, RunningView } from "../domain/view.ts";
-import { tenantLoadOf } from "./index-allocation.ts";
+import { gpusFree, tenantLoadOf } from "./index-allocation.ts";
 import type { State } from "./state.ts";
 
 /** Returns the scheduler's view. Valid until the next command is applied. */
@@ -152,6 +152,7 @@ function nodeView(state: State, id: NodeId): NodeView {
     isDisabled: node.isDisabled,
     capacity: state.indexes.nodeViews.shared(node.capacity),
     free: subtractAmounts(node.capacity, load?.used ?? NOTHING),
+    gpuFree: gpusFree(node.capacity, load),
     claimCount: load?.claims.size ?? 0,
     hasExclusiveClaim: (load?.exclusiveCount ?? 0) > 0,
   };

@@ -6,12 +6,12 @@ import type { Fault } from "../../domain/errors.ts";
 import { refuse } from "../../domain/errors.ts";
 import type { AllocationId } from "../../domain/ids.ts";
 import { isSchedulable } from "../../domain/lifecycle.ts";
-import type { Claim } from "../../domain/resources.ts";
-import { addAmounts, fits, NOTHING } from "../../domain/resources.ts";
+import type { Claim, GpuShare } from "../../domain/resources.ts";
+import { addAmounts, fits, NOTHING, takeGpus } from "../../domain/resources.ts";
 import type { Applying } from "../applying.ts";
 import { changeAllocation } from "../applying.ts";
 import type { CommandBody, Outcome, Placement } from "../commands.ts";
-import { tenantLoadOf } from "../index-allocation.ts";
+import { gpusFree, tenantLoadOf } from "../index-allocation.ts";
 import type { State } from "../state.ts";
 
 /** Gives nodes to allocations. */
@@ -20,13 +20,28 @@ export function assignNodes(ctx: Applying, command: Extract<CommandBody, { kind:
   for (const placement of command.placements) {
     const checked = check(ctx, placement);
     if (checked.ok) {
-      const parts = placement.claims.map((claim) => ({ claim, phase: "assigned" as const }));
+      const parts = placement.claims.map((claim) => ({
+        claim: withGpus(ctx.state, claim),
+        phase: "assigned" as const,
+      }));
       changeAllocation(ctx, checked.value, { state: "staging", parts, message: "", notBefore: undefined });
     } else {
       refused.push({ allocation: placement.allocation, fault: checked.error });
     }
   }
   return ok({ kind: "assigned", refused });
+}
+
+/** Which GPUs a share holds follows from the state, and so is the same on every server. */
+function withGpus(state: State, claim: Claim): Claim {
+  const gpus = gpusFor(state, claim);
+  return gpus && gpus.length > 0 ? { ...claim, gpus } : claim;
+}
+
+function gpusFor(state: State, { nodeId, isExclusive, gpuMilli }: Claim): readonly GpuShare[] | undefined {
+  const node = state.tables.nodes.get(nodeId);
+  if (!node || isExclusive) return [];
+  return takeGpus(gpusFree(node.capacity, state.indexes.nodeLoad.get(nodeId)), gpuMilli);
 }
 
 function check({ state, at }: Applying, placement: Placement): Result<Allocation, Fault> {
@@ -65,7 +80,7 @@ function checkClaim(state: State, a: Allocation, claim: Claim): Result<void, Fau
   }
   const load = state.indexes.nodeLoad.get(claim.nodeId);
   const isTaken = claim.isExclusive ? (load?.claims.size ?? 0) > 0 : (load?.exclusiveCount ?? 0) > 0;
-  if (isTaken || !fits(addAmounts(load?.used ?? NOTHING, claim), node.capacity)) {
+  if (isTaken || !gpusFor(state, claim) || !fits(addAmounts(load?.used ?? NOTHING, claim), node.capacity)) {
     return refuse("NODE_UNSUITABLE", `node ${claim.nodeId} has not enough free`);
   }
   if (a.spec.isSensitive && !claim.isExclusive) {
