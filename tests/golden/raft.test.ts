@@ -39,7 +39,10 @@ class Script {
         break;
       case "tick":
         this.#settleAfter(() => {
-          for (let i = 0; i < Number(second || "1"); i++) member().input({ kind: "tick" });
+          // A follower's until it asks for an election, which it would repeat.
+          for (let i = 0; i < Number(second || "1") && member().node.role !== "pre-candidate"; i++) {
+            member().input({ kind: "tick" });
+          }
         });
         break;
       case "ticks":

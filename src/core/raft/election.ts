@@ -32,9 +32,12 @@ export function tickFollower(node: RaftNode): void {
   expireReads(node);
   if (node.now - node.heardAt < node.timeout) return;
   node.heardAt = node.now;
+  if (canStand(node)) {
+    campaign(node, "pre-vote");
+    return;
+  }
   drawTimeout(node);
-  if (canStand(node)) campaign(node, "pre-vote");
-  else if (node.leader !== undefined) becomeFollower(node, node.term, undefined);
+  if (node.leader !== undefined) becomeFollower(node, node.term, undefined);
 }
 
 /** Stands for election in the next term, or asks first. */
@@ -42,13 +45,18 @@ export function campaign(node: RaftNode, purpose: "pre-vote" | "election" | "tra
   node.votes.clear();
   node.leader = undefined;
   if (purpose === "pre-vote") {
+    const isAgain = node.role === "pre-candidate";
     node.role = "pre-candidate";
-    announce(node);
+    // Who asked a moment too early, or was not heard, asks again soon: that disturbs nobody.
+    const { heartbeatTicks } = node.settings;
+    node.timeout = heartbeatTicks + Math.floor(node.random() * heartbeatTicks);
+    if (!isAgain) announce(node);
     solicit(node, { term: term(node.term + 1), isPreVote: true, isTransfer: false });
     countVote(node, node.id, true);
     return;
   }
   node.role = "candidate";
+  drawTimeout(node);
   node.term = term(node.term + 1);
   node.votedFor = node.id;
   announce(node);
@@ -86,6 +94,7 @@ export function onVote(node: RaftNode, from: MemberId, vote: Vote): void {
     persist(node);
   }
   node.heardAt = node.now;
+  drawTimeout(node);
   reply(true, node.term);
 }
 

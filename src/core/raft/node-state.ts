@@ -239,6 +239,7 @@ export function becomeFollower(node: RaftNode, newTerm: Term, leader: MemberId |
     persist(node);
   }
   if (node.role === "leader") leaveOffice(node);
+  else if (isNews) drawTimeout(node);
   node.role = idleRole(node);
   node.leader = leader;
   if (isNews) announce(node);

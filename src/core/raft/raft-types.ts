@@ -91,7 +91,10 @@ export type RaftInput =
   /** The state machine holds everything up to `index` durably. */
   | { readonly kind: "compact"; readonly index: LogIndex }
   | { readonly kind: "receive"; readonly from: MemberId; readonly message: RaftMessage }
-  /** A reader wants an index that it can wait for; answered by `read-ready` or `read-failed`. */
+  /**
+   * A reader wants an index that it can wait for; answered by `read-ready` or `read-failed`.
+   * The ticket is not one of an earlier run of this member: its answer may still be under way.
+   */
   | { readonly kind: "read"; readonly ticket: number }
   /** Answered by `change-refused`, or by the membership entry's commit. */
   | { readonly kind: "change-members"; readonly change: MembershipChange }

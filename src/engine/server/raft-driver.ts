@@ -90,6 +90,7 @@ export class RaftDriver implements Consensus {
       use: (work) => this.#use(work),
     });
     this.#ticks = new RaftTicks(options.clock, settings.tickMs, MISSED_SPANS_MAX * settings.electionTicks);
+    const firstNumber = Math.floor(random() * 2 ** 40);
     this.#proposals = new RaftProposals({
       node,
       step: (input) => this.#effects.step(input),
@@ -98,14 +99,14 @@ export class RaftDriver implements Consensus {
       reject: (proposals, cause) => this.#listener?.onRejected(proposals, cause),
       wake: () => this.#turns.wake(),
       patience,
-      firstNumber: Math.floor(random() * 2 ** 40),
+      firstNumber,
     });
     const finish = (): void => {
       this.#effects.carryOut();
       this.#deliver();
     };
     this.#turns = new RaftTurns({ takeIn: (inputs) => this.#takeIn(inputs), finish }, options.defer);
-    this.#reads = new RaftReads(patience);
+    this.#reads = new RaftReads(patience, firstNumber);
     this.#changes = new RaftChanges(node, (input) => this.#effects.step(input), patience);
   }
 

@@ -26,12 +26,14 @@ export class RaftReads {
   #waiting: Reader[] = [];
   /** By the ticket of their question. */
   readonly #asked = new Map<number, readonly Reader[]>();
-  #ticket = 0;
+  #ticket: number;
   /** The last question failed: none before the next tick or leader. */
   #isHeld = false;
 
-  constructor(patience: number) {
+  /** `firstTicket`: elsewhere than those of an earlier process, whose answers may still be under way. */
+  constructor(patience: number, firstTicket: number) {
     this.#patience = patience;
+    this.#ticket = firstTicket;
   }
 
   read(now: number): Promise<LogIndex> {

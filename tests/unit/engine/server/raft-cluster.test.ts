@@ -3,6 +3,8 @@
  * again, three and five of them in one thread, with time in the test's hand.
  */
 import { describe, expect, test } from "bun:test";
+import { assert } from "../../../../src/base/assert.ts";
+import { logIndex } from "../../../../src/base/brand.ts";
 import { DriverCluster, FAST, outcomeOf } from "../../../fixtures/driver-cluster.ts";
 
 const PATIENCE = 4 * FAST.electionTicks;
@@ -86,6 +88,32 @@ describe("a cluster of three", () => {
     expect(questions.length).toBe(1);
     await cluster.settle();
     expect(new Set(await Promise.all(reads)).size).toBe(1);
+  });
+
+  test("an answer to a reader of an earlier run of the member is not taken for another's", async () => {
+    const cluster = new DriverCluster(3);
+    const leader = await cluster.elect();
+    await cluster.tick(3);
+    const follower = cluster.member(2);
+    follower.driver.readIndex().catch(() => undefined);
+    follower.turn();
+    await Promise.resolve();
+    const [question] = cluster.network.held.splice(0);
+    follower.crash();
+    leader.propose("a");
+    await cluster.tick(3);
+    follower.restart();
+    await cluster.tick(5);
+    const read = follower.driver.readIndex();
+    follower.turn();
+    await Promise.resolve();
+    cluster.network.held = [];
+    assert(question?.frame.kind === "raft" && question.frame.message.kind === "read-index", "it asked the leader");
+    const { ticket } = question.frame.message;
+    const message = { kind: "read-index-reply", term: leader.status.term, ticket, index: logIndex(1) } as const;
+    cluster.network.give({ from: 1, to: 2, frame: { kind: "raft", message } });
+    await cluster.tick(25);
+    expect(await read).toBeGreaterThanOrEqual(leader.applied.index);
   });
 
   test("what one main loop relays reaches another's", async () => {
