@@ -61,10 +61,7 @@ export class Cluster {
     const doors = (): readonly SimServer[] => this.servers;
     this.#makeServer = this.#serverMaker(random);
     this.servers = Array.from({ length: size.members }, (_, i) => this.#makeServer(i + 1));
-    this.nodes = Array.from(
-      { length: size.nodes },
-      (_, i) => new SimNode({ network: this.network, number: i + 1, doors, clockRate: this.#rate(random) }),
-    );
+    this.nodes = Array.from({ length: size.nodes }, (_, i) => this.#makeNode(i + 1, random));
     this.clients = Array.from(
       { length: size.clients },
       (_, i) =>
@@ -105,6 +102,11 @@ export class Cluster {
     server.crash(false);
     this.servers.splice(this.servers.indexOf(server), 1);
     this.impaired.delete(server);
+  }
+
+  #makeNode(number: number, random: Prng): SimNode {
+    const { network, findings } = this;
+    return new SimNode({ network, number, doors: () => this.servers, clockRate: this.#rate(random), findings });
   }
 
   #serverMaker(random: Prng): (id: MemberId) => SimServer {

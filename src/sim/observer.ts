@@ -41,8 +41,7 @@ export class Observer {
   }
 
   onLeader(member: MemberId, term: Term, log: LogShape): void {
-    this.#world.log(`s${member}`, "leads", `term=${term}`);
-    this.elections.onLeader(member, term);
+    if (this.elections.onLeader(member, term)) this.#world.log(`s${member}`, "leads", `term=${term}`);
     this.committed.onLeader(member, term, log);
   }
 

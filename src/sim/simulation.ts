@@ -47,8 +47,8 @@ export interface SimulationResult {
 
 const MINUTE_MS = 60_000;
 const DEFAULT_MINUTES = 0.4;
-/** A cluster without faults is set up in this time. */
-const SET_UP_MS = 20_000;
+/** A cluster whose servers stay up is set up in this time. */
+const SET_UP_MS = 60_000;
 /** Faults are over: everything comes to rest in this time. */
 const REST_MS = 120_000;
 const STEP_MS = 250;

@@ -144,4 +144,28 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     find: "const isTaken = claim.isExclusive ? (load?.claims.size ?? 0) > 0 : (load?.exclusiveCount ?? 0) > 0;",
     replace: "return ok(undefined);\n  const isTaken = false;",
   },
+  {
+    name: "a leader never lowers what it believes a damaged member to hold",
+    file: "core/raft/replication.ts",
+    find: "if (isRecovering) peer.match",
+    replace: "if (false) peer.match",
+  },
+  {
+    name: "a member that lags refuses whoever replaced a member that it knows",
+    file: "core/raft/admission.ts",
+    find: "if (boundAt > view.newestAt)",
+    replace: "if (boundAt < 0)",
+  },
+  {
+    name: "a member is bound to the store of the one that it replaced",
+    file: "engine/server/raft/raft-peers.ts",
+    find: "if (come !== undefined && store.knownStores.get(id) === come)",
+    replace: "if (come !== undefined)",
+  },
+  {
+    name: "a cancel repeated under its key is refused once the allocation has left memory",
+    file: "engine/server/operations/change-allocation.ts",
+    find: 'if (!isRepeat(server, call, "cancel"))',
+    replace: "if (true)",
+  },
 ];

@@ -11,10 +11,12 @@ export class ElectionSafety {
     this.#findings = findings;
   }
 
-  onLeader(member: MemberId, term: Term): void {
-    const known = this.#leaders.get(term) ?? member;
-    this.#leaders.set(term, known);
-    if (known !== member) this.#findings.add("election safety", `term ${term} has leaders ${known} and ${member}`);
+  /** A member leads; returns whether that is news. */
+  onLeader(member: MemberId, term: Term): boolean {
+    const known = this.#leaders.get(term);
+    if (known === undefined) this.#leaders.set(term, member);
+    else if (known !== member) this.#findings.add("election safety", `term ${term} has leaders ${known} and ${member}`);
+    return known === undefined;
   }
 
   /** Returns how many terms had a leader. */

@@ -19,6 +19,9 @@ export interface StagedSnapshot {
   readonly rows: readonly Row[];
 }
 
+/** Of the damage, that to the record without which no log can be used. */
+const STATE_DAMAGE_RATE = 0.1;
+
 /** One disk. */
 export class SimDisk {
   readonly entries = new Map<number, Uint8Array>();
@@ -64,6 +67,11 @@ export class SimDisk {
 
   /** Damages one record of the log; returns what was done, or undefined when there is none. */
   damage(): string | undefined {
+    const state = this.meta.get("state");
+    if (state !== undefined && happens(this.#random, STATE_DAMAGE_RATE)) {
+      this.meta.set("state", flipped(this.#random, state));
+      return "flip the state record";
+    }
     const at = pick(this.#random, [...this.entries.keys()]);
     const record = at === undefined ? undefined : this.entries.get(at);
     if (at === undefined || record === undefined) return undefined;

@@ -3,6 +3,7 @@
 import type { AgentMemory } from "../../core/agent/agent.ts";
 import { nodeId } from "../../core/domain/ids.ts";
 import { AgentDriver } from "../../engine/agent/agent-driver.ts";
+import type { Findings } from "../checkers/findings.ts";
 import type { SimNetwork } from "../network/network.ts";
 import { SILENT_LOG } from "../silent-log.ts";
 import { SimProcess } from "../world/process.ts";
@@ -19,6 +20,7 @@ export interface SimNodeParts {
   readonly number: number;
   readonly doors: () => readonly AgentDoor[];
   readonly clockRate: number;
+  readonly findings: Findings;
 }
 
 export class SimNode {
@@ -30,7 +32,7 @@ export class SimNode {
   constructor(parts: SimNodeParts) {
     this.#parts = parts;
     this.process = new SimProcess(parts.network.world, `n${parts.number}`, parts.clockRate);
-    this.machine = new SimMachine(this.process);
+    this.machine = new SimMachine(this.process, parts.findings);
   }
 
   start(): void {

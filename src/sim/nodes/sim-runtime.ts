@@ -11,6 +11,7 @@ import { workloadName } from "../../core/domain/workload.ts";
 import type { LogPiece } from "../../ports/agent-link.ts";
 import type { CancelTimer } from "../../ports/clock.ts";
 import type { Runtime, RuntimeListener } from "../../ports/runtime.ts";
+import type { Findings } from "../checkers/findings.ts";
 import type { Span } from "../world/chance.ts";
 import { within } from "../world/chance.ts";
 import type { SimProcess } from "../world/process.ts";
@@ -36,14 +37,15 @@ interface Running {
 /** What is on a node, whether its agent lives or not. */
 export class SimMachine {
   readonly workloads = new Map<string, Running>();
-  /** How often each run was started. */
-  readonly starts = new Map<string, number>();
+  readonly #started = new Set<string>();
   readonly #random: Prng;
   readonly #process: SimProcess;
+  readonly #findings: Findings;
   #listener: RuntimeListener | undefined;
 
-  constructor(process: SimProcess) {
+  constructor(process: SimProcess, findings: Findings) {
     this.#process = process;
+    this.#findings = findings;
     this.#random = process.world.random(`machine ${process.name}`);
   }
 
@@ -97,7 +99,10 @@ export class SimMachine {
 
   #start(running: Running): Millis {
     const name = workloadName(running.key);
-    this.starts.set(name, (this.starts.get(name) ?? 0) + 1);
+    if (this.#started.has(name)) {
+      this.#findings.add("a run starts once", `${this.#process.name} started ${name} again`);
+    }
+    this.#started.add(name);
     running.state = "running";
     running.startedAt = this.#process.clock.now();
     const { env } = running.work.spec;
