@@ -199,7 +199,8 @@ export function onHeartbeatReply(
   onRoundsConfirmed(node);
   // Entries under way that nobody acknowledged for a whole heartbeat may be lost.
   if (peer.mode === "replicate" && isStuck) probe(peer, logIndex(peer.match + 1));
-  if (peer.match < node.log.lastIndex) sendEntries(node, peer);
+  // One that came back holds perhaps everything and does not know that it is committed: an empty append says so.
+  if (peer.match < node.log.lastIndex || peer.mode === "probe") sendEntries(node, peer);
 }
 
 /** A snapshot has arrived, or must be tried again. */

@@ -132,6 +132,17 @@ describe("what a leader counts", () => {
     expect(kinds(receive(node, 2, appended(node, 1)))).toContain("commit");
   });
 
+  test("a member that comes back with the whole log is told what is committed, though nothing is proposed", () => {
+    const node = aMember(EMPTY_LOG, 1);
+    lead(node);
+    write(node);
+    receive(node, 2, appended(node, 1));
+    step(node, { kind: "unreachable", member: 2 });
+    for (let i = 0; i < 2; i++) step(node, { kind: "tick" });
+    const effects = receive(node, 2, { kind: "heartbeat-reply", term: node.term, round: node.round });
+    expect(effects).toMatchObject([{ kind: "replicate", to: 2, first: 2, last: 1, commit: 1 }]);
+  });
+
   test("proposals beyond the bound are rejected until something commits", () => {
     const node = aMember(EMPTY_LOG, 1);
     lead(node);
