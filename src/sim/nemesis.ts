@@ -34,6 +34,10 @@ export class Nemesis {
   /** Starts servers that are down, and notices disks that are whole again; for ever. */
   keep(): void {
     for (const server of this.#cluster.servers) this.#keepOne(server);
+    const { leader, operator, servers } = this.#cluster;
+    const members = leader?.running?.replica.status.members;
+    const removed = members && servers.find(({ id }) => !members.some((m) => m.id === id));
+    if (removed && operator.isIdle) operator.readmit(removed);
     this.#world.after(KEEPER_MS, () => this.keep());
   }
 

@@ -3,6 +3,7 @@
  * same operations as people, at whichever server, until the servers say that it is done.
  */
 import type { Prng } from "../base/prng.ts";
+import type { MemberId } from "../core/raft/raft-types.ts";
 import { addMember, promoteMember, removeMember, transferLeadership } from "../engine/server/operations/cluster.ts";
 import { createTenant } from "../engine/server/operations/tenants.ts";
 import type { Request, ServerDoor } from "./clients/rpc.ts";
@@ -15,6 +16,9 @@ import { pick, within } from "./world/chance.ts";
 import { SimProcess } from "./world/process.ts";
 
 const AGAIN_MS: Span = [100, 800];
+/** Words of refusals that say how it is. */
+const NOT_THERE = "there is no member";
+const ALREADY_VOTES = "is a voter already";
 
 /** What an operator works with. */
 export interface OperatorParts {
@@ -73,15 +77,12 @@ export class SimOperator {
     this.replacing = server;
     this.#enqueue(async () => {
       this.#note(`remove ${server.name}`);
-      await this.#change(["there is no member"], (at, call) => removeMember(at, call, id));
+      await this.#change([NOT_THERE], (at, call) => removeMember(at, call, id));
       server.crash(false);
       server.disk.wipe();
       server.start();
       this.#note(`add ${server.name}`);
-      await this.#change(["belongs to the cluster already"], (at, call) =>
-        addMember(at, call, { id, address: addressOf(id) }),
-      );
-      await this.#change(["is a voter already"], (at, call) => promoteMember(at, call, id));
+      await this.#letJoin(id);
       this.#note(`replaced ${server.name}`);
       this.replacing = undefined;
     });
@@ -94,37 +95,54 @@ export class SimOperator {
       const fresh = join();
       const { id } = fresh;
       this.#note(`add ${fresh.name} for ${old.name}`);
-      await this.#change(["belongs to the cluster already"], (at, call) =>
-        addMember(at, call, { id, address: addressOf(id) }),
-      );
-      await this.#change(["is a voter already"], (at, call) => promoteMember(at, call, id));
+      await this.#letJoin(id);
       this.#note(`remove ${old.name}`);
-      await this.#change(["there is no member"], (at, call) => removeMember(at, call, old.id));
+      await this.#change([NOT_THERE], (at, call) => removeMember(at, call, old.id));
       retire();
       this.replacing = undefined;
     });
   }
 
-  #change(isDone: readonly string[], run: Request<void>["run"]): Promise<void> {
+  /** Lets a server join again that a late request has removed. */
+  readmit({ id, name }: SimServer): void {
+    this.#note(`add ${name} again`);
+    this.#enqueue(() => this.#letJoin(id));
+  }
+
+  /** Adds a member until it votes: an earlier request to remove it may come late. */
+  async #letJoin(id: MemberId): Promise<void> {
+    for (let isGone = true; isGone; ) {
+      await this.#change(["belongs to the cluster already"], (at, call) =>
+        addMember(at, call, { id, address: addressOf(id) }),
+      );
+      const end = await this.#change([ALREADY_VOTES, NOT_THERE], (at, call) => promoteMember(at, call, id));
+      isGone = end === NOT_THERE;
+    }
+  }
+
+  #change(isDone: readonly string[], run: Request<void>["run"]): Promise<string | undefined> {
     return this.#until(isDone, { operation: "raft.change", run });
   }
 
-  /** Repeats until it is done, or refused with a word that says it is done already. */
-  async #until<T>(isDone: readonly string[], request: Request<T>): Promise<void> {
+  /** Repeats until it is done, or refused with one of these words, which it returns. */
+  async #until<T>(words: readonly string[], request: Request<T>): Promise<string | undefined> {
     for (;;) {
       const door = pick(this.#random, this.#parts.doors());
       if (door !== undefined) {
         const answer = await callServer({ ...this.#parts, process: this.process }, door, request);
-        if (answer.kind === "value") return;
-        if (answer.kind === "fault" && isDone.some((words) => answer.fault.message.includes(words))) return;
+        if (answer.kind === "value") return undefined;
+        const said = answer.kind === "fault" ? answer.fault.message : "";
+        const found = words.find((word) => said.includes(word));
+        if (found !== undefined) return found;
       }
       await new Promise<void>((resolve) => this.process.clock.after(within(this.#random, AGAIN_MS), resolve));
     }
   }
 
-  #enqueue(task: () => Promise<void>): void {
+  #enqueue(task: () => Promise<unknown>): void {
     this.#tasks += 1;
-    this.#last = this.#last.then(task).finally(() => {
+    this.#last = this.#last.then(async () => {
+      await task();
       this.#tasks -= 1;
     });
   }

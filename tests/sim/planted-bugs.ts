@@ -168,4 +168,10 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     find: 'if (!isRepeat(server, call, "cancel"))',
     replace: "if (true)",
   },
+  {
+    name: "a member that comes back is not told what is committed until more is proposed",
+    file: "core/raft/replication.ts",
+    find: ' || peer.mode === "probe") sendEntries(node, peer);',
+    replace: ") sendEntries(node, peer);",
+  },
 ];
