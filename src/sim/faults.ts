@@ -146,7 +146,7 @@ export function drawFaults(random: Prng): Faults {
     fullMs: [200, 2_000],
     powerLossRate: random(),
     damageRate: rate(0.6, 0.4),
-    wipeRate: rate(0.3, 0.15),
+    wipeRate: rate(0.5, 0.2),
   };
   const process: ProcessFaults = {
     crashEveryMs: often([2_000, 10_000], 0.7),

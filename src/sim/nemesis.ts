@@ -8,12 +8,15 @@ import type { Prng } from "../base/prng.ts";
 import type { Cluster } from "./cluster.ts";
 import { pathOf } from "./network/network.ts";
 import type { SimServer } from "./server.ts";
+import type { Span } from "./world/chance.ts";
 import { happens, pick, shuffled, wholeWithin, within } from "./world/chance.ts";
 import type { SimProcess } from "./world/process.ts";
 import type { World } from "./world/world.ts";
 
 /** How often it is seen to servers that are down and not meant to be. */
 const KEEPER_MS = 50;
+/** Until people notice a server that came back empty. */
+const NOTICED_MS: Span = [100, 4_000];
 /** A crash waits no longer for a write to fall into. */
 const WRITE_WAIT_MS = 2_000;
 
@@ -167,7 +170,8 @@ export class Nemesis {
     this.#world.log(server.name, "wipe");
     server.disk.wipe();
     this.#cluster.impaired.add(server);
-    this.#cluster.operator.replace(server);
+    // People notice after a while.
+    this.#world.after(within(this.#random, NOTICED_MS), () => this.#cluster.operator.replace(server));
   }
 
   #replace(): void {
