@@ -93,6 +93,11 @@ export class Cluster {
     return new Set(refused);
   }
 
+  /** Takes jobs out of the queue. */
+  cancel(ids: readonly AllocationId[]): void {
+    for (const target of ids) this.#propose({ kind: "cancel", target });
+  }
+
   /** Takes in the ends that the agents of all nodes report. */
   end(all: readonly Ended[]): void {
     const reports: NodeReport[] = [];
@@ -128,6 +133,7 @@ function specOf(
       nodesMin: job.nodes,
       nodesMax: job.nodes,
       ...(job.perNode && { perNode: job.perNode }),
+      ...(job.gpuType !== undefined && { gpuType: job.gpuType }),
     },
   };
 }

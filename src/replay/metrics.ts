@@ -51,8 +51,10 @@ export interface Metrics {
   readonly ended_at_walltime: number;
   /** From the first submission to the last end. */
   readonly makespan_s: number;
-  /** Node-time used of the node-time there was in the makespan. */
+  /** Processor-time held of what there was in the makespan; with whole and equal nodes that is node-time. */
   readonly utilisation: number;
+  /** The most of all GPUs that was held at one time; absent where there are none. */
+  readonly gpu_allocated_max?: number;
   readonly wait_s: Spread;
   readonly bounded_slowdown: Spread;
   readonly queue: { readonly mean: number; readonly max: number };
@@ -83,7 +85,7 @@ export function metricsOf(replay: Replay, context: MetricsContext): Metrics {
   const runs = replay.runs.slice(context.warmUp);
   const begin = replay.runs[0]?.job.submittedAt ?? 0;
   const end = replay.runs.reduce((last, { endedAt }) => Math.max(last, endedAt), begin);
-  const used = replay.runs.reduce((sum, run) => sum + nodeMs(run), 0);
+  const used = replay.runs.reduce((sum, { share, startedAt, endedAt }) => sum + share * (endedAt - startedAt), 0);
   const makespan = end - begin;
   return {
     policy: name,
@@ -95,7 +97,8 @@ export function metricsOf(replay: Replay, context: MetricsContext): Metrics {
     unplaced: trace.jobs.length - replay.runs.length,
     ended_at_walltime: runs.filter(({ hasOutlastedWalltime }) => hasOutlastedWalltime).length,
     makespan_s: makespan / 1_000,
-    utilisation: makespan > 0 ? rounded(used / (makespan * machine.nodes.length)) : 0,
+    utilisation: makespan > 0 ? rounded(used / makespan) : 0,
+    ...gpusOf(replay, machine),
     wait_s: spreadOf(runs.map(waitOf)),
     bounded_slowdown: spreadOf(runs.map(boundedSlowdownOf)),
     queue: queueOf(replay.samples),
@@ -104,6 +107,11 @@ export function metricsOf(replay: Replay, context: MetricsContext): Metrics {
     by_width: byWidth(runs),
     by_tenant: byTenant(runs),
   };
+}
+
+function gpusOf({ gpuMilliMax }: Replay, { nodes }: Machine): Pick<Metrics, "gpu_allocated_max"> {
+  const all = nodes.reduce((sum, { capacity }) => sum + capacity.gpuMilli, 0);
+  return all > 0 ? { gpu_allocated_max: rounded(gpuMilliMax / all) } : {};
 }
 
 /** Returns how long a job waited, in seconds. */

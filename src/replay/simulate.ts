@@ -24,6 +24,8 @@ export type Estimate = (typeof ESTIMATES)[number];
 export interface ReplayOptions {
   readonly policy: Policy;
   readonly estimate: Estimate;
+  /** Whether what does not start at once is dropped. */
+  readonly isImpatient?: boolean;
   /** Called now and then with how many jobs have ended. */
   readonly onProgress?: (ended: number) => void;
 }
@@ -35,6 +37,8 @@ export interface JobRun {
   readonly endedAt: Millis;
   /** By the names of the nodes. */
   readonly nodes: readonly string[];
+  /** Of the processors of the machine, what it held. */
+  readonly share: number;
   /** Whether something submitted before it still waited. */
   readonly hasOvertaken: boolean;
   readonly hasOutlastedWalltime: boolean;
@@ -43,7 +47,8 @@ export interface JobRun {
 /** The machine from a time on. */
 export interface Sample {
   readonly at: Millis;
-  readonly busyNodes: number;
+  /** Of the processors of the machine, what is held. */
+  readonly busy: number;
   readonly waiting: number;
 }
 
@@ -53,8 +58,10 @@ export interface Replay {
   readonly runs: readonly JobRun[];
   /** One for each pass. */
   readonly samples: readonly Sample[];
-  /** Jobs that never started: too wide, or the machine was never free for them. */
+  /** Jobs that never started: too wide, or the machine was not free for them. */
   readonly unplaced: readonly TraceJob[];
+  /** The most GPUs that were held at one time, in thousandths. */
+  readonly gpuMilliMax: number;
   /** Returns the hash of the whole state at the end: equal runs have equal hashes. */
   readonly stateHash: () => string;
 }
@@ -81,20 +88,25 @@ class Simulation {
   readonly #waiting = new Map<AllocationId, Waiting>();
   readonly #ends = new EventHeap<Running>();
   readonly #runs: (JobRun | undefined)[];
-  readonly #hasStarted: boolean[];
+  /** By job: whether it has started, or was dropped. */
+  readonly #isSettled: boolean[];
   readonly #samples: Sample[] = [];
   #arrived = 0;
   #ended = 0;
-  #busyNodes = 0;
-  /** Of those that have arrived, the first that has not started. */
+  readonly #cpus: number;
+  #cpusHeld = 0;
+  #gpuMilliHeld = 0;
+  #gpuMilliMax = 0;
+  /** Of those that have arrived, the first that still waits. */
   #oldest = 0;
 
   constructor(jobs: readonly TraceJob[], machine: Machine, options: ReplayOptions) {
+    this.#cpus = machine.nodes.reduce((sum, { capacity }) => sum + capacity.cpus, 0);
     this.#jobs = jobs.filter(({ nodes }) => nodes <= machine.nodes.length);
     this.#options = options;
     this.#cluster = new Cluster(machine);
     this.#runs = this.#jobs.map(() => undefined);
-    this.#hasStarted = this.#jobs.map(() => false);
+    this.#isSettled = this.#jobs.map(() => false);
   }
 
   run(): Replay {
@@ -103,11 +115,13 @@ class Simulation {
       this.#endAll(now);
       this.#submitAll(now);
       this.#pass(millis(now));
-      this.#samples.push({ at: millis(now), busyNodes: this.#busyNodes, waiting: this.#waiting.size });
+      if (this.#options.isImpatient && this.#waiting.size > 0) this.#drop();
+      this.#samples.push({ at: millis(now), busy: this.#cpusHeld / this.#cpus, waiting: this.#waiting.size });
     }
     const runs = this.#runs.filter((run) => run !== undefined);
     const unplaced = this.#jobs.filter((_, at) => this.#runs[at] === undefined);
-    return { runs, samples: this.#samples, unplaced, stateHash: () => this.#cluster.hash() };
+    const stateHash = (): string => this.#cluster.hash();
+    return { runs, samples: this.#samples, unplaced, gpuMilliMax: this.#gpuMilliMax, stateHash };
   }
 
   #next(): number {
@@ -119,12 +133,26 @@ class Simulation {
     const ended: Running[] = [];
     while (this.#ends.earliest <= now) ended.push(present(this.#ends.pop(), "an end is missing"));
     this.#cluster.end(ended);
-    for (const { claims } of ended) this.#busyNodes -= claims.length;
+    for (const { claims } of ended) this.#hold(claims, -1);
     const before = this.#ended;
     this.#ended += ended.length;
     if (Math.floor(before / PROGRESS_STEP) < Math.floor(this.#ended / PROGRESS_STEP)) {
       this.#options.onProgress?.(this.#ended);
     }
+  }
+
+  #hold(claims: Ended["claims"], sign: 1 | -1): void {
+    for (const { cpus, gpuMilli } of claims) {
+      this.#cpusHeld += sign * cpus;
+      this.#gpuMilliHeld += sign * gpuMilli;
+    }
+    this.#gpuMilliMax = Math.max(this.#gpuMilliMax, this.#gpuMilliHeld);
+  }
+
+  #drop(): void {
+    this.#cluster.cancel([...this.#waiting.keys()]);
+    for (const { at } of this.#waiting.values()) this.#isSettled[at] = true;
+    this.#waiting.clear();
   }
 
   #submitAll(now: number): void {
@@ -142,9 +170,9 @@ class Simulation {
     const refused = this.#cluster.place(decisions);
     const started = decisions.filter(({ allocation }) => !refused.has(allocation));
     for (const { allocation } of started) {
-      this.#hasStarted[present(this.#waiting.get(allocation), `${allocation} does not wait`).at] = true;
+      this.#isSettled[present(this.#waiting.get(allocation), `${allocation} does not wait`).at] = true;
     }
-    while (this.#hasStarted[this.#oldest]) this.#oldest++;
+    while (this.#isSettled[this.#oldest]) this.#oldest++;
     for (const { allocation, claims } of started) this.#start(allocation, claims, now);
   }
 
@@ -158,10 +186,11 @@ class Simulation {
       startedAt: now,
       endedAt: millis(endedAt),
       nodes: claims.map(({ nodeId }) => String(nodeId)),
+      share: claims.reduce((sum, { cpus }) => sum + cpus, 0) / this.#cpus,
       hasOvertaken: at > this.#oldest,
       hasOutlastedWalltime,
     };
-    this.#busyNodes += claims.length;
+    this.#hold(claims, 1);
     if (endedAt < Number.POSITIVE_INFINITY) this.#ends.push(endedAt, { at, id, claims, hasOutlastedWalltime });
   }
 }

@@ -18,8 +18,8 @@ export interface TraceJob {
   readonly nodes: number;
   /** A share of each node; absent for whole nodes. */
   readonly perNode?: Amount;
-  /** GPU types that will do; absent or empty for any. */
-  readonly gpuTypes?: readonly string[];
+  /** Absent for any. */
+  readonly gpuType?: string;
   /** Empty when the trace does not say. */
   readonly user: string;
   readonly tenant: string;

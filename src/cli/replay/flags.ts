@@ -7,7 +7,7 @@ import type { Flag } from "../grammar/flag.ts";
 import { wholeNumber } from "../grammar/parse.ts";
 
 /** The formats that `--format` names. */
-export const FORMATS = ["swf", "sacct", "json"] as const;
+export const FORMATS = ["swf", "sacct", "json", "openb"] as const;
 export type Format = (typeof FORMATS)[number];
 
 /** Accepts policies by name, with commas between. */
@@ -51,6 +51,20 @@ export const REPLAY_FLAGS = {
     check: wholeNumber(1),
     description: "Nodes of the machine (default: as the trace says)",
   },
+  machine: {
+    type: "string",
+    valueHint: "FILE",
+    completes: "file",
+    description: "Nodes of an openb trace, which are shared, as CSV (instead of --nodes)",
+  },
+  arrivals: {
+    type: "string",
+    valueHint: "PERCENT",
+    check: wholeNumber(1),
+    description:
+      "Only arrivals, drawn from the trace until they ask for so much of the GPUs; what does not fit is dropped",
+  },
+  seed: { type: "string", valueHint: "N", check: wholeNumber(), description: "Of what is drawn (default: 1)" },
   groups: {
     type: "string",
     synonym: "max-groups",

@@ -1,6 +1,8 @@
 /** Reads a trace file: unpacks it where it is compressed, and picks the reader by the name of the file. */
 import { fault, LatticeError } from "../../core/domain/errors.ts";
 import { readJobList } from "../../replay/job-list.ts";
+import type { Machine } from "../../replay/machine.ts";
+import { readOpenbNodes, readOpenbPods } from "../../replay/openb.ts";
 import { readSacct } from "../../replay/sacct.ts";
 import { readSwf } from "../../replay/swf.ts";
 import type { Trace } from "../../replay/trace.ts";
@@ -23,10 +25,18 @@ export async function readTrace(path: string, options: InputOptions): Promise<Tr
   return read.value;
 }
 
+/** Returns the machine in the file at `path`. Throws as `readTrace` does. */
+export async function readMachine(path: string): Promise<Machine> {
+  const read = readOpenbNodes(await readText(path));
+  if (!read.ok) throw new LatticeError({ ...read.error, message: `${path}: ${read.error.message}` });
+  return read.value;
+}
+
 const READERS = {
   swf: (text: string, { coresPerNode }: InputOptions) => readSwf(text, coresPerNode),
   sacct: readSacct,
   json: readJobList,
+  openb: readOpenbPods,
 } as const;
 
 function formatOf(path: string): Format {

@@ -1,11 +1,13 @@
 /** `rm-replay`: reads a trace, replays it by each policy, and says how they compare. */
 import { basename, join } from "node:path";
+import { createPrng } from "../../base/prng.ts";
 import type { Policy } from "../../core/scheduler/policy.ts";
 import { jobsCsv } from "../../replay/jobs-csv.ts";
 import type { Machine } from "../../replay/machine.ts";
 import { equalNodes } from "../../replay/machine.ts";
 import type { Metrics } from "../../replay/metrics.ts";
 import { metricsOf, metricsText } from "../../replay/metrics.ts";
+import { arrivalsOnly } from "../../replay/openb.ts";
 import type { PolicyName } from "../../replay/policies.ts";
 import { isPolicyName, POLICIES, POLICY_NAMES } from "../../replay/policies.ts";
 import { reportHtml } from "../../replay/report/report.ts";
@@ -18,7 +20,7 @@ import type { Given } from "../grammar/given.ts";
 import { UsageError } from "../grammar/usage-error.ts";
 import type { Terminal } from "../terminal.ts";
 import { FORMATS } from "./flags.ts";
-import { readTrace } from "./input.ts";
+import { readMachine, readTrace } from "./input.ts";
 import { createProgress } from "./progress.ts";
 import { summaryTable } from "./summary.ts";
 import { readWeights } from "./weights.ts";
@@ -29,9 +31,10 @@ export async function replayTrace(given: Given, terminal: Terminal): Promise<voi
   if (input === undefined) throw new UsageError("--input is missing", "write: rm-replay --input FILE");
   const coresPerNode = given.number("cores-per-node") ?? 1;
   const format = FORMATS.find((name) => name === given.text("format"));
-  const trace = await readTrace(input, { format, coresPerNode });
-  const nodes = equalNodes(nodesOf(given, trace, coresPerNode), given.number("groups"));
+  const read = await readTrace(input, { format, coresPerNode });
+  const nodes = await machineOf(given, read, coresPerNode);
   const machine = { ...nodes, weights: await readWeights(given.text("weights")) };
+  const trace = arrivalsOf(given, read, machine);
   const output = given.text("output");
   const metrics: Metrics[] = [];
   const series: PolicySeries[] = [];
@@ -62,7 +65,8 @@ function replayBy(
   const policy: Policy = { ...POLICIES[name], depth: given.number("depth") ?? POLICIES[name].depth };
   const estimate: Estimate = ESTIMATES.find((known) => known === given.text("estimate")) ?? "trace";
   const progress = createProgress(name, trace.jobs.length);
-  const replay = simulate(trace, machine, { policy, estimate, onProgress: progress.show });
+  const isImpatient = given.text("arrivals") !== undefined;
+  const replay = simulate(trace, machine, { policy, estimate, isImpatient, onProgress: progress.show });
   progress.end();
   const warmUp = given.number("warm-up") ?? 0;
   return { replay, metrics: metricsOf(replay, { name, policy, estimate, trace, machine, warmUp }) };
@@ -77,6 +81,22 @@ function windowOf(given: Given): HourWindow | undefined {
 function policiesOf(given: Given): readonly PolicyName[] {
   const names = given.text("policy")?.split(",").filter(isPolicyName) ?? POLICY_NAMES;
   return [...new Set(names)];
+}
+
+async function machineOf(given: Given, trace: Trace, coresPerNode: number): Promise<Machine> {
+  const file = given.text("machine");
+  return file === undefined
+    ? equalNodes(nodesOf(given, trace, coresPerNode), given.number("groups"))
+    : await readMachine(file);
+}
+
+function arrivalsOf(given: Given, trace: Trace, machine: Machine): Trace {
+  const percent = given.number("arrivals");
+  if (percent === undefined) return trace;
+  if (!machine.nodes.some(({ capacity }) => capacity.gpuMilli > 0)) {
+    throw new UsageError("--arrivals needs a machine with GPUs", "add: --machine FILE");
+  }
+  return arrivalsOnly(trace, machine, { load: percent / 100, draw: createPrng(given.number("seed") ?? 1) });
 }
 
 function nodesOf(given: Given, trace: Trace, coresPerNode: number): number {

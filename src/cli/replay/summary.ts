@@ -8,6 +8,7 @@ const COLUMNS: readonly Column<Metrics>[] = [
   { title: "JOBS", value: ({ jobs }) => String(jobs), isNumber: true },
   { title: "UNPLACED", value: ({ unplaced }) => String(unplaced), isNumber: true, dropRank: 4 },
   { title: "UTILISATION", value: ({ utilisation }) => `${(100 * utilisation).toFixed(2)} %`, isNumber: true },
+  { title: "GPUS", value: gpus, isNumber: true, dropRank: 7 },
   { title: "MEAN WAIT", value: ({ wait_s }) => seconds(wait_s.mean), isNumber: true },
   { title: "P50", value: ({ wait_s }) => seconds(wait_s.p50), isNumber: true, dropRank: 2 },
   { title: "P95", value: ({ wait_s }) => seconds(wait_s.p95), isNumber: true, dropRank: 3 },
@@ -18,6 +19,10 @@ const COLUMNS: readonly Column<Metrics>[] = [
 ];
 
 const seconds = (value: number): string => `${Math.round(value)} s`;
+
+function gpus({ gpu_allocated_max }: Metrics): string {
+  return gpu_allocated_max === undefined ? "-" : `${(100 * gpu_allocated_max).toFixed(2)} %`;
+}
 
 /** Returns the table, one line for each policy. */
 export const summaryTable = (all: readonly Metrics[], width: number | undefined): string =>

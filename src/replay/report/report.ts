@@ -43,7 +43,7 @@ export function reportHtml(parts: ReportParts): string {
     ),
     section(
       "Utilisation over time",
-      lineChart(HOURS, { name: "% of nodes", max: 100 }, linesOf(series, "utilisation")),
+      lineChart(HOURS, { name: "% of processors", max: 100 }, linesOf(series, "utilisation")),
     ),
     section("Queue over time", lineChart(HOURS, { name: "jobs waiting" }, linesOf(series, "queue"))),
     section("Waits", lineChart(logAxis("seconds waited, from 1"), SHARE, positive(series, "waits"))),

@@ -22,7 +22,7 @@ export interface GanttBar {
 /** What is plotted of one policy. */
 export interface PolicySeries {
   readonly name: string;
-  /** Per cent of the nodes over hours of the trace. */
+  /** Per cent of the processors over hours of the trace. */
   readonly utilisation: readonly Point[];
   /** Waiting jobs over hours of the trace. */
   readonly queue: readonly Point[];
@@ -52,11 +52,10 @@ export function seriesOf(
   { name, window }: { readonly name: string; readonly window: HourWindow },
 ): PolicySeries {
   const { runs, samples } = replay;
-  const share = 100 / Math.max(1, machine.nodes.length);
   const bars = barsOf(runs, machine, window);
   return {
     name,
-    utilisation: averaged(samples, ({ busyNodes }) => busyNodes * share),
+    utilisation: averaged(samples, ({ busy }) => busy * 100),
     queue: averaged(samples, ({ waiting }) => waiting),
     waits: quantilesOf(runs.map(waitOf)),
     slowdowns: quantilesOf(runs.map(boundedSlowdownOf)),

@@ -50,7 +50,7 @@ test("what ends at a time frees its nodes for what arrives at that time", () => 
     [0, ["n0"]],
     [10_000, ["n0"]],
   ] as never);
-  expect(samples.map(({ at, busyNodes }) => [at, busyNodes])).toEqual([
+  expect(samples.map(({ at, busy }) => [at, busy])).toEqual([
     [0, 1],
     [10_000, 1],
     [15_000, 0],
