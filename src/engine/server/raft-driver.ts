@@ -172,7 +172,7 @@ export class RaftDriver implements Consensus {
   async close(): Promise<void> {
     const successor = this.#ended ? undefined : this.#peers.successor();
     if (successor !== undefined) await this.transfer(successor).catch(() => undefined);
-    while (!this.#ended && this.#node.role === "leader" && !this.#proposals.isIdle) this.#turns.run();
+    this.#proposals.drain(() => this.#turns.run());
     this.#turns.finish();
     this.#end(fault("SHUTTING_DOWN", "this server is shutting down"));
     await this.#options.link.close();

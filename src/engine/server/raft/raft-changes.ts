@@ -35,7 +35,7 @@ export class RaftChanges {
   readonly #step: (input: RaftInput) => readonly RaftEffect[];
   readonly #patience: number;
   #changes: Change[] = [];
-  #transfer: (Asker & { readonly to: MemberId }) | undefined;
+  #transfer: (Asker & { readonly to: MemberId; readonly term: Term }) | undefined;
   /** Since when this member does not lead any more, while changes wait for news. */
   #leftOfficeAt: number | undefined;
 
@@ -59,7 +59,7 @@ export class RaftChanges {
     }
     const ended = this.#step({ kind: "transfer", to }).find((effect) => effect.kind === "transfer-ended");
     if (ended?.reason !== undefined) asker.reject(refusal(this.#node.role === "leader", ended.reason));
-    else this.#transfer = { ...asker, to };
+    else this.#transfer = { ...asker, to, term: this.#node.term };
   }
 
   /** An entry is committed. */
@@ -85,7 +85,7 @@ export class RaftChanges {
     const isSelf = role === "leader";
     this.#leftOfficeAt = isSelf ? undefined : (this.#leftOfficeAt ?? now);
     const transfer = this.#transfer;
-    if (!transfer || isSelf || leader === undefined) return;
+    if (!transfer || leader === undefined || this.#node.term === transfer.term) return;
     this.#transfer = undefined;
     if (leader === transfer.to) transfer.resolve();
     else transfer.reject(refusal(true, `member ${leader} took over, not member ${transfer.to}`));

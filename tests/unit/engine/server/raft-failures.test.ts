@@ -95,3 +95,21 @@ test("INV-O1: closing delivers what is committed and rejects everything later", 
   expect(leader.store.isClosed).toBe(true);
   expect(leader.applied.index).toBeGreaterThanOrEqual(logIndex(4));
 });
+
+test("a leader closes also while a transfer is under way and proposals wait for its end", async () => {
+  const cluster = new DriverCluster(3);
+  const leader = await cluster.elect();
+  await cluster.tick(3);
+  cluster.network.cut(1, 2);
+  cluster.network.held = [];
+  leader.propose("a");
+  await cluster.settle();
+  const transfer = outcomeOf(leader.driver.transfer(2));
+  await cluster.tick(1);
+  const [proposal] = leader.propose("b");
+  const closed = leader.driver.close();
+  await cluster.settle();
+  await closed;
+  expect(leader.rejected.map((r) => [r.proposal, r.cause.reason])).toEqual([[proposal ?? 0, "SHUTTING_DOWN"]]);
+  expect(await transfer).toContain("SHUTTING_DOWN");
+});
