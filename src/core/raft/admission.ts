@@ -17,7 +17,7 @@
  */
 
 import type { LogIndex } from "../../base/brand.ts";
-import { findMember, votersOf } from "./membership.ts";
+import { findMember, isSoleVoter } from "./membership.ts";
 import type { RaftNode } from "./node-state.ts";
 import { membershipOf } from "./node-state.ts";
 import type { MemberId, Membership } from "./raft-types.ts";
@@ -106,8 +106,7 @@ function judgeMember(view: AdmissionView, peer: Introduction, adopts: boolean): 
 export function meetsStrangers(node: RaftNode): boolean {
   if (isFounding(node)) return true;
   if (node.role !== "leader") return false;
-  const isSole = votersOf(membershipOf(node)).length === 1;
-  return isSole || (node.grantsLease && node.now < node.leaseUntil);
+  return isSoleVoter(membershipOf(node), node.id) || (node.grantsLease && node.now < node.leaseUntil);
 }
 
 /** Returns whether the log on stable storage ends with the entry that begins a cluster: it names this member's store and no other. */

@@ -34,6 +34,12 @@ export const votersOf = ({ members }: Membership): readonly MemberId[] =>
 /** Returns whether `id` is a voter. */
 export const isVoter = (membership: Membership, id: MemberId): boolean => findMember(membership, id)?.isVoter === true;
 
+/** Returns whether `id` alone votes. */
+export function isSoleVoter(membership: Membership, id: MemberId): boolean {
+  const voters = votersOf(membership);
+  return voters.length === 1 && voters[0] === id;
+}
+
 /** Returns how many voters make a majority. */
 export const majorityOf = (membership: Membership): number => Math.floor(votersOf(membership).length / 2) + 1;
 

@@ -11,9 +11,9 @@ import { logIndex } from "../../base/brand.ts";
 import { campaign, onTimeoutNow, onVote, onVoteReply, tickFollower } from "./election.ts";
 import { compactLog } from "./log.ts";
 import { changeMembers, tickTransfer, transfer } from "./member-changes.ts";
-import { votersOf } from "./membership.ts";
+import { isSoleVoter, votersOf } from "./membership.ts";
 import type { RaftNode } from "./node-state.ts";
-import { becomeFollower, membershipOf } from "./node-state.ts";
+import { becomeFollower, membershipOf, possibleMemberships } from "./node-state.ts";
 import type { MemberId, RaftEffect, RaftInput, RaftMessage } from "./raft-types.ts";
 import { onReadIndex, onReadIndexReply, read } from "./reads.ts";
 import { onAppend, onHeartbeat, onPersistedFollower, onSnapshotReceived } from "./receive-log.ts";
@@ -87,10 +87,17 @@ function tick(node: RaftNode): void {
   }
 }
 
-/** The only voter need not wait for a silence: there is nobody to hear. */
+/**
+ * The only voter need not wait for a silence: there is nobody to hear. It must where another
+ * may still lead until a change is committed, under a lease that this member confirmed.
+ */
 function start(node: RaftNode): void {
-  const voters = votersOf(membershipOf(node));
-  if (voters.length === 1 && voters[0] === node.id && node.recoverUntil === 0) campaign(node, "election");
+  const others = possibleMemberships(node)
+    .flatMap(votersOf)
+    .filter((id) => id !== node.id);
+  if (isSoleVoter(membershipOf(node), node.id) && others.length === 0 && node.recoverUntil === 0) {
+    campaign(node, "election");
+  }
 }
 
 function receive(node: RaftNode, from: MemberId, message: RaftMessage): void {

@@ -4,7 +4,7 @@
  * follower asks the leader and waits until it has applied that index itself.
  */
 import { termAt } from "./log.ts";
-import { majorityOf } from "./membership.ts";
+import { isSoleVoter } from "./membership.ts";
 import type { RaftNode } from "./node-state.ts";
 import { membershipOf, send } from "./node-state.ts";
 import type { MemberId, RaftMessage } from "./raft-types.ts";
@@ -57,7 +57,8 @@ function readAsLeader(node: RaftNode, ticket: number, from: MemberId | undefined
   // §8: before its no-op is committed a leader does not know the commit index.
   const knowsCommit = termAt(node.log, node.commit) === node.term;
   const index = knowsCommit ? node.commit : node.termStart;
-  const isSole = majorityOf(membershipOf(node)) === 1;
+  // Not a leader that removes itself and leaves one voter: that one may be elected by itself.
+  const isSole = isSoleVoter(membershipOf(node), node.id);
   const holdsLease = node.now < node.leaseUntil && node.transferTo === undefined;
   if (knowsCommit && (isSole || holdsLease)) {
     answer(node, { ticket, from, index });
