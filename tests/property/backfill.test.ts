@@ -133,6 +133,14 @@ describe("backfill", () => {
   });
 });
 
+/** Returns the allocation with what the advice says to ask for so that it starts at once; undefined for other advice. */
+function obeying(pending: PendingView, advice: string | undefined): PendingView | undefined {
+  const nodes = Number(/^ask for at most (\d+) nodes? to start at once$/.exec(advice ?? "")?.[1]);
+  if (nodes > 0) return { ...pending, request: { ...pending.request, nodesMin: nodes, nodesMax: nodes } };
+  const minutes = Number(/^ask for a walltime of at most (\d+) min$/.exec(advice ?? "")?.[1]);
+  return minutes > 0 ? { ...pending, walltimeMs: millis(minutes * MINUTE) } : undefined;
+}
+
 const POLICIES: readonly (readonly [string, Policy])[] = [
   ["EASY", EASY_POLICY],
   ["conservative", { ...EASY_POLICY, backfill: "conservative" }],
@@ -202,3 +210,30 @@ describe.each(POLICIES)("backfill by %s", (_name, policy) => {
     );
   });
 });
+
+describe.each([["no backfill", { ...EASY_POLICY, backfill: "none" as const }] as const, ...POLICIES])(
+  "advice by %s",
+  (_name, policy) => {
+    test("is true: what asks for as much as it says starts at once", () => {
+      let tried = 0;
+      holds(
+        fc.property(fc.array(job, { maxLength: 25 }), fc.boolean(), (jobs, sharesNodes) => {
+          simulate(jobs, { sharesNodes, policy, isExact: false }, ({ view, now }) => {
+            const { reasons } = plan(view, policy, millis(now));
+            const queue = [...view.pending()];
+            for (const pending of queue) {
+              const why = reasons.get(pending.id) ?? [];
+              const asked = why.length === 1 ? obeying(pending, why[0]?.change) : undefined;
+              if (!asked) continue;
+              tried++;
+              const changed = queue.map((one) => (one === pending ? asked : one));
+              const placed = plan({ ...view, pending: () => changed }, policy, millis(now)).decisions;
+              expect(placed.map(({ allocation }) => allocation)).toContain(pending.id);
+            }
+          });
+        }),
+      );
+      expect(tried).toBeGreaterThan(100);
+    });
+  },
+);

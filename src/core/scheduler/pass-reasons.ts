@@ -50,7 +50,8 @@ export class PassReasons {
   #othersReasons(standing: Standing, known: Known, { walltimeMs }: PendingView): readonly Reason[] {
     const pass = this.#pass;
     const end = endOf(pass.now, walltimeMs);
-    if (!known.fitsNow) return end > firstPromise(pass) ? known.lackingPlain : known.lacking;
+    const isBehind = pass.isClosed || end > firstPromise(pass);
+    if (!known.fitsNow) return isBehind ? known.lackingPlain : known.lacking;
     if (pass.isClosed) return PRIORITY;
     return isHeld(pass, standing, end) ? reservedReasons(pass, known, { standing, end }) : NONE;
   }

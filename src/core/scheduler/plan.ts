@@ -10,7 +10,7 @@ import { reason } from "../domain/reason.ts";
 import type { ClusterView, Decision, PendingView } from "../domain/view.ts";
 import { inBackfillOrder } from "./backfill-order.ts";
 import { isOpen } from "./node-index.ts";
-import type { Pass, Reservation } from "./pass.ts";
+import type { Pass, Reservation, Verdict } from "./pass.ts";
 import { beginPass, hasPromisedAll, isOver, judge, place, promiseStart, surelyWaits } from "./pass.ts";
 import { PassReasons } from "./pass-reasons.ts";
 import type { Policy } from "./policy.ts";
@@ -74,25 +74,29 @@ export function explain(
 function runPass(pass: Pass, why: PassReasons | undefined): Plan {
   const decisions: Decision[] = [];
   const reasons = new Map<AllocationId, readonly Reason[]>();
-  const later: PendingView[] = [];
-  const consider = (pending: PendingView): void => {
+  const tryPlace = (pending: PendingView): Verdict => {
     const verdict = judge(pass, pending);
-    if (verdict.kind === "place") {
-      decisions.push(place(pass, pending, verdict.picks));
-      return;
-    }
-    if (why) reasons.set(pending.id, why.of(pending));
-    if (verdict.isBusy) promiseStart(pass, pending);
+    if (verdict.kind === "place") decisions.push(place(pass, pending, verdict.picks));
+    return verdict;
   };
+  const isHopeless = (pending: PendingView): boolean => !why && surelyWaits(pass, pending);
+  const { backfillOrder } = pass.policy;
+  const later: PendingView[] = [];
   for (const pending of headOfQueue(pass.view, pass.policy, pass.now)) {
     if (!why && isOver(pass)) break;
-    if (!why && surelyWaits(pass, pending)) continue;
-    if (pass.policy.backfillOrder !== "rank" && hasPromisedAll(pass)) later.push(pending);
-    else consider(pending);
+    if (isHopeless(pending)) continue;
+    if (backfillOrder !== "rank" && hasPromisedAll(pass)) {
+      later.push(pending);
+      continue;
+    }
+    const verdict = tryPlace(pending);
+    if (verdict.kind === "place") continue;
+    if (why) reasons.set(pending.id, why.of(pending));
+    if (verdict.isBusy) promiseStart(pass, pending);
   }
-  for (const pending of inBackfillOrder(later, pass.policy.backfillOrder)) {
-    if (!why && surelyWaits(pass, pending)) continue;
-    consider(pending);
-  }
+  const ordered = inBackfillOrder(later, backfillOrder);
+  const left = ordered.filter((pending) => isHopeless(pending) || tryPlace(pending).kind === "wait");
+  // Who follows the advice may be tried later than before, so it must hold when all is placed.
+  if (why) for (const pending of left) reasons.set(pending.id, why.of(pending));
   return { decisions, reasons, reservations: pass.reservations };
 }
