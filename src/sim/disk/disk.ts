@@ -32,6 +32,7 @@ export class SimDisk {
   applied: SnapshotMeta;
   readonly stateWrites = new WriteJournal();
   readonly staged = new Map<string, StagedSnapshot>();
+  readonly stagedWrites = new WriteJournal();
   /** What it may do; the run gives it others when its faults end. */
   faults: DiskFaults;
   isSlow = false;
@@ -62,7 +63,10 @@ export class SimDisk {
   /** The process dies, and power may fail; returns how many writes are gone. */
   crash(now: number, isPowerLost: boolean): number {
     const crash = { now, isPowerLost, random: this.#random };
-    return this.logWrites.crash(crash) + this.stateWrites.crash(crash);
+    return [this.logWrites, this.stateWrites, this.stagedWrites].reduce(
+      (sum, journal) => sum + journal.crash(crash),
+      0,
+    );
   }
 
   /** Damages one record of the log; returns what was done, or undefined when there is none. */

@@ -204,8 +204,9 @@ export class SimLogStore implements LogStore {
       for (const [index, record] of before) if (record) disk.entries.set(index, record);
       for (const [name, record] of metaBefore) disk.meta.set(name, record);
     };
+    const beginsAt = process.localNow;
     const endsAt = process.spend(disk.syncMs);
-    disk.logWrites.add({ endsAt, isSynced: true, undo }, process.world.now);
+    disk.logWrites.add({ beginsAt, endsAt, isSynced: true, undo }, process.world.now);
     const tell = disk.onNextWrite;
     disk.onNextWrite = undefined;
     tell?.(endsAt);

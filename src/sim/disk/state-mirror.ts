@@ -152,7 +152,7 @@ export class SimStateMirror implements StateMirror {
       disk.applied = appliedBefore;
     };
     const { now } = this.#process.world;
-    disk.stateWrites.add({ endsAt: now, isSynced: false, undo }, now);
+    disk.stateWrites.add({ beginsAt: now, endsAt: now, isSynced: false, undo }, now);
   }
 }
 

@@ -5,8 +5,13 @@
 import type { Prng } from "../../base/prng.ts";
 import { happens, wholeWithin } from "../world/chance.ts";
 
-interface Write {
+/** One write, in its process's own time. */
+interface Span {
+  readonly beginsAt: number;
   readonly endsAt: number;
+}
+
+interface Write extends Span {
   /** Infinite until it is synced. */
   syncedAt: number;
   readonly undo: () => void;
@@ -26,13 +31,13 @@ export class WriteJournal {
   #writes: Write[] = [];
 
   /** Remembers a write; `isSynced` when it waits for the medium. */
-  add(write: { readonly endsAt: number; readonly isSynced: boolean; readonly undo: () => void }, now: number): void {
-    const { endsAt, isSynced, undo } = write;
+  add(write: Span & { readonly isSynced: boolean; readonly undo: () => void }, now: number): void {
+    const { beginsAt, endsAt, isSynced, undo } = write;
     if (this.#writes.length >= COUNT_MAX) {
       const first = this.#writes.findIndex((w) => w.syncedAt > now);
       this.#writes.splice(0, first < 0 ? this.#writes.length : first);
     }
-    this.#writes.push({ endsAt, syncedAt: isSynced ? endsAt : Number.POSITIVE_INFINITY, undo });
+    this.#writes.push({ beginsAt, endsAt, syncedAt: isSynced ? endsAt : Number.POSITIVE_INFINITY, undo });
   }
 
   /** Everything so far is safe once the moment `endsAt` has come. */
@@ -45,7 +50,8 @@ export class WriteJournal {
     const unended = this.#writes.findIndex((w) => w.endsAt > now);
     const ended = unended < 0 ? this.#writes.length : unended;
     // The write under way may have reached the medium though nobody was told.
-    const most = ended + (unended >= 0 && happens(random, 0.5) ? 1 : 0);
+    const isUnderWay = (this.#writes[unended]?.beginsAt ?? now) < now;
+    const most = ended + (isUnderWay && happens(random, 0.5) ? 1 : 0);
     const least = isPowerLost ? this.#writes.findLastIndex((w, i) => i < ended && w.syncedAt <= now) + 1 : ended;
     const lost = this.#writes.slice(wholeWithin(random, [least, most]));
     for (const write of lost.toReversed()) write.undo();

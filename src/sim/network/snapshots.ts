@@ -78,7 +78,9 @@ export class SimSnapshots implements Snapshots {
     const path = `snapshot-${snapshot.meta.index}-${snapshot.meta.term}-from-${this.#from.id}`;
     disk.staged.set(path, snapshot);
     const undo = (): void => void disk.staged.delete(path);
-    disk.stateWrites.add({ endsAt: process.spend(disk.syncMs), isSynced: true, undo }, process.world.now);
+    const beginsAt = process.localNow;
+    const endsAt = process.spend(disk.syncMs);
+    disk.stagedWrites.add({ beginsAt, endsAt, isSynced: true, undo }, process.world.now);
     process.world.log(process.name, "snapshot-in", `${this.#from.process.name} ${snapshot.meta.index}`);
     process.emit(() => this.#network.travel(pathOf(process.name, this.#from.process.name), onStored));
     listener.onSnapshot(this.#from.id, order.term, { meta: snapshot.meta, path });
