@@ -26,8 +26,10 @@ export class SimStateMirror implements StateMirror {
   readonly #disk: SimDisk;
   readonly #process: SimProcess;
   readonly #random: Prng;
-  /** Rows asked for that are not on disk yet. */
-  #unwritten: Row[] = [];
+  /** Rows that the next write takes along. */
+  #staged: Row[] = [];
+  /** Those of writes that are not on disk yet, oldest first. */
+  #writing: (readonly Row[])[] = [];
   #applied: SnapshotMeta;
   #last: Promise<void> = Promise.resolve();
 
@@ -47,23 +49,26 @@ export class SimStateMirror implements StateMirror {
   }
 
   stage(rows: readonly Row[]): void {
-    this.#unwritten.push(...rows);
+    this.#staged.push(...rows);
   }
 
   write(rows: readonly Row[], applied: SnapshotMeta): Promise<void> {
     this.stage(rows);
     this.#applied = applied;
-    const all = [...this.#unwritten];
+    const batch = this.#staged;
+    this.#staged = [];
+    this.#writing.push(batch);
     return this.#work(() => {
-      this.#change(all, applied);
-      this.#unwritten.splice(0, all.length);
+      this.#change(batch, applied);
+      this.#writing = this.#writing.filter((other) => other !== batch);
     });
   }
 
   replace({ path }: ReceivedSnapshot): Promise<void> {
     return this.#work(() => {
       this.replaceNow(path);
-      this.#unwritten = [];
+      this.#staged = [];
+      this.#writing = [];
     });
   }
 
@@ -112,10 +117,15 @@ export class SimStateMirror implements StateMirror {
     return this.#last.catch(() => {});
   }
 
+  get #unwritten(): readonly Row[] {
+    return [...this.#writing.flat(), ...this.#staged];
+  }
+
   #rows(): readonly Row[] {
-    if (this.#unwritten.length === 0) return [...this.#disk.rows.values()];
+    const unwritten = this.#unwritten;
+    if (unwritten.length === 0) return [...this.#disk.rows.values()];
     const rows = new Map(this.#disk.rows);
-    for (const row of this.#unwritten) rows.set(keyOf(row), row);
+    for (const row of unwritten) rows.set(keyOf(row), row);
     return [...rows.values()];
   }
 
