@@ -123,7 +123,11 @@ export class SimServer {
   async stop(): Promise<void> {
     const { life } = this.process;
     this.process.world.log(this.name, "stop");
-    await this.#running?.stop();
+    await this.#running?.stop().catch((error: unknown) => {
+      // What its disk does not take any more is filled in from the log at the next start.
+      if (!(error instanceof LatticeError)) throw error;
+      this.#parts.observer.onStopped(this.id, error.fault);
+    });
     this.process.emit(() => {
       if (this.process.life === life && this.process.isUp) this.#die(false);
     });
