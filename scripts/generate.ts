@@ -14,6 +14,7 @@ import {
   renderReasonReference,
 } from "./reference/catalogues.ts";
 import { renderConfigReference, renderProductionYaml } from "./reference/config.ts";
+import { DASHBOARDS, renderDashboard } from "./reference/dashboards.ts";
 import { renderOpenApi } from "./reference/openapi.ts";
 import { ROOT, runTool } from "./workspace.ts";
 
@@ -27,6 +28,9 @@ export const GENERATED: Readonly<Record<string, () => string | Promise<string>>>
   "docs/reference/metrics.md": renderMetricReference,
   "docs/reference/openapi.json": renderOpenApi,
   "docs/reference/reasons.md": renderReasonReference,
+  ...Object.fromEntries(
+    DASHBOARDS.map((dashboard) => [`infra/grafana/dashboards/${dashboard.uid}.json`, () => renderDashboard(dashboard)]),
+  ),
 };
 
 /** Returns the paths of generated files that differ from a fresh generation. */

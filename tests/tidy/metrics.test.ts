@@ -43,8 +43,8 @@ test("labels are from a short list: none takes a value that a caller or the size
   expect([...labels].toSorted()).toEqual([...bounded, "state", "vcluster", "result", "stage", "cause", "step"].sort());
 });
 
-test("every series that an alert asks for exists", () => {
-  const rules = files("infra/alerting/*.yaml");
+test("every series that an alert or a dashboard asks for exists", () => {
+  const rules = files("infra/alerting/*.yaml", "infra/grafana/dashboards/*.json");
   expect(rules.length).toBeGreaterThan(0);
   const asked = rules.flatMap(({ text }) =>
     [...text.matchAll(/\b(?:lattice|process)_[a-z0-9_]+/g)].map(([name]) => name),
