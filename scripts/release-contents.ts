@@ -43,6 +43,7 @@ export async function tarballContents(name: string): Promise<Contents> {
   };
   if (name === "lattice-server") {
     add(copy(...under("infra/systemd", /^lattice(-server\.\w+|\.conf)$/), ...under("infra/alerting", /\.yaml$/)));
+    add(copy(...under("infra/grafana/dashboards", /\.json$/), ...under("infra/grafana/provisioning", /\.yaml$/)));
     add(copy("config/minimal.yaml", "config/production.yaml", ...under("docs/operations", /\.md$/)));
   }
   if (name === "lattice-agent") add(copy(...under("infra/systemd", /^lattice-agent\.\w+$/)));
