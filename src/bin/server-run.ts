@@ -19,6 +19,7 @@ import { systemClock, systemEntropy } from "../io/system-clock.ts";
 import { serviceManager } from "../io/systemd/service-manager.ts";
 import { meterProcess } from "../io/telemetry/process-metrics.ts";
 import { openTelemetry } from "../io/telemetry/prometheus.ts";
+import type { CertificateKeeper } from "../io/tls/certificate-keeper.ts";
 import type { Logger } from "../ports/log.ts";
 import { authOf } from "./server-auth.ts";
 import { backupsOf, takeStagedRestore } from "./server-backups.ts";
@@ -26,24 +27,28 @@ import { prepareLog } from "./server-log.ts";
 import type { Reloading } from "./server-reload.ts";
 import { obeyHangUp } from "./server-reload.ts";
 import { settingsOf } from "./server-settings.ts";
+import { certificatesOf, peerTlsOf } from "./server-tls.ts";
 
 /** The longest that a stop waits for requests in flight. */
 const DRAIN_MS = 5_000;
 
 /** Starts everything; returns once the server listens. @throws LatticeError when it cannot start. */
 export async function runServer(config: ServerConfig, log: Logger, reloading: Reloading): Promise<void> {
+  const keeper = certificatesOf(config, log);
   takeStagedRestore(config, log);
   prepareLog(config.quorum, log);
   const finished = finishStagedSnapshot(config.quorum.dataDir);
   if (finished) log.info("the snapshot that had arrived is in place", { index: finished.index });
-  const consensus = await openConsensus(config);
+  const consensus = await openConsensus(config, keeper);
   const isAlive = (withinMs: number): boolean => consensus.isAnswering(withinMs);
   const manager = serviceManager(process.env, { clock: systemClock, log, isAlive });
-  const running = await startLoops(config, log, consensus);
+  const running = await startLoops(config, log, { consensus, keeper });
   const { api, quorum } = config;
   const faces = createApi({ server: running.server, auth: authOf(config, log), discovery: api.discovery });
-  const rest = listenRest(api.restAddress, faces);
-  const rpc = await listenRpc(api.grpcAddress, faces);
+  const tls = keeper && { keeper, log };
+  // Only node's TLS shows who calls.
+  const rest = tls ? await listenRpc(api.restAddress, faces, tls) : listenRest(api.restAddress, faces);
+  const rpc = await listenRpc(api.grpcAddress, faces, tls);
   log.info("server started", { version: VERSION, rest: rest.port, grpc: rpc.port, dataDir: quorum.dataDir });
   const status = `REST on port ${rest.port}, gRPC on port ${rpc.port}`;
   obeyHangUp(config, log, { ...reloading, manager, status });
@@ -63,8 +68,12 @@ export async function runServer(config: ServerConfig, log: Logger, reloading: Re
 const workerUrl = (name: "raft" | "mirror" | "snapshot"): string =>
   new URL(`./workers/${name}-worker.ts`, import.meta.url).href;
 
-function openConsensus({ quorum, log }: ServerConfig): Promise<WorkerConsensus> {
-  return openWorkerConsensus({
+async function openConsensus(
+  { quorum, log }: ServerConfig,
+  keeper: CertificateKeeper | undefined,
+): Promise<WorkerConsensus> {
+  const tls = peerTlsOf(keeper?.current);
+  const consensus = await openWorkerConsensus({
     workerUrl: workerUrl("raft"),
     dir: quorum.dataDir,
     memberId: quorum.nodeId,
@@ -75,10 +84,21 @@ function openConsensus({ quorum, log }: ServerConfig): Promise<WorkerConsensus> 
     electionTimeoutMs: quorum.electionTimeoutMs,
     heartbeatIntervalMs: quorum.heartbeatIntervalMs,
     logLevel: log.level,
+    ...(tls && { tls }),
   });
+  keeper?.onChange((fresh) => {
+    const renewed = peerTlsOf(fresh);
+    if (renewed) consensus.useCertificates(renewed);
+  });
+  return consensus;
 }
 
-async function startLoops(config: ServerConfig, log: Logger, consensus: WorkerConsensus): Promise<RunningServer> {
+interface LoopParts {
+  readonly consensus: WorkerConsensus;
+  readonly keeper: CertificateKeeper | undefined;
+}
+
+async function startLoops(config: ServerConfig, log: Logger, { consensus, keeper }: LoopParts): Promise<RunningServer> {
   const { quorum, api } = config;
   const telemetry = openTelemetry("server");
   meterProcess(telemetry, { version: VERSION, commit: COMMIT, clock: systemClock });
@@ -102,6 +122,7 @@ async function startLoops(config: ServerConfig, log: Logger, consensus: WorkerCo
       workerUrl: workerUrl("snapshot"),
       dataDir: quorum.dataDir,
       identity: () => consensus.identity,
+      tls: () => peerTlsOf(keeper?.current),
     }),
     consensus,
     backups: backupsOf(config),

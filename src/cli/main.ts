@@ -50,8 +50,15 @@ export function processHost(version: string, signal: AbortSignal): CliHost {
     directory: process.cwd(),
     version,
     terminal: processTerminal,
-    client: ({ endpoints, token, timeoutMs, isStale }) =>
-      createClient({ endpoints, timeoutMs, isStale, token: token ?? savedBearer(endpoints), ...userOf() }),
+    client: ({ endpoints, token, tls, timeoutMs, isStale }) =>
+      createClient({
+        endpoints,
+        timeoutMs,
+        isStale,
+        ...(tls && { tls }),
+        token: token ?? savedBearer(endpoints),
+        ...userOf(),
+      }),
     now: Date.now,
     signal,
   };

@@ -6,7 +6,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { nearest } from "../base/nearest.ts";
+import type { ClientTls } from "../client/client.ts";
 import { parseEndpoints } from "../client/endpoints.ts";
+import { readCertificates } from "../config/certificate-files.ts";
 import { parseDuration } from "../core/slurm/duration.ts";
 import type { Flag } from "./grammar/flag.ts";
 import type { Given } from "./grammar/given.ts";
@@ -21,6 +23,8 @@ export type Format = (typeof FORMATS)[number];
 export interface Settings {
   readonly endpoints: readonly string[];
   readonly token?: string;
+  /** Certificates for https:// servers. */
+  readonly tls?: ClientTls;
   /** From a flag or the environment: wins over what a script says. */
   readonly tenant?: string;
   readonly vcluster?: string;
@@ -45,6 +49,9 @@ export const GLOBAL_FLAGS = {
     description: "Servers to ask, the first that answers (LATTICE_SERVER)",
   },
   token: { type: "string", valueHint: "TOKEN", description: "Bearer token (LATTICE_TOKEN is safer)" },
+  ca: { type: "string", valueHint: "FILE", description: "Authorities of the servers, PEM (LATTICE_CA)" },
+  cert: { type: "string", valueHint: "FILE", description: "Client certificate, PEM (LATTICE_CERT)" },
+  key: { type: "string", valueHint: "FILE", description: "Its private key, PEM (LATTICE_KEY)" },
   tenant: { type: "string", alias: "t", valueHint: "NAME", description: "Tenant (LATTICE_TENANT)" },
   vcluster: { type: "string", valueHint: "NAME", description: "vCluster (LATTICE_VCLUSTER)" },
   output: { type: "string", alias: "o", valueHint: "FORMAT", choices: FORMATS, description: "Format of the output" },
@@ -61,7 +68,7 @@ export const GLOBAL_FLAGS = {
 
 const SERVER_DEFAULT = "http://127.0.0.1:8080";
 const TIMEOUT_DEFAULT = "30s";
-const FILE_KEYS = ["server", "tenant", "vcluster", "output", "timeout"] as const;
+const FILE_KEYS = ["server", "tenant", "vcluster", "output", "timeout", "ca", "cert", "key"] as const;
 
 /** What the user's file says. */
 export type FileSettings = Readonly<Partial<Record<(typeof FILE_KEYS)[number], string>>>;
@@ -84,6 +91,7 @@ export function settingsFrom(given: Given, env: Environment, file: FileSettings)
   return {
     endpoints: endpoints.value,
     ...(token === undefined ? {} : { token }),
+    ...tlsFrom(given, env, file),
     ...(tenant === undefined ? {} : { tenant }),
     ...(vcluster === undefined ? {} : { vcluster }),
     ...(file.tenant === undefined ? {} : { tenantDefault: file.tenant }),
@@ -93,6 +101,19 @@ export function settingsFrom(given: Given, env: Environment, file: FileSettings)
     isStale: given.has("stale"),
     timeoutMs: timeout.value,
   };
+}
+
+/** Files that cannot be used are told here, before any server is asked. */
+function tlsFrom(given: Given, env: Environment, file: FileSettings): Pick<Settings, "tls"> {
+  const path = (name: "ca" | "cert" | "key", variable: string | undefined) =>
+    given.text(name) ?? nonEmpty(variable) ?? file[name];
+  const ca = path("ca", env.LATTICE_CA);
+  const cert = path("cert", env.LATTICE_CERT);
+  const key = path("key", env.LATTICE_KEY);
+  if (ca === undefined && cert === undefined && key === undefined) return {};
+  const files = { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
+  const { validUntil: _, ...tls } = readCertificates(files, Date.now());
+  return { tls };
 }
 
 /** Returns what the user's file says; nothing when there is none. Throws UsageError naming the file. */

@@ -17,6 +17,8 @@ export interface ClientOptions {
   readonly endpoints: readonly string[];
   /** Sent as a bearer token; what gives one is asked before each call. */
   readonly token?: string | (() => Promise<string | undefined>);
+  /** Certificates for https:// endpoints, PEM. */
+  readonly tls?: ClientTls;
   /** Named to an open server, which has no token to learn it from. */
   readonly user?: string;
   /** For a whole call with its retries. */
@@ -25,6 +27,14 @@ export interface ClientOptions {
   readonly unreachableMs?: number;
   /** Whether answers may come from a server that is behind the others. */
   readonly isStale?: boolean;
+}
+
+/** What a client trusts, and proves who it is with, PEM. */
+export interface ClientTls {
+  /** Authorities of the servers; absent: those of the system. */
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
 }
 
 /** The services of a cluster. */
@@ -40,9 +50,13 @@ const UNREACHABLE_MS = 1_000;
 export function createClient(options: ClientOptions): LatticeClient {
   const servers = options.endpoints.map((endpoint) => ({
     endpoint,
-    transport: createConnectTransport({ baseUrl: endpoint, useBinaryFormat: true, fetch: fetchFrom(endpoint) }),
+    transport: createConnectTransport({
+      baseUrl: endpoint,
+      useBinaryFormat: true,
+      fetch: fetchFrom(endpoint, options.tls),
+    }),
   }));
-  return clientOver(servers, options, HOST);
+  return clientOver(servers, options, hostOf(options.tls));
 }
 
 /** Returns a client over transports that exist already, for tests and for servers that call themselves. */
@@ -63,12 +77,12 @@ export function clientOver(servers: readonly Server[], options: ClientOptions, h
 
 const PROBE_MS = 1_500;
 
-const HOST: TransportHost = {
+const hostOf = (tls: ClientTls | undefined): TransportHost => ({
   now: () => performance.now(),
   random: Math.random,
   uuid: () => crypto.randomUUID(),
   isAlive: (endpoint) =>
-    fetch(`${endpoint}/healthz`, { signal: AbortSignal.timeout(PROBE_MS) }).then(
+    fetch(`${endpoint}/healthz`, { signal: AbortSignal.timeout(PROBE_MS), ...(tls && { tls }) }).then(
       () => true,
       () => false,
     ),
@@ -81,13 +95,13 @@ const HOST: TransportHost = {
       };
       signal?.addEventListener("abort", stop, { once: true });
     }),
-};
+});
 
 /** Streams may be silent for long, so Bun's idle limit is off; a failed connection becomes one plain fault. */
-function fetchFrom(endpoint: string): typeof globalThis.fetch {
+function fetchFrom(endpoint: string, tls: ClientTls | undefined): typeof globalThis.fetch {
   const call = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
     try {
-      return await fetch(input, { ...init, timeout: false });
+      return await fetch(input, { ...init, timeout: false, ...(tls && { tls }) });
     } catch (thrown) {
       if (init?.signal?.aborted) throw thrown;
       throw unreachable(endpoint, thrown);

@@ -43,7 +43,8 @@ export function errorFromCall(thrown: unknown, endpoint: string): LatticeError {
 
 /** Returns the error of a connection to `endpoint` that could not be made or broke. */
 export function unreachable(endpoint: string, cause: unknown): LatticeError {
-  const detail = cause instanceof Error ? cause.message : String(cause);
+  const code = cause instanceof Error && "code" in cause ? `${cause.code}: ` : "";
+  const detail = cause instanceof Error ? `${code}${cause.message}` : String(cause);
   const message = `no answer from ${endpoint}: ${plainNetworkError(detail)}`;
   const next = "start lattice-server there, or name another server with --server or LATTICE_SERVER";
   return new LatticeError({ reason: "SERVER_UNREACHABLE", message, next }, { cause });
@@ -88,7 +89,22 @@ function decoded(value: string): string {
   }
 }
 
+const CERTIFICATE_ERRORS: readonly (readonly [RegExp, string])[] = [
+  [/ALTNAME/i, "the server's certificate is refused: it is not for this host name"],
+  [
+    /SELF.SIGNED|UNABLE_TO_(VERIFY|GET)|unable to (verify|get)/i,
+    "the server's certificate is refused: its authority is not known: name it with --ca",
+  ],
+  [/CERT_HAS_EXPIRED|certificate has expired/i, "the server's certificate is refused: it has expired"],
+  [
+    /EPROTO|TLS handshake/i,
+    "the TLS handshake failed: the server may speak no TLS, or want a client certificate (--cert, --key)",
+  ],
+];
+
 function plainNetworkError(detail: string): string {
+  const certificate = CERTIFICATE_ERRORS.find(([sign]) => sign.test(detail));
+  if (certificate !== undefined) return certificate[1];
   if (/refused|unable to connect/i.test(detail)) return "the connection was refused";
   if (/ENOTFOUND|getaddrinfo|dns|resolve/i.test(detail)) return "the host name is unknown";
   if (/closed unexpectedly|reset|EndStream|premature/i.test(detail)) return "the connection was closed";

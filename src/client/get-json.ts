@@ -4,6 +4,7 @@
  */
 import { present } from "../base/assert.ts";
 import { FAULTS, type FaultReason, LatticeError } from "../core/domain/errors.ts";
+import type { ClientTls } from "./client.ts";
 import { unreachable } from "./faults.ts";
 
 /** What to ask, and how. */
@@ -12,6 +13,7 @@ export interface JsonQuestion {
   readonly endpoints: readonly string[];
   readonly path: string;
   readonly token?: string | undefined;
+  readonly tls?: ClientTls | undefined;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
@@ -33,10 +35,11 @@ export async function getJson(question: JsonQuestion): Promise<JsonRecord> {
   throw present(error, "at least one server was asked");
 }
 
-async function ask(endpoint: string, { path, token, timeoutMs, signal }: JsonQuestion): Promise<JsonRecord> {
+async function ask(endpoint: string, { path, token, tls, timeoutMs, signal }: JsonQuestion): Promise<JsonRecord> {
   const headers = { accept: "application/json", ...(token !== undefined && { authorization: `Bearer ${token}` }) };
   const ending = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-  const response = await fetch(`${endpoint}${path}`, { headers, signal: ending, redirect: "error" }).catch((cause) => {
+  const options = { headers, signal: ending, redirect: "error", ...(tls && { tls }) } as const;
+  const response = await fetch(`${endpoint}${path}`, options).catch((cause) => {
     throw unreachable(endpoint, cause);
   });
   const answer = recordOf(await response.json().catch(() => undefined));

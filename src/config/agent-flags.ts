@@ -1,7 +1,8 @@
 /** The command line of lattice-agent: its flags, the environment variables beside them, its help. */
 import { hostname } from "node:os";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { LatticeError } from "../core/domain/errors.ts";
+import type { TlsFiles } from "./certificate-files.ts";
 import { type FlagSpecs, parseFlags, renderFlags } from "./flags.ts";
 import type { ListenAddress, LogLevel } from "./server-config.ts";
 
@@ -22,16 +23,16 @@ const FLAGS: FlagSpecs = {
   "default-user": { value: "NAME", meaning: "account for work that an open server took from nobody in particular" },
   "allow-root": { meaning: "let user root run work" },
   "tsdb-endpoint": { value: "URL", meaning: "not active in this build" },
-  "bootstrap-cert": { value: "FILE", meaning: "not active in this build" },
-  "bootstrap-key": { value: "FILE", meaning: "not active in this build" },
-  "bootstrap-ca": { value: "FILE", meaning: "not active in this build" },
+  "bootstrap-cert": { value: "FILE", meaning: "certificate of this node, PEM, for https:// endpoints" },
+  "bootstrap-key": { value: "FILE", meaning: "private key of that certificate, PEM" },
+  "bootstrap-ca": { value: "FILE", meaning: "authorities that the servers' certificates come from, PEM" },
   "spire-socket": { value: "FILE", meaning: "not active in this build" },
   "log-level": { value: "LEVEL", meaning: "debug, info, warn or error (default: info)" },
   version: { short: "V", meaning: "print the version and leave" },
   help: { short: "h", meaning: "print this help and leave" },
 };
 
-const INACTIVE = ["tsdb-endpoint", "bootstrap-cert", "bootstrap-key", "bootstrap-ca", "spire-socket"];
+const INACTIVE = ["tsdb-endpoint", "spire-socket"];
 
 /** Variables whose names do not follow from a flag's. */
 const ALIASES: Readonly<Record<string, string>> = {
@@ -62,6 +63,8 @@ export interface AgentOptions {
   readonly logLevel: LogLevel;
   /** Bearer token; empty for an open server. */
   readonly token: string;
+  /** Paths of the certificate, its key and the authorities; what was not given is absent. */
+  readonly tls: TlsFiles;
   /** Flags that were given and do nothing yet. */
   readonly inactive: readonly string[];
 }
@@ -107,7 +110,25 @@ function optionsFrom(reader: OptionReader, env: Environment): AgentOptions {
     allowsRoot: reader.isOn("allow-root"),
     logLevel: reader.logLevel(),
     token: env.LATTICE_AGENT_TOKEN ?? "",
+    tls: tlsFiles(reader),
     inactive: INACTIVE.filter((flag) => reader.text(flag, "") !== "").map((flag) => `--${flag}`),
+  };
+}
+
+function tlsFiles(reader: OptionReader): TlsFiles {
+  const path = (flag: string) => reader.text(flag, "");
+  const [cert, key, ca] = [path("bootstrap-cert"), path("bootstrap-key"), path("bootstrap-ca")];
+  if ((cert === "") !== (key === "")) reader.problems.push("--bootstrap-cert and --bootstrap-key are given together");
+  const plain = reader.list("quorum-endpoint", "").filter((text) => !text.startsWith("https://"));
+  if (cert !== "" && plain.length > 0) {
+    reader.problems.push(
+      `--quorum-endpoint: with certificates the servers are dialled by https://, not ${plain.join(", ")}`,
+    );
+  }
+  return {
+    ...(cert !== "" && { cert: resolve(cert) }),
+    ...(key !== "" && { key: resolve(key) }),
+    ...(ca !== "" && { ca: resolve(ca) }),
   };
 }
 

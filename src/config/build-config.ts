@@ -23,6 +23,7 @@ export function buildConfig(values: ConfigValues): ServerConfig {
       advertiseAddress: api.advertise_address ?? reachable(grpcAddress),
       restAddress: parseAddress(api.rest_address ?? `${host}:${REST_PORT}`),
       auth,
+      ...tlsOf(api),
       claims: { user: api.oidc_username_claim, tenant: api.oidc_tenant_claim },
       discovery: { issuer: api.oidc_issuer, clientId: api.oidc_client_id },
     },
@@ -40,6 +41,12 @@ export function buildConfig(values: ConfigValues): ServerConfig {
     compat: { isSlurmEnvSet: values.compat.set_slurm_env },
     log: { level: values.log.level },
   };
+}
+
+function tlsOf({ tls_cert, tls_key, tls_ca }: ConfigValues["api"]): Pick<ServerConfig["api"], "tls"> {
+  if (tls_cert === undefined || tls_key === undefined) return {};
+  const ca = tls_ca === undefined ? {} : { ca: resolve(tls_ca) };
+  return { tls: { cert: resolve(tls_cert), key: resolve(tls_key), ...ca } };
 }
 
 /** A server without peers listens for none unless told to, so that several single ones fit on one machine. */
@@ -84,7 +91,8 @@ function backupOf({ backup, quorum }: ConfigValues): ServerConfig["backup"] {
 export function warningsOf(config: ServerConfig): readonly string[] {
   const warnings: string[] = [];
   const open = config.api.auth.kind === "open";
-  if (open) warnings.push("no authentication is configured: everyone who reaches this server is its administrator");
+  const who = config.api.tls?.ca === undefined ? "who reaches this server" : "with a certificate that names no machine";
+  if (open) warnings.push(`no authentication is configured: everyone ${who} is its administrator`);
   const bound = [config.api.grpcAddress, config.api.restAddress].filter((a) => !isLoopback(a.host));
   if (open && bound.length > 0) {
     warnings.push(`the open server is bound to ${bound.map(formatAddress).join(" and ")}, which others can reach`);
@@ -112,12 +120,12 @@ function tokenWarnings(auth: AuthMode): string[] {
   return warnings;
 }
 
-function quorumWarnings({ quorum }: ServerConfig): string[] {
+function quorumWarnings({ quorum, api }: ServerConfig): string[] {
   const { peers, raftListenAddress: listen, advertiseAddress } = quorum;
   const warnings: string[] = [];
-  if (listen !== undefined && !isLoopback(listen.host)) {
+  if (listen !== undefined && !isLoopback(listen.host) && api.tls?.ca === undefined) {
     warnings.push(
-      `members connect to ${formatAddress(listen)} in clear text and without proof of who they are: keep others off that port`,
+      `members connect to ${formatAddress(listen)} in clear text and without proof of who they are: set api.tls_ca, or keep others off that port`,
     );
   }
   const isLocal = (address: string) => isLoopback(parseAddress(address).host);

@@ -154,7 +154,7 @@ interface Found {
 }
 
 /** What no single key shows. */
-function contradictions({ quorum, network, node_agent }: ConfigValues): Found[] {
+function contradictions({ quorum, network, node_agent, api }: ConfigValues): Found[] {
   const found: Found[] = [];
   const check = (holds: boolean, path: readonly string[], text: string) => {
     if (!holds) found.push({ path, text: `${path.join(".")}: ${text}` });
@@ -169,6 +169,10 @@ function contradictions({ quorum, network, node_agent }: ConfigValues): Found[] 
     ["node_agent", "heartbeat_timeout_seconds"],
     `must be longer than node_agent.heartbeat_interval_seconds (${node_agent.heartbeat_interval_seconds})`,
   );
+  const { tls_cert, tls_key, tls_ca } = api;
+  check(tls_cert === undefined || tls_key !== undefined, ["api", "tls_cert"], "needs api.tls_key beside it");
+  check(tls_key === undefined || tls_cert !== undefined, ["api", "tls_key"], "needs api.tls_cert beside it");
+  check(tls_ca === undefined || tls_cert !== undefined, ["api", "tls_ca"], "needs api.tls_cert beside it");
   check(
     network.vni_pool_start <= network.vni_pool_end,
     ["network", "vni_pool_end"],

@@ -86,6 +86,7 @@ export const REQUIRED = {
     }),
     tls_ca: key(path().optional(), "Authorities that client certificates must come from; setting it requires one.", {
       reach: "file",
+      aliases: ["LATTICE_TLS_CA"],
       example: "/etc/lattice/tls/ca.crt",
     }),
     bind_network: key(network().default("any"), "Network that the API listeners belong to: hsn, management or any."),

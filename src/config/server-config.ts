@@ -78,6 +78,8 @@ export interface ServerConfig {
     /** Where agents reach the gRPC listener, HOST:PORT. */
     readonly advertiseAddress: string;
     readonly auth: AuthMode;
+    /** Absent: in the clear. With `ca`, callers need certificates, and so do members. */
+    readonly tls?: { readonly cert: string; readonly key: string; readonly ca?: string };
     readonly claims: ClaimNames;
     readonly discovery: AuthDiscovery;
   };

@@ -24,6 +24,7 @@ afterEach(async () => {
 
 const handlers = (fetch: HttpHandlers["fetch"]): HttpHandlers => ({
   fetch,
+  certify: () => {},
   isRpc: (path) => path === "/rpc",
   rpc: (_, response) => {
     response.end("rpc");

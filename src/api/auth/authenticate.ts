@@ -3,9 +3,14 @@
  * verified token alone. Without one the server is open: everyone is SystemAdmin, and the
  * header `x-lattice-user` may say who, since there is no identity that it could take away.
  *
+ * A machine's certificate makes its principal where there is no token; a person's lets
+ * nobody in without one, except at an open server, where it says who it is.
+ *
  * Invariant INV-A1: where tokens are checked, the principal is made of the verified token
  * alone; nothing else in a request adds to it.
  */
+import type { CertificateIdentity } from "../../core/access/certificate.ts";
+import { machineOf } from "../../core/access/certificate.ts";
 import type { ClaimNames } from "../../core/access/derive-role.ts";
 import { derivePrincipal } from "../../core/access/derive-role.ts";
 import { fault, LatticeError } from "../../core/domain/errors.ts";
@@ -65,9 +70,14 @@ export class Authenticator {
   ) {}
 
   /** Returns who calls; at once where the token is known. @throws UNAUTHENTICATED, TOKEN_EXPIRED, MALFORMED. */
-  authenticate(headers: HeaderReader): Caller | Promise<Caller> {
+  authenticate(headers: HeaderReader, certificate?: CertificateIdentity): Caller | Promise<Caller> {
+    if (certificate !== undefined) demandValid(certificate, this.now());
     const { verifier } = this.settings;
-    if (verifier === undefined) return { principal: openPrincipal(headers) };
+    const isOpen = verifier === undefined;
+    if (certificate !== undefined && (isOpen || headers.get("authorization") === null)) {
+      return certified(certificate, isOpen, headers);
+    }
+    if (isOpen) return { principal: openPrincipal(headers) };
     const token = bearerToken(headers);
     const cached = this.#verified.get(token);
     if (cached !== undefined) {
@@ -101,6 +111,23 @@ function openPrincipal(headers: HeaderReader): Principal {
   if (name === null || name === "") return ANONYMOUS;
   if (!USER_NAME.test(name)) throw new LatticeError(fault("MALFORMED", `${USER_HEADER} is not a user name`));
   return { user: userId(name), role: "SystemAdmin" };
+}
+
+function certified(certificate: CertificateIdentity, isOpen: boolean, headers: HeaderReader): Caller {
+  const { subject, validUntil } = certificate;
+  const machine = machineOf(certificate);
+  if (machine !== undefined) return { principal: machine, validUntil };
+  if (!isOpen)
+    throw unauthenticated(`the certificate of ${subject || "nobody"} names no machine, and there is no token`);
+  const principal = USER_NAME.test(subject) ? { ...ANONYMOUS, user: userId(subject) } : openPrincipal(headers);
+  return { principal, validUntil };
+}
+
+/** A resumed connection, or a long one, outlives the handshake that has checked this. */
+function demandValid({ subject, validUntil }: CertificateIdentity, now: number): void {
+  if (now < validUntil) return;
+  const next = "connect again with a fresh certificate";
+  throw new LatticeError(fault("TOKEN_EXPIRED", `the certificate of ${subject || "the caller"} has expired`, next));
 }
 
 function bearerToken(headers: HeaderReader): string {

@@ -11,6 +11,7 @@ import {
   type Interceptor,
 } from "@connectrpc/connect";
 import { present } from "../../base/assert.ts";
+import type { CertificateIdentity } from "../../core/access/certificate.ts";
 import { LatticeError } from "../../core/domain/errors.ts";
 import { beginCall, type Call } from "../../engine/server/call.ts";
 import { type MeteredRequest, meterRequest } from "../../engine/server/request-metrics.ts";
@@ -24,6 +25,11 @@ import { idempotencyKeyOf, isStaleOf, requestIdOf } from "./request-call.ts";
 const CALL: ContextKey<Call | undefined> = createContextKey<Call | undefined>(undefined, {
   description: "the call that the gate let in",
 });
+
+/** The client certificate of a request, verified. */
+export const CERTIFICATE: ContextKey<CertificateIdentity | undefined> = createContextKey<
+  CertificateIdentity | undefined
+>(undefined, { description: "the certificate that the caller has shown" });
 
 const METER: ContextKey<MeteredRequest | undefined> = createContextKey<MeteredRequest | undefined>(undefined, {
   description: "the count of the request",
@@ -42,7 +48,8 @@ export function createGate(server: Server, authenticator: Authenticator) {
     const meter = meterRequest(server, "rpc", operationOf(context.method));
     context.values.set(METER, meter);
     try {
-      const { principal, validUntil } = await authenticator.authenticate(headers);
+      const certificate = context.values.get(CERTIFICATE);
+      const { principal, validUntil } = await authenticator.authenticate(headers, certificate);
       const idempotencyKey = idempotencyKeyOf(headers);
       const isStale = isStaleOf(headers);
       const call: Call = {
@@ -51,6 +58,7 @@ export function createGate(server: Server, authenticator: Authenticator) {
         signal,
         ...(validUntil !== undefined && { credentialEndsAt: validUntil }),
         isStale,
+        ...(certificate !== undefined && { certificate }),
         ...(idempotencyKey !== undefined && { idempotencyKey }),
       };
       context.values.set(CALL, call);

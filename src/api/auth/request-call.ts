@@ -1,4 +1,5 @@
 /** From a request's headers to the Call that every operation takes. */
+import type { CertificateIdentity } from "../../core/access/certificate.ts";
 import { fault, LatticeError } from "../../core/domain/errors.ts";
 import { LIMITS } from "../../core/domain/limits.ts";
 import type { Principal } from "../../core/domain/principal.ts";
@@ -38,17 +39,23 @@ export class RequestCall implements Call {
   readonly credentialEndsAt?: number;
   readonly idempotencyKey?: string;
   readonly isStale: boolean;
+  readonly certificate?: CertificateIdentity;
 
   constructor(
     { principal, validUntil }: Caller,
     readonly requestId: string,
-    private readonly source: { readonly headers: HeaderReader; readonly signal: AbortSignal },
+    private readonly source: {
+      readonly headers: HeaderReader;
+      readonly signal: AbortSignal;
+      readonly certificate?: CertificateIdentity | undefined;
+    },
   ) {
     this.principal = principal;
     if (validUntil !== undefined) this.credentialEndsAt = validUntil;
     const key = idempotencyKeyOf(source.headers);
     if (key !== undefined) this.idempotencyKey = key;
     this.isStale = isStaleOf(source.headers);
+    if (source.certificate !== undefined) this.certificate = source.certificate;
   }
 
   get signal(): AbortSignal {

@@ -3,6 +3,7 @@
  * is authenticated before its body is read; every error leaves as problem+json.
  */
 import { Elysia } from "elysia";
+import type { CertificateIdentity } from "../../core/access/certificate.ts";
 import { fault } from "../../core/domain/errors.ts";
 import { beginCall } from "../../engine/server/call.ts";
 import { meterRequest } from "../../engine/server/request-metrics.ts";
@@ -27,6 +28,8 @@ export interface AppParts {
   readonly authenticator: Authenticator;
   readonly discovery: Discovery;
   readonly rpcHandlers: readonly RpcHandler[];
+  /** The verified client certificates of requests in hand. */
+  readonly certificates: WeakMap<object, CertificateIdentity>;
   /** Aborts when the server shuts down. */
   readonly shutdown: AbortSignal;
 }
@@ -72,9 +75,10 @@ async function answer(parts: AppParts, route: Route, { request, params }: Asked)
   const requestId = requestIdOf(request.headers, () => server.entropy.uuid());
   const meter = meterRequest(server, "rest", route.operation);
   try {
-    const known = authenticator.authenticate(request.headers);
+    const certificate = parts.certificates.get(request);
+    const known = authenticator.authenticate(request.headers, certificate);
     const caller = known instanceof Promise ? await known : known;
-    const call = new RequestCall(caller, requestId, request);
+    const call = new RequestCall(caller, requestId, { headers: request.headers, signal: request.signal, certificate });
     if (route.query) checkQuery(request.url, Object.keys(route.query));
     await beginCall(server.replica, call, route.operation);
     const response = await route.handle({ server, call, request, params, shutdown });

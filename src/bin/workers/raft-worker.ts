@@ -14,7 +14,7 @@ import { buffersOf, packEntries, unpackBytes } from "../../io/consensus/consensu
 import { createLoneLink } from "../../io/consensus/lone-link.ts";
 import { OpenQuestions } from "../../io/consensus/open-questions.ts";
 import { createJsonLogger } from "../../io/json-logger.ts";
-import { createTcpPeerLink } from "../../io/peer/tcp-peer-link.ts";
+import { createTcpPeerLink, type TcpPeerLink } from "../../io/peer/tcp-peer-link.ts";
 import { stagedSnapshotPath } from "../../io/snapshot/staging.ts";
 import { openLogStore } from "../../io/sqlite/log-store.ts";
 import { randomSeed, systemClock } from "../../io/system-clock.ts";
@@ -27,6 +27,7 @@ const STATUS_PERIOD_MS = 250;
 
 let driver: RaftDriver | undefined;
 let store: LogStore | undefined;
+let peers: TcpPeerLink | undefined;
 /** Snapshots that the main thread is asked to send. */
 const snapshots = new OpenQuestions();
 
@@ -65,9 +66,8 @@ function open(member: RaftMemberOptions): void {
   const random = createPrng(randomSeed());
   const snapshotPath = (meta: { readonly index: LogIndex }): string => stagedSnapshotPath(dir, meta);
   const common = { clock: systemClock, random };
-  const link = listen
-    ? createTcpPeerLink({ ...common, listen, log, snapshotPath, ...(tls && { tls }) })
-    : createLoneLink();
+  peers = listen && createTcpPeerLink({ ...common, listen, log, snapshotPath, ...(tls && { tls }) });
+  const link = peers ?? createLoneLink();
   const settings = raftSettingsOf(member);
   if (!listen) demandAlone(store);
   const discard = ({ path }: ReceivedSnapshot): void => rmSync(path, { force: true });
@@ -131,6 +131,9 @@ function receive(request: ConsensusRequest): void {
       break;
     case "snapshot-sent":
       snapshots.answer(request.ticket, request.index === undefined ? { fault: NOT_SENT } : { index: request.index });
+      break;
+    case "certificates":
+      peers?.useCertificates(request.tls);
       break;
     case "compact":
       driver?.compact(request.index);

@@ -23,8 +23,8 @@ const textIn = (value: unknown): string => (typeof value === "string" ? value : 
 
 /** Returns where to log in. @throws NOT_SUPPORTED when the server has no identity provider. */
 export async function discoverAuth({ settings, signal }: Context): Promise<AuthDiscovery> {
-  const { endpoints, timeoutMs } = settings;
-  const answer = await getJson({ endpoints, timeoutMs, signal, path: "/api/v1/auth/discovery" });
+  const { endpoints, timeoutMs, tls } = settings;
+  const answer = await getJson({ endpoints, timeoutMs, tls, signal, path: "/api/v1/auth/discovery" });
   const issuer = textIn(answer.issuer) || textIn(answer.idp_url);
   if (issuer !== "" && URL.canParse(issuer)) return { issuer, clientId: textIn(answer.client_id) };
   const next = "it needs no login, or a token in LATTICE_TOKEN";
@@ -33,8 +33,8 @@ export async function discoverAuth({ settings, signal }: Context): Promise<AuthD
 
 /** Returns whom the server takes the bearer of `token` for. @throws UNAUTHENTICATED and others as the server says. */
 export async function askWhoAmI({ settings, signal }: Context, token: string | undefined): Promise<WhoAmI> {
-  const { endpoints, timeoutMs } = settings;
-  const answer = await getJson({ endpoints, timeoutMs, signal, token, path: "/api/v1/auth/whoami" });
+  const { endpoints, timeoutMs, tls } = settings;
+  const answer = await getJson({ endpoints, timeoutMs, tls, signal, token, path: "/api/v1/auth/whoami" });
   const until = Date.parse(textIn(answer.valid_until));
   return {
     user: textIn(answer.user),

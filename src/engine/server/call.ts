@@ -1,4 +1,5 @@
 /** What every operation knows of the call that reached it, whatever the protocol, and what it may rely on. */
+import type { CertificateIdentity } from "../../core/access/certificate.ts";
 import type { Operation } from "../../core/access/operations.ts";
 import type { Principal } from "../../core/domain/principal.ts";
 import type { Replica } from "./replica.ts";
@@ -13,12 +14,15 @@ export interface Call {
   readonly isStale?: boolean;
   /** When the caller's credential ends, in milliseconds since the epoch; streams end with it. */
   readonly credentialEndsAt?: number;
+  /** The client certificate of the connection, verified; whatever the principal was made of. */
+  readonly certificate?: CertificateIdentity;
   /** Aborts when the caller has gone. */
   readonly signal: AbortSignal;
 }
 
 /** These must work without a quorum, read nothing, or wait by themselves where they read. */
 const WITHOUT_BARRIER: readonly Operation[] = [
+  "self.read",
   "raft.read",
   "raft.change",
   "backup.manage",

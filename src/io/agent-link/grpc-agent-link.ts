@@ -12,6 +12,7 @@ import type { AgentLink, AgentLinkListener, AgentMessage, LogPiece, LogRequest }
 import type { Logger } from "../../ports/log.ts";
 import { agentMessageToProto, helloToProto, serverMessageFromProto, WorkMemory } from "../../wire/assignment.ts";
 import { logErrorToProto, logPieceToProto } from "../../wire/log-piece.ts";
+import type { Certificates } from "../tls/certificate-keeper.ts";
 import { BackOff } from "./back-off.ts";
 import { Outbox } from "./outbox.ts";
 
@@ -21,6 +22,8 @@ export interface GrpcAgentLinkOptions {
   readonly endpoints: readonly string[];
   /** Bearer token; empty for an open server. */
   readonly token: string;
+  /** Returns the certificates to dial https:// endpoints with, at each dial: they are replaced now and then. */
+  readonly certificates?: () => Certificates;
   /** Overrides the interval that the server tells; 0 takes the server's. */
   readonly heartbeatIntervalMs: number;
   readonly log: Logger;
@@ -58,6 +61,8 @@ export class GrpcAgentLink implements AgentLink {
   readonly #closed = new AbortController();
   #session: Session | undefined;
   #nodeId = "";
+  /** Whether the last stream was taken in before it ended. */
+  #wasWelcome = false;
   #next: number;
 
   constructor(options: GrpcAgentLinkOptions) {
@@ -88,7 +93,7 @@ export class GrpcAgentLink implements AgentLink {
     }
     // The server that waits speaks as the one that asks does: with TLS or without.
     const endpoint = `${new URL(session.endpoint).protocol}//${uploadTo}`;
-    const connection = new Http2SessionManager(endpoint);
+    const connection = this.#connectionTo(endpoint);
     try {
       await this.#clientOf(endpoint, connection).sendLogs(chunks, { signal });
     } finally {
@@ -118,7 +123,8 @@ export class GrpcAgentLink implements AgentLink {
       const endpoint = endpoints[this.#next++ % endpoints.length] ?? "";
       const error = await this.#hold(endpoint, listener);
       if (this.#closed.signal.aborted) return;
-      const isRefused = REFUSALS.includes(error.code);
+      // A credential that ends ends its stream: the next dial shows a fresh one.
+      const isRefused = REFUSALS.includes(error.code) && !this.#wasWelcome;
       const delayMs = Math.round(this.#backOff.next(Math.random(), isRefused));
       const fields = { endpoint, reason: error.rawMessage, code: Code[error.code], retryInMs: delayMs };
       if (isRefused) log.error("the server refuses this agent", fields);
@@ -131,9 +137,10 @@ export class GrpcAgentLink implements AgentLink {
   /** Holds one stream until it ends, and returns why. */
   async #hold(endpoint: string, listener: AgentLinkListener): Promise<ConnectError> {
     const abort = new AbortController();
-    const connection = new Http2SessionManager(endpoint);
+    const connection = this.#connectionTo(endpoint);
     const client = this.#clientOf(endpoint, connection);
     const session: Session = { endpoint, client, connection, outbox: new Outbox(), abort };
+    this.#wasWelcome = false;
     const hello = listener.hello();
     this.#nodeId = hello.registration.nodeId;
     const memory = new WorkMemory();
@@ -148,6 +155,7 @@ export class GrpcAgentLink implements AgentLink {
           message = { ...message, heartbeatIntervalMs };
           silenceMs = Math.max(SILENCE_MIN_MS, SILENT_HEARTBEATS * heartbeatIntervalMs);
           this.#session = session;
+          this.#wasWelcome = true;
           this.#backOff.reset();
           this.#options.log.info("connected", { endpoint, serverVersion: message.serverVersion });
         }
@@ -165,6 +173,13 @@ export class GrpcAgentLink implements AgentLink {
       abort.abort();
       connection.abort();
     }
+  }
+
+  #connectionTo(endpoint: string): Http2SessionManager {
+    if (!endpoint.startsWith("https:")) return new Http2SessionManager(endpoint);
+    const { cert, key, ca } = this.#options.certificates?.() ?? {};
+    const tls = { ...(cert !== undefined && { cert, key }), ...(ca !== undefined && { ca }) };
+    return new Http2SessionManager(endpoint, {}, tls);
   }
 
   #watch(abort: AbortController, delayMs: number): ReturnType<typeof setTimeout> {

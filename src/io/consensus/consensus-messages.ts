@@ -65,6 +65,8 @@ export type ConsensusRequest =
   | { readonly kind: "relay"; readonly to: MemberId; readonly data: Uint8Array<ArrayBuffer> }
   /** `index` is undefined when the snapshot has not arrived. */
   | { readonly kind: "snapshot-sent"; readonly ticket: number; readonly index: LogIndex | undefined }
+  /** The certificates of this server have been replaced. */
+  | { readonly kind: "certificates"; readonly tls: PeerTls }
   | { readonly kind: "compact"; readonly index: LogIndex }
   | { readonly kind: "close" };
 

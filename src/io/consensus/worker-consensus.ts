@@ -9,6 +9,7 @@ import { fault, LatticeError } from "../../core/domain/errors.ts";
 import type { MemberId, MembershipChange } from "../../core/raft/raft-types.ts";
 import type { Consensus, ConsensusListener, ConsensusStatus } from "../../ports/consensus.ts";
 import type { PeerIdentity, SnapshotOrder } from "../../ports/peer-link.ts";
+import type { PeerTls } from "../peer/peer-network.ts";
 import type { ConsensusQuestion, ConsensusReply, ConsensusRequest, RaftMemberOptions } from "./consensus-messages.ts";
 import { buffersOf, packBytes, unpackEntries } from "./consensus-messages.ts";
 import { OpenQuestions } from "./open-questions.ts";
@@ -102,6 +103,11 @@ export class WorkerConsensus implements Consensus {
     if (this.#ended) return;
     const copy = new Uint8Array(data);
     this.#post({ kind: "relay", to, data: copy }, [copy.buffer]);
+  }
+
+  /** Proves to the other members with other certificates who this server is, from the next connection on. */
+  useCertificates(tls: PeerTls): void {
+    if (!this.#ended) this.#post({ kind: "certificates", tls });
   }
 
   compact(index: LogIndex): void {

@@ -1,12 +1,15 @@
 /** What a listener puts requests into. It knows nothing else of the application. */
-import type { connectNodeAdapter } from "@connectrpc/connect-node";
+import type { CertificateIdentity } from "../../core/access/certificate.ts";
+import type { NodeRequest, NodeResponse } from "./node-bridge.ts";
 
 /** Where requests go. */
 export interface HttpHandlers {
   /** Answers everything but native gRPC. */
   fetch(request: Request): Response | Promise<Response>;
   /** Answers RPCs of every protocol, native gRPC among them. */
-  readonly rpc: ReturnType<typeof connectNodeAdapter>;
+  rpc(request: NodeRequest, response: NodeResponse): void;
+  /** Is told, before a request is answered, of the client certificate that it came with, verified. */
+  certify(request: object, certificate: CertificateIdentity): void;
   /** Whether a path, without its query, is an RPC's. */
   isRpc(path: string): boolean;
 }

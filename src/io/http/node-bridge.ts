@@ -2,7 +2,6 @@
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
-import type { HttpHandlers } from "./handlers.ts";
 
 /** A request of either version of node's servers. */
 export type NodeRequest = IncomingMessage | Http2ServerRequest;
@@ -14,7 +13,7 @@ const HOP_BY_HOP = new Set(["connection", "keep-alive", "transfer-encoding", "up
 
 /** Answers a request with the fetch handler. */
 export async function bridge(
-  fetch: HttpHandlers["fetch"],
+  fetch: (request: Request) => Response | Promise<Response>,
   request: NodeRequest,
   response: NodeResponse,
 ): Promise<void> {

@@ -1,5 +1,5 @@
 /**
- * The gRPC port: each connection says by its first bytes whether it speaks HTTP/2 or
+ * The gRPC port, and with TLS the REST port too: each connection says by its first bytes whether it speaks HTTP/2 or
  * HTTP/1.1 and is handed to the server of that version, in this process. RPCs of every
  * protocol go to the RPC handler, everything else to the fetch handler.
  */
@@ -7,8 +7,12 @@ import { createServer as createHttp1 } from "node:http";
 import type { ServerHttp2Session } from "node:http2";
 import { createServer as createHttp2 } from "node:http2";
 import type { Socket } from "node:net";
-import { createServer } from "node:net";
+import type { TLSSocket } from "node:tls";
+import type { CertificateIdentity } from "../../core/access/certificate.ts";
+import { peerCertificate } from "../tls/peer-certificate.ts";
 import { addressError } from "./address-error.ts";
+import type { DoorTls } from "./door.ts";
+import { createDoor } from "./door.ts";
 import type { HttpHandlers, Listener, ListenOptions } from "./handlers.ts";
 import { bridge, type NodeRequest, type NodeResponse } from "./node-bridge.ts";
 
@@ -18,12 +22,24 @@ const PREFACE = "PRI";
 const HEAD_TIMEOUT_MS = 30_000;
 const STREAMS_MAX = 1_000;
 
-/** Binds the gRPC port. @throws INVALID_SPEC naming an address that cannot be bound. */
-export async function listenRpc(options: ListenOptions, handlers: HttpHandlers): Promise<Listener> {
+/** Binds a port, with TLS where there are certificates. @throws INVALID_SPEC naming an address that cannot be bound. */
+export async function listenRpc(options: ListenOptions, handlers: HttpHandlers, tls?: DoorTls): Promise<Listener> {
   const answer = (request: NodeRequest, response: NodeResponse): void => {
     const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
-    if (handlers.isRpc(path)) handlers.rpc(request, response);
-    else void bridge(handlers.fetch, request, response);
+    const certificate = tls && certificateOf(request);
+    const certify = (asked: object): void => {
+      if (certificate !== undefined) handlers.certify(asked, certificate);
+    };
+    if (handlers.isRpc(path)) {
+      certify(request);
+      handlers.rpc(request, response);
+      return;
+    }
+    const fetch = (asked: Request) => {
+      certify(asked);
+      return handlers.fetch(asked);
+    };
+    void bridge(fetch, request, response);
   };
   const sockets = new Set<Socket>();
   /** Connections that wait for a request: silent ones, and those of HTTP/1.1 between two requests. */
@@ -42,7 +58,7 @@ export async function listenRpc(options: ListenOptions, handlers: HttpHandlers):
     session.once("close", () => sessions.delete(session));
     session.on("error", () => session.destroy());
   });
-  const door = createServer((socket) => {
+  const door = createDoor(tls, (socket) => {
     sockets.add(socket);
     idle.add(socket);
     socket.once("close", () => {
@@ -89,7 +105,25 @@ function sniff(socket: Socket, decide: (isHttp2: boolean) => void): void {
   socket.on("data", onData);
 }
 
-function bind(door: ReturnType<typeof createServer>, options: ListenOptions): Promise<number> {
+/** By connection, or session of HTTP/2: a certificate is read once, not with each request. */
+const certificates = new WeakMap<object, { readonly certificate: CertificateIdentity | undefined }>();
+
+function certificateOf(request: NodeRequest): CertificateIdentity | undefined {
+  const session = "stream" in request ? request.stream.session : undefined;
+  const holder = session ?? request.socket;
+  const known = certificates.get(holder);
+  if (known !== undefined) return known.certificate;
+  const socket = session?.socket ?? request.socket;
+  const certificate = isTls(socket) ? peerCertificate(socket) : undefined;
+  certificates.set(holder, { certificate });
+  return certificate;
+}
+
+/** The socket of a session is a proxy, in which `in` finds nothing. */
+const isTls = (socket: Socket | TLSSocket): socket is TLSSocket =>
+  typeof Reflect.get(socket, "getPeerCertificate") === "function";
+
+function bind(door: ReturnType<typeof createDoor>, options: ListenOptions): Promise<number> {
   return new Promise((resolve, reject) => {
     door.once("error", (error) => reject(addressError(options, error)));
     door.listen(options.port, options.host, () => {

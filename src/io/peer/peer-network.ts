@@ -45,6 +45,8 @@ export function dial(address: string, tls: PeerTls | undefined): Socket {
 export interface PeerListener {
   /** Chosen by the system if port 0 was asked for. */
   readonly port: number;
+  /** Shows other certificates to those who call from then on. */
+  useCertificates(tls: PeerTls): void;
   /** Closes it and every connection that came to it. */
   close(): Promise<void>;
 }
@@ -58,10 +60,8 @@ export async function listen(
   tls: PeerTls | undefined,
   onSocket: (socket: Socket) => void,
 ): Promise<PeerListener> {
-  const server =
-    tls === undefined
-      ? createTcpServer(onSocket)
-      : createTlsServer({ ...tls, requestCert: true, rejectUnauthorized: true }, onSocket);
+  const secure = tls && createTlsServer(contextOf(tls), onSocket);
+  const server = secure ?? createTcpServer(onSocket);
   const sockets = new Map<Socket, Timer | undefined>();
   server.on("connection", (socket: Socket) => {
     // The server's own handshakeTimeout does nothing here.
@@ -81,6 +81,7 @@ export async function listen(
   const bound = server.address();
   return {
     port: typeof bound === "object" && bound !== null ? bound.port : at.port,
+    useCertificates: (fresh) => secure?.setSecureContext(contextOf(fresh)),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -88,6 +89,13 @@ export async function listen(
       }),
   };
 }
+
+const contextOf = (tls: PeerTls) => ({
+  ...tls,
+  minVersion: "TLSv1.2" as const,
+  requestCert: true,
+  rejectUnauthorized: true,
+});
 
 /** Returns why the certificate at the other end of an accepted socket is not that of the member at `address`. */
 export function certificateDefect(socket: Socket, address: string | undefined): string | undefined {

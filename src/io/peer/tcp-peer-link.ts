@@ -52,12 +52,14 @@ export class TcpPeerLink implements PeerLink {
   readonly #incoming = new Map<MemberId, PeerConnection>();
   readonly #accepted = new Set<PeerConnection>();
   #peers: ReadonlyMap<MemberId, PeerAddress> = new Map();
+  #tls: PeerTls | undefined;
   #strangers = 0;
   #listener: PeerLinkListener | undefined;
   #server: PeerListener | undefined;
 
   constructor(options: TcpPeerLinkOptions) {
     this.#options = options;
+    this.#tls = options.tls;
     this.#refusals = new RefusalLog(options.log);
     this.#snapshots = new SnapshotReceiver(options.snapshotPath);
   }
@@ -68,9 +70,15 @@ export class TcpPeerLink implements PeerLink {
   }
 
   async start(listener: PeerLinkListener): Promise<void> {
-    this.#server = await listen(this.#options.listen, this.#options.tls, (socket) => void this.#accept(socket));
+    this.#server = await listen(this.#options.listen, this.#tls, (socket) => void this.#accept(socket));
     this.#listener = listener;
     this.#dialPeers();
+  }
+
+  /** Proves with other certificates who this server is, from the next connection on. Links that began with TLS keep to it. */
+  useCertificates(tls: PeerTls): void {
+    this.#tls = tls;
+    this.#server?.useCertificates(tls);
   }
 
   setPeers(peers: readonly PeerAddress[]): void {
@@ -101,7 +109,7 @@ export class TcpPeerLink implements PeerLink {
   #dialPeers(): void {
     const listener = this.#listener;
     if (listener === undefined) return;
-    const { clock, random, log, tls } = this.#options;
+    const { clock, random, log } = this.#options;
     for (const peer of this.#peers.values()) {
       if (this.#outgoing.has(peer.id) || peer.id === listener.identity().memberId) continue;
       const link = new OutgoingLink({
@@ -110,7 +118,7 @@ export class TcpPeerLink implements PeerLink {
         log,
         backOff: new DialBackOff(random),
         handshake: this.#handshake(listener, () => undefined),
-        dial: (address) => this.#connectionOn(dial(address, tls)),
+        dial: (address) => this.#connectionOn(dial(address, this.#tls)),
         onConnected: () => this.#listener?.onConnected(peer.id),
         onLost: () => this.#listener?.onLost(peer.id),
       });
@@ -179,5 +187,5 @@ export class TcpPeerLink implements PeerLink {
   }
 
   readonly #callerDefect = (connection: PeerConnection, caller: MemberId): string | undefined =>
-    this.#options.tls && certificateDefect(connection.socket, this.#peers.get(caller)?.address);
+    this.#tls && certificateDefect(connection.socket, this.#peers.get(caller)?.address);
 }

@@ -12,7 +12,7 @@ describe("parseAgentFlags", () => {
   test("reads every flag of the specification", () => {
     const options = optionsOf([
       "--node-id=nid001234",
-      "--quorum-endpoint=https://lattice-01:50051, lattice-02:50051",
+      "--quorum-endpoint=https://lattice-01:50051, https://lattice-02:50051",
       "--gpu-count=4",
       "--gpu-type=GH200",
       "--cpu-cores=72",
@@ -26,10 +26,13 @@ describe("parseAgentFlags", () => {
       "--default-user=nobody",
       "--allow-root",
       "--bootstrap-cert=/etc/lattice/tls/agent.crt",
+      "--bootstrap-key=/etc/lattice/tls/agent.key",
+      "--bootstrap-ca=/etc/lattice/tls/ca.crt",
+      "--spire-socket=/run/spire.sock",
     ]);
     expect(options).toMatchObject({
       nodeId: "nid001234",
-      endpoints: ["https://lattice-01:50051", "http://lattice-02:50051"],
+      endpoints: ["https://lattice-01:50051", "https://lattice-02:50051"],
       gpuCount: 4,
       gpuType: "GH200",
       cpus: 72,
@@ -42,8 +45,18 @@ describe("parseAgentFlags", () => {
       stateDir: "/var/lib/lattice",
       defaultUser: "nobody",
       allowsRoot: true,
-      inactive: ["--bootstrap-cert"],
+      inactive: ["--spire-socket"],
+      tls: {
+        cert: "/etc/lattice/tls/agent.crt",
+        key: "/etc/lattice/tls/agent.key",
+        ca: "/etc/lattice/tls/ca.crt",
+      },
     });
+  });
+
+  test("a certificate goes with its key, and never over plain HTTP", () => {
+    const flags = ["--bootstrap-cert=a.crt", "--quorum-endpoint=http://lattice-01:50051"];
+    expect(() => optionsOf(flags)).toThrow(/given together.*dialled by https/s);
   });
 
   test("takes variables where no flag is given", () => {

@@ -182,20 +182,25 @@ test("an issuer without a client id, or in clear text, is warned about", () => {
   expect(warned("oidc_issuer: 'http://127.0.0.1:5556', oidc_client_id: lattice")).toBe("");
 });
 
-test("what would be unsafe to pass over is refused: TLS, Vault", () => {
-  const text = [
-    "quorum: {}",
-    "api: {tls_ca: /ca}",
-    "storage: {}",
-    "telemetry: {}",
-    "vault: {address: 'https://vault'}",
-  ].join("\n");
-  const reading = read(text, {}, { "/ca": "x" });
+test("a certificate, its key and the authorities of callers go together", () => {
+  const problems = (api: string) =>
+    read(BASE.replace("api: {}", `api: {${api}}`), {}, { "/c": "x", "/k": "x" }).problems.join();
+  expect(problems("tls_cert: /c")).toContain("api.tls_cert: needs api.tls_key beside it");
+  expect(problems("tls_key: /k")).toContain("api.tls_key: needs api.tls_cert beside it");
+  expect(problems("tls_ca: /c")).toContain("api.tls_ca: needs api.tls_cert beside it");
+  expect(problems("tls_cert: /c, tls_key: /k, tls_ca: /c")).toBe("");
+});
+
+test("what would be unsafe to pass over is refused: Vault", () => {
+  const text = ["quorum: {}", "api: {}", "storage: {}", "telemetry: {}", "vault: {address: 'https://vault'}"].join(
+    "\n",
+  );
+  const reading = read(text);
   expect(reading.problems).toEqual([]);
-  expect(reading.refusals.map((r) => r.slice(0, r.indexOf(":")))).toEqual(["api.tls_ca", "vault.address"]);
+  expect(reading.refusals.map((r) => r.slice(0, r.indexOf(":")))).toEqual(["vault.address"]);
   const check = renderConfigCheck(reading);
   expect(check.isUsable).toBe(false);
-  expect(check.text).toContain("TLS is not active in this build");
+  expect(check.text).toContain("Vault is not active in this build");
 });
 
 test("keys of capabilities to come are accepted and listed", () => {

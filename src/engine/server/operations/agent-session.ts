@@ -1,5 +1,6 @@
 /** The agents' side of the API: their stream, and the output they send when asked. */
 
+import { nodeDefect } from "../../../core/access/certificate.ts";
 import { fault, LatticeError } from "../../../core/domain/errors.ts";
 import type { AgentHello, AgentSession, LogPiece } from "../../../ports/agent-link.ts";
 import type { AgentConnection } from "../agent-hub.ts";
@@ -15,8 +16,10 @@ export function openAgentSession(
   call: Call,
   { hello, session }: { readonly hello: AgentHello; readonly session: AgentSession },
 ): Promise<AgentConnection> {
-  const { nodeId, capacity } = hello.registration;
+  const { nodeId, capacity, address } = hello.registration;
   demand(call, "agent.connect", { node: nodeId });
+  const defect = call.certificate && nodeDefect(call.certificate, { node: nodeId, address });
+  if (defect) throw new LatticeError(defect);
   if (!NODE_ID.test(nodeId)) {
     throw new LatticeError(fault("INVALID_SPEC", `${JSON.stringify(nodeId)} is no node id`, "use a host name"));
   }
