@@ -1,6 +1,6 @@
 #!/bin/bash
 # shellcheck disable=SC2317,SC2016
-# Runs as root inside the guest, with the three tarballs beside it: installs them as docs/operations/install.md says, then
+# Runs as root inside the guest, with the three tarballs and two packages beside it: installs them as docs/operations/install.md says, then
 # starts, breaks and stops the units. Prints "OK what" or "FAILED what" for each thing that must hold.
 cd /host || exit
 ok() { if "${@:2}"; then echo "OK $1"; else echo "FAILED $1"; fi; }
@@ -98,5 +98,24 @@ systemctl start lattice-server 2>/dev/null
 sleep 7
 ok "a server with a wrong configuration is not started again and again" is lattice-server NRestarts 0
 ok "and says what is wrong" bash -c 'journalctl -q -u lattice-server | grep -q nonsense'
+# --- packages, on the data that is there
+rm -rf /usr/local/bin/lattice-* /etc/systemd/system/lattice-* /etc/systemd/system/*.wants/lattice-* /etc/lattice
+systemctl daemon-reload
+systemctl reset-failed
+dpkg --install lattice-server_*.deb lattice-agent_*.deb > /tmp/dpkg.log 2>&1
+ok "the packages install" [ $? -eq 0 ]
+ok "installing them starts nothing" is lattice-server ActiveState inactive
+ok "secrets have a file that only root reads" [ "$(stat -c '%U %a' /etc/lattice/server.env)" = "root 600" ]
+systemctl enable --now lattice-server 2>/dev/null
+ok "the server of the package serves what is there" until_ serves
+echo '# mine' >> /etc/lattice/config.yaml
+server=$(show lattice-server MainPID)
+dpkg --install lattice-server_*.deb >> /tmp/dpkg.log 2>&1
+ok "an upgrade restarts a server that runs" until_ other_pid lattice-server "$server"
+ok "and leaves the configuration alone" grep -q '^# mine' /etc/lattice/config.yaml
+dpkg --remove lattice-server >> /tmp/dpkg.log 2>&1
+ok "a package that is removed stops its server" is lattice-server ActiveState inactive
+ok "and leaves data and configuration" [ -s /var/lib/lattice/raft/log.db -a -s /etc/lattice/config.yaml ]
+sed 's/^/LOG /' /tmp/dpkg.log | grep -iE 'error|warn'
 journalctl -q --no-pager -p warning -u lattice-server -u lattice-agent | tail -30 | sed 's/^/LOG /'
 exit 0

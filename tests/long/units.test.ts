@@ -1,5 +1,5 @@
 /**
- * Shows the tarballs and units under a real systemd, in a guest of its own: installed as
+ * Shows the tarballs, packages and units under a real systemd, in a guest of its own: installed as
  * the guide says, started, reloaded, hung, killed and stopped. What the guest must find to
  * hold it says line by line; this test wants all of it. Needs qemu-system-x86 and
  * mmdebstrap; says so and passes over where they are missing.
@@ -8,6 +8,7 @@ import { expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { version } from "../../scripts/binaries.ts";
 import { release } from "../../scripts/release.ts";
 import { ARCHITECTURES } from "../../scripts/release-contents.ts";
 
@@ -34,7 +35,8 @@ test.skipIf(missing.length > 0)(
     const guest = ["bash", "scripts/guest.sh", folder];
     if (!existsSync(join(folder, "vmlinuz"))) sh([...guest, "build"]);
     const tarballs = BINARIES.map((name) => join(out, `${name}-x86_64.tar.gz`));
-    const said = sh([...guest, "run", SCRIPT, ...tarballs], { LIMIT: "1200" });
+    const packages = BINARIES.slice(0, 2).map((name) => join(out, `${name}_${version()}_amd64.deb`));
+    const said = sh([...guest, "run", SCRIPT, ...tarballs, ...packages], { LIMIT: "1200" });
     rmSync(out, { recursive: true });
     console.log(said);
     const lines = said.split("\n");
