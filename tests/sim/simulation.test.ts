@@ -11,7 +11,7 @@ import { join } from "node:path";
 import type { SimulationOptions } from "../../src/sim/simulation.ts";
 import { simulate } from "../../src/sim/simulation.ts";
 
-const SEEDS_PER_TEST = 10;
+const SEEDS_PER_TEST = 5;
 const count = Number(process.env.SIM_SEEDS ?? 100);
 const first = Number(process.env.SIM_FIRST_SEED ?? Math.floor(Date.now() / 1000));
 
