@@ -3,11 +3,12 @@
  * tests that act as operators and failures do: kill -9, freeze, restart, an emptied data
  * directory, a damaged configuration.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
 import { freePorts } from "../fixtures/free-ports.ts";
+import type { IssuedFiles } from "../fixtures/openssl-authority.ts";
 import { type AllocationJson, type CommandResult, kill, pidsMentioning, until } from "./cluster.ts";
 
 /** Another folder lets a long run keep its binaries while others build. */
@@ -41,11 +42,19 @@ interface MemberPorts {
   readonly raft: number;
 }
 
+export interface QuorumTls {
+  readonly server: IssuedFiles;
+  readonly client: IssuedFiles;
+  readonly agent: (name: string) => IssuedFiles;
+}
+
 export interface QuorumOptions {
   /** More than three. */
   readonly size?: number;
   /** Added to the section `quorum` of every server. */
   readonly quorum?: Readonly<Record<string, unknown>>;
+  /** Everybody has a certificate: the servers one, the tests and the CLI one, each agent its own. */
+  readonly tls?: QuorumTls;
   /** Runs the servers by another command, which is given the member and the command line. */
   readonly wrap?: (id: number, command: readonly string[]) => readonly string[];
   /** Where clients and agents find a server; on loopback when absent. */
@@ -110,9 +119,14 @@ export class QuorumCluster {
 
   #writeConfig(id: number, quorum: Readonly<Record<string, unknown>>): void {
     const { rest, grpc } = this.#portsOf(id);
+    const server = this.#options.tls?.server;
     const config = {
       quorum: { node_id: id, data_dir: this.dataDir(id), ...quorum, ...this.#options.quorum },
-      api: { rest_address: `${this.#host(id)}:${rest}`, grpc_address: `${this.#host(id)}:${grpc}` },
+      api: {
+        rest_address: `${this.#host(id)}:${rest}`,
+        grpc_address: `${this.#host(id)}:${grpc}`,
+        ...(server && { tls_cert: server.cert, tls_key: server.key, tls_ca: server.ca }),
+      },
       storage: {},
       telemetry: {},
       node_agent: { heartbeat_interval_seconds: 1, heartbeat_timeout_seconds: 3, grace_period_seconds: 10 },
@@ -130,11 +144,22 @@ export class QuorumCluster {
   }
 
   url(id: number): string {
-    return `http://${this.#host(id)}:${this.#portsOf(id).rest}`;
+    return `${this.#scheme}://${this.#host(id)}:${this.#portsOf(id).rest}`;
   }
 
   grpcUrl(id: number): string {
-    return `http://${this.#host(id)}:${this.#portsOf(id).grpc}`;
+    return `${this.#scheme}://${this.#host(id)}:${this.#portsOf(id).grpc}`;
+  }
+
+  get #scheme(): string {
+    return this.#options.tls === undefined ? "http" : "https";
+  }
+
+  /** What a request of the tests proves who it is with. */
+  get #identity() {
+    const files = this.#options.tls?.client;
+    const read = (path: string) => readFileSync(path, "utf8");
+    return files && { tls: { cert: read(files.cert), key: read(files.key), ca: read(files.ca) } };
   }
 
   urls(): readonly string[] {
@@ -166,9 +191,10 @@ export class QuorumCluster {
       what,
       async () => {
         if (!this.isRunning(id)) throw new Error(`server ${id} ended: ${await this.log(`server-${id}`)}`);
-        const answer = await fetch(`${this.url(id)}/readyz`, { signal: AbortSignal.timeout(5_000) }).catch(
-          () => undefined,
-        );
+        const answer = await fetch(`${this.url(id)}/readyz`, {
+          signal: AbortSignal.timeout(5_000),
+          ...this.#identity,
+        }).catch(() => undefined);
         return answer?.ok === true;
       },
       limitMs,
@@ -249,6 +275,7 @@ export class QuorumCluster {
       join(DIST, "lattice-agent"),
       ...["--node-id", name, "--quorum-endpoint", endpoints, "--grpc-addr", `${HOST}:0`],
       ...["--state-dir", join(this.dir, name), "--default-user", ME, "--allow-root"],
+      ...this.#agentIdentity(name),
     ];
     this.#agents.set(name, spawn(command, join(this.dir, `${name}.log`)));
     await until(`node ${name} is ready`, async () => {
@@ -259,12 +286,19 @@ export class QuorumCluster {
     });
   }
 
+  #agentIdentity(name: string): readonly string[] {
+    const files = this.#options.tls?.agent(name);
+    if (files === undefined) return [];
+    return ["--bootstrap-cert", files.cert, "--bootstrap-key", files.key, "--bootstrap-ca", files.ca];
+  }
+
   request(id: number, method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}) {
     return fetch(`${this.url(id)}${path}`, {
       method,
       headers: { ...(body !== undefined && { "content-type": "application/json" }), ...headers },
       ...(body !== undefined && { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(10_000),
+      ...this.#identity,
     });
   }
 
@@ -304,7 +338,13 @@ export class QuorumCluster {
       stderr: "pipe",
       stdin: "ignore",
       cwd: this.dir,
-      env: { PATH: process.env.PATH ?? "", HOME: this.dir, NO_COLOR: "1", LATTICE_SERVER: servers.join(",") },
+      env: {
+        PATH: process.env.PATH ?? "",
+        HOME: this.dir,
+        NO_COLOR: "1",
+        LATTICE_SERVER: servers.join(","),
+        ...this.#cliIdentity,
+      },
     });
     const [stdout, stderr, code] = await Promise.all([
       new Response(child.stdout).text(),
@@ -312,6 +352,11 @@ export class QuorumCluster {
       child.exited,
     ]);
     return { code, stdout, stderr };
+  }
+
+  get #cliIdentity(): Readonly<Record<string, string>> {
+    const files = this.#options.tls?.client;
+    return files === undefined ? {} : { LATTICE_CERT: files.cert, LATTICE_KEY: files.key, LATTICE_CA: files.ca };
   }
 
   /** Returns what a process has written so far. */

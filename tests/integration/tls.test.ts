@@ -204,6 +204,33 @@ test("a foreign gRPC client with a certificate is answered", async () => {
   expect(nodes).toBeArray();
 });
 
+/** Says how a call ends that python makes without any code of ours. */
+const PYTHON = `
+import grpc, sys
+port, ca, cert, key = sys.argv[1:5]
+read = lambda path: open(path, "rb").read() if path else None
+trust = grpc.ssl_channel_credentials(read(ca), read(key), read(cert))
+call = grpc.secure_channel("127.0.0.1:" + port, trust).unary_unary("/lattice.v1.NodeService/ListNodes")
+try:
+    call(b"", timeout=5)
+    print("answered")
+except grpc.RpcError as error:
+    print(error.code().name)
+`;
+const HAS_GRPCIO = Bun.spawnSync(["python3", "-c", "import grpc"]).exitCode === 0;
+if (!HAS_GRPCIO) console.log("skipped: python3 has no grpcio here (pip install grpcio)");
+
+test.skipIf(!HAS_GRPCIO)(
+  "python's gRPC is answered with a certificate, and not without",
+  async () => {
+    const call = (files: readonly string[]) =>
+      new Response(Bun.spawn(["python3", "-c", PYTHON, String(guarded.port), site.ca, ...files]).stdout).text();
+    expect(await call([N1.cert, N1.key])).toBe("answered\n");
+    expect(await call(["", ""])).toBe("UNAVAILABLE\n");
+  },
+  30_000,
+);
+
 test("a resumed session is of the certificate that began it", async () => {
   const file = `${site.dir}/session.pem`;
   const ask = (words: readonly string[]) => {
