@@ -35,9 +35,10 @@ async function usedDataDir(): Promise<string> {
     [SERVER, "--rest-addr", "127.0.0.1:0", "--grpc-addr", "127.0.0.1:0", "--data-dir", dir, "--bootstrap"],
     { stderr: Bun.file(join(dir, "said.txt")), env: { PATH: process.env.PATH ?? "" } },
   );
-  await until("the server has started", async () =>
-    (await Bun.file(join(dir, "said.txt")).text()).includes("server started"),
-  );
+  await until("the server serves", async () => {
+    const [, port] = /"server started".*"rest":(\d+)/.exec(await Bun.file(join(dir, "said.txt")).text()) ?? [];
+    return port !== undefined && (await fetch(`http://127.0.0.1:${port}/readyz`)).ok;
+  });
   child.kill("SIGTERM");
   expect(await child.exited).toBe(0);
   return dir;
