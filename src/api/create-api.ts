@@ -3,6 +3,10 @@ import { createConnectRouter, createContextValues } from "@connectrpc/connect";
 import { createFetchHandler } from "@connectrpc/connect/protocol";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import type { CertificateIdentity } from "../core/access/certificate.ts";
+import type { RateLimits } from "../core/access/rate-limit.ts";
+import { RateLimiter } from "../core/access/rate-limit.ts";
+import { LatticeError } from "../core/domain/errors.ts";
+import type { Principal } from "../core/domain/principal.ts";
 import type { Server } from "../engine/server/server.ts";
 import { Authenticator, type AuthSettings } from "./auth/authenticate.ts";
 import { CERTIFICATE } from "./auth/connect-gate.ts";
@@ -16,13 +20,20 @@ export interface ApiOptions {
   readonly server: Server;
   readonly auth: AuthSettings;
   readonly discovery?: Discovery;
+  /** Absent: none. */
+  readonly limits?: RateLimits;
 }
 
 /** Returns the faces. `stop` ends every open stream; requests in flight go on to their end. */
-export function createApi({ server, auth, discovery = { issuer: "", clientId: "" } }: ApiOptions) {
+export function createApi({ server, auth, discovery = { issuer: "", clientId: "" }, limits }: ApiOptions) {
   const authenticator = new Authenticator(auth, () => server.clock.now());
+  const limiter = new RateLimiter(limits ?? { requestsPerSecond: 0, requestBurst: 0 });
+  const admit = (principal: Principal): void => {
+    const refused = limiter.take(principal, server.clock.monotonic());
+    if (refused) throw new LatticeError(refused);
+  };
   const shutdown = new AbortController();
-  const options = rpcOptions(server, authenticator, shutdown.signal);
+  const options = rpcOptions(server, { authenticator, admit }, shutdown.signal);
   const routes = rpcRoutes(server);
   const router = createConnectRouter({ ...options, grpc: false });
   routes(router);
@@ -32,7 +43,15 @@ export function createApi({ server, auth, discovery = { issuer: "", clientId: ""
   }));
   const rpcPaths = new Set(rpcHandlers.map((handler) => handler.requestPath));
   const certificates = new WeakMap<object, CertificateIdentity>();
-  const app = createApp({ server, authenticator, discovery, rpcHandlers, certificates, shutdown: shutdown.signal });
+  const app = createApp({
+    server,
+    authenticator,
+    admit,
+    discovery,
+    rpcHandlers,
+    certificates,
+    shutdown: shutdown.signal,
+  });
   const adapter = connectNodeAdapter({
     ...options,
     routes,

@@ -44,7 +44,12 @@ export async function runServer(config: ServerConfig, log: Logger, reloading: Re
   const manager = serviceManager(process.env, { clock: systemClock, log, isAlive });
   const running = await startLoops(config, log, { consensus, keeper });
   const { api, quorum } = config;
-  const faces = createApi({ server: running.server, auth: authOf(config, log), discovery: api.discovery });
+  const faces = createApi({
+    server: running.server,
+    auth: authOf(config, log),
+    discovery: api.discovery,
+    limits: config.rateLimit,
+  });
   const tls = keeper && { keeper, log };
   // Only node's TLS shows who calls.
   const rest = tls ? await listenRpc(api.restAddress, faces, tls) : listenRest(api.restAddress, faces);

@@ -7,13 +7,21 @@ import type { ServerSettings } from "../engine/server/settings.ts";
 const ENDED_IN_MEMORY_MAX = 10_000;
 
 /** Returns the settings of the server's loops. */
-export const settingsOf = ({ nodeAgent, scheduling, quorum, backup, compat }: ServerConfig): ServerSettings => ({
+export const settingsOf = ({
+  rateLimit,
+  nodeAgent,
+  scheduling,
+  quorum,
+  backup,
+  compat,
+}: ServerConfig): ServerSettings => ({
   ...nodeAgent,
   cycleIntervalMs: scheduling.cycleIntervalMs,
   snapshotThreshold: quorum.snapshotThreshold,
   backupIntervalMs: backup.intervalMs,
   backupsKept: backup.keep,
   endedInMemoryMax: ENDED_IN_MEMORY_MAX,
+  logStreamsMax: rateLimit.logStreamsMax,
   setsSlurmEnv: compat.isSlurmEnvSet,
   policy: { ...DEFAULT_POLICY, depth: scheduling.backfillDepth },
 });

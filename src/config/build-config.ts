@@ -38,6 +38,11 @@ export function buildConfig(values: ConfigValues): ServerConfig {
       cycleIntervalMs: inMillis(scheduling.cycle_interval_seconds),
       backfillDepth: scheduling.backfill_depth,
     },
+    rateLimit: {
+      requestsPerSecond: values.rate_limit.requests_per_second,
+      requestBurst: values.rate_limit.request_burst,
+      logStreamsMax: values.rate_limit.stream_logs_max_concurrent,
+    },
     compat: { isSlurmEnvSet: values.compat.set_slurm_env },
     log: { level: values.log.level },
   };

@@ -77,6 +77,11 @@ export const OPTIONAL = {
   }),
 
   rate_limit: z.strictObject({
+    requests_per_second: key(
+      count(0, 1_000_000).default(200),
+      "Requests a user may make in a second, at each server; 0 for any number.",
+    ),
+    request_burst: key(count(1, 1_000_000).default(1_000), "Requests a user may make at once after a pause."),
     attach_max_concurrent: key(count(1, 100_000).default(5), "Attached terminals a user may hold at a time."),
     stream_logs_max_concurrent: key(count(1, 100_000).default(10), "Log streams a user may hold at a time."),
     query_metrics_per_minute: key(count(1, 1_000_000).default(60), "Metric queries a user may make in a minute."),

@@ -112,6 +112,13 @@ export interface ServerConfig {
     /** Waiting allocations that one pass looks at. */
     readonly backfillDepth: number;
   };
+  readonly rateLimit: {
+    /** Of one user; 0 for any number. */
+    readonly requestsPerSecond: number;
+    readonly requestBurst: number;
+    /** Streams of output that one user may hold at a time. */
+    readonly logStreamsMax: number;
+  };
   readonly compat: {
     /** Whether work finds SLURM_* variables in its environment. */
     readonly isSlurmEnvSet: boolean;

@@ -13,6 +13,7 @@ import {
 import { present } from "../../base/assert.ts";
 import type { CertificateIdentity } from "../../core/access/certificate.ts";
 import { LatticeError } from "../../core/domain/errors.ts";
+import type { Principal } from "../../core/domain/principal.ts";
 import { beginCall, type Call } from "../../engine/server/call.ts";
 import { type MeteredRequest, meterRequest } from "../../engine/server/request-metrics.ts";
 import type { Server } from "../../engine/server/server.ts";
@@ -39,8 +40,15 @@ const METER: ContextKey<MeteredRequest | undefined> = createContextKey<MeteredRe
 export const callOf = (context: HandlerContext): Call =>
   present(context.values.get(CALL), "an RPC is handled behind the gate only");
 
+/** Who may come in, and how often. */
+export interface Entrance {
+  readonly authenticator: Authenticator;
+  /** @throws RATE_LIMITED when the principal has asked too often. */
+  readonly admit: (principal: Principal) => void;
+}
+
 /** Returns the gate, which lets in authenticated callers only. */
-export function createGate(server: Server, authenticator: Authenticator) {
+export function createGate(server: Server, { authenticator, admit }: Entrance) {
   return async (context: HandlerContext): Promise<void> => {
     const { requestHeader: headers, signal } = context;
     const requestId = requestIdOf(headers, () => server.entropy.uuid());
@@ -50,6 +58,7 @@ export function createGate(server: Server, authenticator: Authenticator) {
     try {
       const certificate = context.values.get(CERTIFICATE);
       const { principal, validUntil } = await authenticator.authenticate(headers, certificate);
+      admit(principal);
       const idempotencyKey = idempotencyKeyOf(headers);
       const isStale = isStaleOf(headers);
       const call: Call = {

@@ -6,7 +6,7 @@ import { AdminService } from "../../gen/lattice/v1/admin_pb.ts";
 import { AgentService } from "../../gen/lattice/v1/agent_pb.ts";
 import { AllocationService } from "../../gen/lattice/v1/allocations_pb.ts";
 import { NodeService } from "../../gen/lattice/v1/nodes_pb.ts";
-import type { Authenticator } from "../auth/authenticate.ts";
+import type { Entrance } from "../auth/connect-gate.ts";
 import { createErrorInterceptor, createGate } from "../auth/connect-gate.ts";
 import { adminService } from "./admin-service.ts";
 import { agentService } from "./agent-service.ts";
@@ -24,12 +24,8 @@ export const rpcRoutes = (server: Server) => (router: ConnectRouter) => {
 };
 
 /** Returns what every router is made with: who may in, how errors leave, how large a message may be. */
-export const rpcOptions = (
-  server: Server,
-  authenticator: Authenticator,
-  shutdownSignal: AbortSignal,
-): ConnectRouterOptions => ({
-  requestGate: createGate(server, authenticator),
+export const rpcOptions = (server: Server, entrance: Entrance, shutdownSignal: AbortSignal): ConnectRouterOptions => ({
+  requestGate: createGate(server, entrance),
   interceptors: [createErrorInterceptor(server, shutdownSignal)],
   readMaxBytes: LIMITS.requestBytesMax,
   shutdownSignal,

@@ -5,6 +5,7 @@
 import { Elysia } from "elysia";
 import type { CertificateIdentity } from "../../core/access/certificate.ts";
 import { fault } from "../../core/domain/errors.ts";
+import type { Principal } from "../../core/domain/principal.ts";
 import { beginCall } from "../../engine/server/call.ts";
 import { meterRequest } from "../../engine/server/request-metrics.ts";
 import type { Server } from "../../engine/server/server.ts";
@@ -26,6 +27,8 @@ export interface RpcHandler {
 export interface AppParts {
   readonly server: Server;
   readonly authenticator: Authenticator;
+  /** @throws RATE_LIMITED when the principal has asked too often. */
+  readonly admit: (principal: Principal) => void;
   readonly discovery: Discovery;
   readonly rpcHandlers: readonly RpcHandler[];
   /** The verified client certificates of requests in hand. */
@@ -78,6 +81,7 @@ async function answer(parts: AppParts, route: Route, { request, params }: Asked)
     const certificate = parts.certificates.get(request);
     const known = authenticator.authenticate(request.headers, certificate);
     const caller = known instanceof Promise ? await known : known;
+    parts.admit(caller.principal);
     const call = new RequestCall(caller, requestId, { headers: request.headers, signal: request.signal, certificate });
     if (route.query) checkQuery(request.url, Object.keys(route.query));
     await beginCall(server.replica, call, route.operation);

@@ -21,6 +21,8 @@ export interface ServerSettings {
   readonly backupIntervalMs: number;
   /** Backups that scheduled ones leave in place. */
   readonly backupsKept: number;
+  /** Streams of output that one user may hold at a time; absent: any number. */
+  readonly logStreamsMax?: number;
   readonly setsSlurmEnv: boolean;
   readonly policy: Policy;
 }

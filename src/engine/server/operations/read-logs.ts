@@ -10,6 +10,7 @@ import type { AllocationId, NodeId } from "../../../core/domain/ids.ts";
 import { nodeId } from "../../../core/domain/ids.ts";
 import { isTerminal } from "../../../core/domain/lifecycle.ts";
 import type { LogPiece, LogRequest } from "../../../ports/agent-link.ts";
+import { holdLogReader } from "../agents/log-readers.ts";
 import type { Call } from "../call.ts";
 import type { Server } from "../server.ts";
 import { demand, resourceOf } from "./access.ts";
@@ -18,10 +19,23 @@ import { findById, findOne } from "./lookup.ts";
 import { mergeStreams } from "./merge-streams.ts";
 import type { LogLine, LogQuery } from "./results.ts";
 
-/** Yields output of an allocation, of all its nodes as it comes. */
+/** Yields output of an allocation, of all its nodes as it comes. @throws RATE_LIMITED when the caller reads too many. */
 export async function* readLogs(server: Server, call: Call, query: LogQuery): AsyncIterable<LogLine> {
   const found = findOne(server, query.ref);
   demand(call, "allocation.logs", resourceOf(found));
+  const release = holdLogReader(server, call);
+  try {
+    yield* readFound(server, call, { query, found });
+  } finally {
+    release();
+  }
+}
+
+async function* readFound(
+  server: Server,
+  call: Call,
+  { query, found }: { readonly query: LogQuery; readonly found: Allocation },
+): AsyncIterable<LogLine> {
   let attempt = query.attempt;
   let a: Allocation | undefined = found;
   while (a && !call.signal.aborted) {
