@@ -20,36 +20,29 @@ import { bridge, type NodeRequest, type NodeResponse } from "./node-bridge.ts";
 const PREFACE = "PRI";
 /** A connection must say something, and an HTTP/1.1 request send its head, within this time. */
 const HEAD_TIMEOUT_MS = 30_000;
+/** Silence between two requests of HTTP/1.1. */
+const IDLE_TIMEOUT_MS = 120_000;
 const STREAMS_MAX = 1_000;
 
 /** Binds a port, with TLS where there are certificates. @throws INVALID_SPEC naming an address that cannot be bound. */
 export async function listenRpc(options: ListenOptions, handlers: HttpHandlers, tls?: DoorTls): Promise<Listener> {
-  const answer = (request: NodeRequest, response: NodeResponse): void => {
-    const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
-    const certificate = tls && certificateOf(request);
-    const certify = (asked: object): void => {
-      if (certificate !== undefined) handlers.certify(asked, certificate);
-    };
-    if (handlers.isRpc(path)) {
-      certify(request);
-      handlers.rpc(request, response);
-      return;
-    }
-    const fetch = (asked: Request) => {
-      certify(asked);
-      return handlers.fetch(asked);
-    };
-    void bridge(fetch, request, response);
-  };
+  const answer = answering(handlers, tls !== undefined);
   const sockets = new Set<Socket>();
   /** Connections that wait for a request: silent ones, and those of HTTP/1.1 between two requests. */
   const idle = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
+  const patience = new Patience();
   let isClosing = false;
   const http1 = createHttp1({ headersTimeout: HEAD_TIMEOUT_MS, requestTimeout: 0 }, (request, response) => {
     const { socket } = request;
     idle.delete(socket);
-    response.once("close", () => (isClosing ? socket.end() : sockets.has(socket) && idle.add(socket)));
+    patience.end(socket);
+    response.once("close", () => {
+      if (isClosing) socket.end();
+      if (isClosing || !sockets.has(socket)) return;
+      idle.add(socket);
+      patience.begin(socket, IDLE_TIMEOUT_MS);
+    });
     answer(request, response);
   });
   const http2 = createHttp2({ settings: { maxConcurrentStreams: STREAMS_MAX } }, answer);
@@ -64,10 +57,12 @@ export async function listenRpc(options: ListenOptions, handlers: HttpHandlers, 
     socket.once("close", () => {
       sockets.delete(socket);
       idle.delete(socket);
+      patience.end(socket);
     });
     socket.on("error", () => socket.destroy());
     sniff(socket, (isHttp2) => {
       if (isHttp2) idle.delete(socket);
+      else patience.begin(socket, HEAD_TIMEOUT_MS);
       (isHttp2 ? http2 : http1).emit("connection", socket);
     });
   });
@@ -86,6 +81,45 @@ export async function listenRpc(options: ListenOptions, handlers: HttpHandlers, 
       clearTimeout(timer);
     },
   };
+}
+
+/** Returns what answers a request, having told whose certificate it came with. */
+const answering =
+  (handlers: HttpHandlers, isSecure: boolean) =>
+  (request: NodeRequest, response: NodeResponse): void => {
+    const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
+    const certificate = isSecure ? certificateOf(request) : undefined;
+    const certify = (asked: object): void => {
+      if (certificate !== undefined) handlers.certify(asked, certificate);
+    };
+    if (handlers.isRpc(path)) {
+      certify(request);
+      handlers.rpc(request, response);
+      return;
+    }
+    const fetch = (asked: Request) => {
+      certify(asked);
+      return handlers.fetch(asked);
+    };
+    void bridge(fetch, request, response);
+  };
+
+/** Hangs up on connections whose next request does not come. The time-outs of the HTTP server do nothing here. */
+class Patience {
+  readonly #timers = new Map<Socket, Timer>();
+
+  begin(socket: Socket, ms: number): void {
+    this.end(socket);
+    this.#timers.set(
+      socket,
+      setTimeout(() => socket.destroy(), ms),
+    );
+  }
+
+  end(socket: Socket): void {
+    clearTimeout(this.#timers.get(socket));
+    this.#timers.delete(socket);
+  }
 }
 
 /** Reads no more than it takes to tell the versions apart, and puts it back. The socket is not paused: that breaks Bun's HTTP/2. */
