@@ -106,7 +106,9 @@ test("a second cluster by mistake stays apart from the first, and its server joi
   await until("server 3 says it", async () =>
     /belongs to cluster .* without --bootstrap/.test(await cluster.log("server-3")),
   );
-  expect((await fetch(`${cluster.url(3)}/readyz`)).status).toBe(503);
+  await until("server 3 answers that it is not ready", async () => {
+    return (await fetch(`${cluster.url(3)}/readyz`).catch(() => undefined))?.status === 503;
+  });
   expect((await cluster.status(1)).current_term).toBe(before.current_term);
   await cluster.killServer(3);
   cluster.emptyDataDir(3);

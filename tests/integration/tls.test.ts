@@ -101,7 +101,8 @@ const refusedFor = (certificate: RegExp) =>
 test("a caller without a certificate gets no answer", async () => {
   const { status, complaint } = await curl({});
   expect(status).toBe("000");
-  expect(complaint).toContain("certificate required");
+  // The connection may be closed before curl has read the alert.
+  expect(complaint).toMatch(/certificate required|curl: \((35|52|55|56)\)/);
 });
 
 test.each(["--http1.1", "--http2"])("a certificate of another authority gets no answer (%s)", async (version) => {
