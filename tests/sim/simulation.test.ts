@@ -18,6 +18,7 @@ const first = Number(process.env.SIM_FIRST_SEED ?? seedOfSource());
 
 /** Returns 1 where the source is in no repository. */
 function seedOfSource(): number {
+  if (Bun.which("git") === null) return 1;
   const { stdout } = Bun.spawnSync(["git", "rev-parse", "HEAD:src"], { cwd: import.meta.dir, stderr: "ignore" });
   return Number.parseInt(stdout.toString().slice(0, 7), 16) || 1;
 }
