@@ -84,7 +84,7 @@ export class Nemesis {
       server.start();
       // A log too damaged to be used is a person's business; any other refusal is a finding.
       const isBeyondRepair = server.refusal?.reason === "CORRUPT_LOG" && impaired.has(server);
-      if (isBeyondRepair && operator.replacing !== server) operator.replace(server);
+      if (isBeyondRepair && operator.isIdle) operator.replace(server);
       else if (server.refusal && !isBeyondRepair) observer.onStopped(server.id, server.refusal);
     }
     const stored = server.store?.load();
