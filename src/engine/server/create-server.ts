@@ -12,7 +12,6 @@ import type { StateMirror } from "../../ports/state-mirror.ts";
 import { AgentHub } from "./agent-hub.ts";
 import { BackupSchedule } from "./backup-schedule.ts";
 import { Housekeeping } from "./housekeeping.ts";
-import { handOver } from "./peers/hand-over.ts";
 import { PeerBus } from "./peers/peer-bus.ts";
 import { answerQuorumQuestions } from "./peers/quorum-questions.ts";
 import { Replica, SYSTEM } from "./replica.ts";
@@ -98,7 +97,6 @@ export function startServer(parts: ServerParts): RunningServer {
       schedule.stop();
       scheduler.stop();
       agents.stop();
-      await handOver({ replica, clock, log });
       await replica.close();
     },
   };
