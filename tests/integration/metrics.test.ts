@@ -105,10 +105,10 @@ test.skipIf(prometheus === null)("Prometheus reads it", async () => {
   try {
     const ask = async (query: string): Promise<string | undefined> => {
       const url = `http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(query)}`;
-      const answer = await fetch(url).then(
-        (response) => response.json(),
-        () => undefined,
-      );
+      // While it starts, nobody listens yet, and then it answers 503 with a line of text.
+      const response = await fetch(url).catch(() => undefined);
+      if (response?.ok !== true) return undefined;
+      const answer = await response.json();
       return answer?.data?.result?.[0]?.value?.[1];
     };
     let up: string | undefined;
@@ -126,4 +126,4 @@ test.skipIf(prometheus === null)("Prometheus reads it", async () => {
     await server.stop(true);
     rmSync(dir, { recursive: true, force: true });
   }
-});
+}, 60_000); // Prometheus looks for targets only five seconds after its start.
