@@ -92,38 +92,42 @@ test("a thousand more allocations add no series", async () => {
 const prometheus = Bun.which("prometheus");
 if (prometheus === null) console.log("left out: reading /metrics with Prometheus needs the package prometheus");
 
-test.skipIf(prometheus === null)("Prometheus reads it", async () => {
-  const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: api.fetch });
-  const dir = mkdtempSync(join(tmpdir(), "lattice-prometheus-"));
-  const [port = 0] = await freePorts(1);
-  const config = `scrape_configs: [{job_name: lattice, scrape_interval: 1s, static_configs: [{targets: ["127.0.0.1:${server.port}"]}]}]`;
-  writeFileSync(join(dir, "prometheus.yml"), config);
-  const flags = [`--config.file=${dir}/prometheus.yml`, `--storage.tsdb.path=${dir}/data`];
-  const child = Bun.spawn([prometheus ?? "", ...flags, `--web.listen-address=127.0.0.1:${port}`], {
-    stdio: ["ignore", "ignore", "ignore"],
-  });
-  try {
-    const ask = async (query: string): Promise<string | undefined> => {
-      const url = `http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(query)}`;
-      // While it starts, nobody listens yet, and then it answers 503 with a line of text.
-      const response = await fetch(url).catch(() => undefined);
-      if (response?.ok !== true) return undefined;
-      const answer = await response.json();
-      return answer?.data?.result?.[0]?.value?.[1];
-    };
-    let up: string | undefined;
-    for (let i = 0; i < 300 && up === undefined; i++) {
-      up = await ask("up");
-      if (up === undefined) await Bun.sleep(100);
+test.skipIf(prometheus === null)(
+  "Prometheus reads it",
+  async () => {
+    const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: api.fetch });
+    const dir = mkdtempSync(join(tmpdir(), "lattice-prometheus-"));
+    const [port = 0] = await freePorts(1);
+    const config = `scrape_configs: [{job_name: lattice, scrape_interval: 1s, static_configs: [{targets: ["127.0.0.1:${server.port}"]}]}]`;
+    writeFileSync(join(dir, "prometheus.yml"), config);
+    const flags = [`--config.file=${dir}/prometheus.yml`, `--storage.tsdb.path=${dir}/data`];
+    const child = Bun.spawn([prometheus ?? "", ...flags, `--web.listen-address=127.0.0.1:${port}`], {
+      stdio: ["ignore", "ignore", "ignore"],
+    });
+    try {
+      const ask = async (query: string): Promise<string | undefined> => {
+        const url = `http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(query)}`;
+        // While it starts, nobody listens yet, and then it answers 503 with a line of text.
+        const response = await fetch(url).catch(() => undefined);
+        if (response?.ok !== true) return undefined;
+        const answer = await response.json();
+        return answer?.data?.result?.[0]?.value?.[1];
+      };
+      let up: string | undefined;
+      for (let i = 0; i < 300 && up === undefined; i++) {
+        up = await ask("up");
+        if (up === undefined) await Bun.sleep(100);
+      }
+      const { data } = await (await fetch(`http://127.0.0.1:${port}/api/v1/targets`)).json();
+      expect(data.activeTargets[0].lastError).toBe("");
+      expect(up).toBe("1");
+      expect(await ask('lattice_allocations{state="pending"}')).toBe("1001");
+    } finally {
+      child.kill("SIGKILL");
+      await child.exited;
+      await server.stop(true);
+      rmSync(dir, { recursive: true, force: true });
     }
-    const { data } = await (await fetch(`http://127.0.0.1:${port}/api/v1/targets`)).json();
-    expect(data.activeTargets[0].lastError).toBe("");
-    expect(up).toBe("1");
-    expect(await ask('lattice_allocations{state="pending"}')).toBe("1001");
-  } finally {
-    child.kill("SIGKILL");
-    await child.exited;
-    await server.stop(true);
-    rmSync(dir, { recursive: true, force: true });
-  }
-}, 60_000); // Prometheus looks for targets only five seconds after its start.
+  },
+  60_000,
+); // Prometheus looks for targets only five seconds after its start.
