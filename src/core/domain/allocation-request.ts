@@ -29,6 +29,9 @@ export interface AllocationRequest {
   readonly features?: readonly string[];
   readonly featureCounts?: Readonly<Record<string, number>>;
   readonly topology?: TopologyHint | string;
+  readonly needsConformance?: boolean;
+  readonly needsUnifiedMemory?: boolean;
+  readonly allowsCxlMemory?: boolean;
   readonly tasks?: number;
   readonly tasksPerNode?: number;
   readonly cpusPerTask?: number;

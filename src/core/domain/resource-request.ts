@@ -38,6 +38,9 @@ export function completeResources(request: AllocationRequest): Result<ResourceRe
     topology: hint,
     tasksPerNode: Math.max(1, tasksPerNode),
     cpusPerTask: Math.max(1, request.cpusPerTask ?? 1),
+    ...(request.needsConformance && { needsConformance: true }),
+    ...(request.needsUnifiedMemory && { needsUnifiedMemory: true }),
+    ...(request.allowsCxlMemory && { allowsCxlMemory: true }),
   });
 }
 

@@ -20,6 +20,12 @@ export interface NodeCapacity extends Amount {
   readonly features: readonly string[];
   /** Dragonfly group. */
   readonly group: number;
+  /** Equal on nodes that are of one make: the same hardware, firmware and drivers. Absent where nobody knows. */
+  readonly conformance?: string;
+  /** Whether processors and GPUs share one memory. */
+  readonly hasUnifiedMemory?: boolean;
+  /** Of the memory, what is attached by CXL: slower than the rest. */
+  readonly cxlMemoryBytes?: number;
 }
 
 /** How near to each other the nodes should be. */
@@ -40,6 +46,11 @@ export interface ResourceRequest {
   readonly topology: TopologyHint;
   readonly tasksPerNode: number;
   readonly cpusPerTask: number;
+  /** All nodes are of one make; otherwise that is preferred where it can be had. */
+  readonly needsConformance?: boolean;
+  readonly needsUnifiedMemory?: boolean;
+  /** Memory that is attached by CXL will do. */
+  readonly allowsCxlMemory?: boolean;
 }
 
 /** What a claim holds of one GPU. */

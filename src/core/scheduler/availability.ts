@@ -128,6 +128,18 @@ function takeFrom({ profiles }: Availability, { members }: OpenNode, span: Span)
 
 /** Returns the earliest start of `demand` that can be kept, or undefined when none is certain. */
 export function earliestSlot(availability: Availability, demand: Demand, walltimeMs: Millis): Slot | undefined {
+  if (!demand.needsConformance || demand.byMake.length === 0) return earliestAlike(availability, demand, walltimeMs);
+  let earliest: Slot | undefined;
+  for (const make of demand.byMake) {
+    const slot = earliestAlike(availability, make, walltimeMs);
+    if (!slot || (earliest && earliest.start <= slot.start)) continue;
+    const counts = demand.offers.map((offer) => slot.counts[make.offers.indexOf(offer)] ?? 0);
+    earliest = { start: slot.start, counts };
+  }
+  return earliest;
+}
+
+function earliestAlike(availability: Availability, demand: Demand, walltimeMs: Millis): Slot | undefined {
   const { offers, request } = demand;
   const profiles = offers.map(({ of }) => availability.profiles.get(of) ?? NEVER);
   const only = profiles.length === 1 && Object.keys(request.featureCounts).length === 0 ? profiles[0] : undefined;

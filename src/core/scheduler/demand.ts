@@ -30,6 +30,17 @@ export interface Demand {
   readonly isWhole: boolean;
   /** In the order in which they are taken. */
   readonly offers: readonly Offer[];
+  /** All of its nodes must be of one make. */
+  readonly needsConformance: boolean;
+  /** The same on the nodes of each make alone; empty where all offers are of one. */
+  readonly byMake: readonly Demand[];
+}
+
+/** How the vCluster of an allocation has it placed. */
+export interface DemandTraits {
+  readonly isShared: boolean;
+  /** Its nodes must be of one make, although it does not ask for that. */
+  readonly needsConformance?: boolean;
 }
 
 /** Requests are never changed, so the text of each is made once for all passes. */
@@ -41,24 +52,54 @@ export function shapeOf(request: ResourceRequest): string {
   if (known !== undefined) return known;
   const { nodesMin, nodesMax, perNode, isExclusive, gpuType, features, featureCounts } = request;
   const numbers = `${nodesMin} ${nodesMax} ${perNode.cpus} ${perNode.memoryBytes} ${perNode.gpuMilli}`;
-  const plain = `${isExclusive} ${numbers} ${gpuType}`;
+  const plain = `${isExclusive} ${numbers} ${gpuType}${extraShapeOf(request)}`;
   const counts = Object.entries(featureCounts);
   const shape = features.length + counts.length === 0 ? plain : `${plain}\n${JSON.stringify([features, counts])}`;
   SHAPES.set(request, shape);
   return shape;
 }
 
+function extraShapeOf({ topology, needsConformance, needsUnifiedMemory, allowsCxlMemory }: ResourceRequest): string {
+  const words = [
+    topology === "any" ? "" : ` ${topology}`,
+    needsConformance ? " conformant" : "",
+    needsUnifiedMemory ? " unified" : "",
+    allowsCxlMemory ? " cxl" : "",
+  ];
+  return words.join("");
+}
+
 /** Returns the demand of an allocation. */
-export function demandOf(index: NodeIndex, pending: PendingView, isShared: boolean): Demand {
+export function demandOf(index: NodeIndex, pending: PendingView, traits: DemandTraits): Demand {
   const { request, vcluster } = pending;
+  const { isShared } = traits;
+  const needsConformance = traits.needsConformance === true || request.needsConformance === true;
   const own: Offer[] = [];
   const common: Offer[] = [];
   for (const members of index.classes) {
     if (!isOffered(members, vcluster) || !suits(request, members, isShared)) continue;
+    if (needsConformance && members.capacity.conformance === undefined) continue;
     const isOwn = members.dedicatedTo !== undefined;
     (isOwn ? own : common).push({ of: members, need: needOn(request, members, isShared), isOwn });
   }
-  return { request, vcluster, isShared, isWhole: holdsAll(request, isShared), offers: [...own, ...common] };
+  const isWhole = holdsAll(request, isShared);
+  const demand: Demand = {
+    ...{ request, vcluster, isShared, isWhole, needsConformance },
+    offers: [...own, ...common],
+    byMake: [],
+  };
+  return request.nodesMax > 1 ? { ...demand, byMake: splitByMake(demand) } : demand;
+}
+
+function splitByMake(demand: Demand): readonly Demand[] {
+  const makes = new Map<string | undefined, Offer[]>();
+  for (const offer of demand.offers) {
+    const { conformance } = offer.of.capacity;
+    const known = makes.get(conformance);
+    if (known) known.push(offer);
+    else makes.set(conformance, [offer]);
+  }
+  return makes.size < 2 ? [] : [...makes.values()].map((offers) => ({ ...demand, offers }));
 }
 
 /** Returns whether the vCluster may use the nodes of the class. */
@@ -72,6 +113,14 @@ export const hasGpuType = (request: ResourceRequest, members: NodeClass): boolea
 /** Returns whether the class has all the features asked for. */
 export const hasFeatures = (request: ResourceRequest, members: NodeClass): boolean =>
   request.features.every((feature) => members.features.has(feature));
+
+/** Returns whether the class has memory of the kind asked for, and of that enough. */
+export function hasMemoryKind(request: ResourceRequest, { capacity }: NodeClass): boolean {
+  if (request.needsUnifiedMemory && !capacity.hasUnifiedMemory) return false;
+  const { cxlMemoryBytes = 0 } = capacity;
+  if (cxlMemoryBytes === 0 || request.allowsCxlMemory) return true;
+  return capacity.memoryBytes > cxlMemoryBytes && request.perNode.memoryBytes <= capacity.memoryBytes - cxlMemoryBytes;
+}
 
 /** Returns whether an empty node of the class is large enough. */
 export const isLargeEnough = (request: ResourceRequest, members: NodeClass, isShared: boolean): boolean =>
@@ -97,6 +146,12 @@ export function freeCountAtStart(offer: Offer, isWhole: boolean): number {
 
 /** Returns whether the demand would fit if no node were in use. */
 export function fitsWhenIdle(demand: Demand): boolean {
+  if (demand.needsConformance && demand.byMake.length > 0) return demand.byMake.some(fitsAlikeWhenIdle);
+  return fitsAlikeWhenIdle(demand);
+}
+
+/** Returns the same for a demand whose offers may all be used together. */
+export function fitsAlikeWhenIdle(demand: Demand): boolean {
   const ready = demand.offers.map(({ of }) => of.ready);
   const { nodesMin, nodesMax } = demand.request;
   if (ready.reduce((sum, count) => sum + count, 0) < nodesMin) return false;
@@ -106,8 +161,12 @@ export function fitsWhenIdle(demand: Demand): boolean {
 
 const holdsAll = (request: ResourceRequest, isShared: boolean): boolean => !isShared || asksForWholeNode(request);
 
-const suits = (request: ResourceRequest, members: NodeClass, isShared: boolean): boolean =>
-  hasGpuType(request, members) && hasFeatures(request, members) && isLargeEnough(request, members, isShared);
+/** Returns whether an empty node of the class would do. */
+export const suits = (request: ResourceRequest, members: NodeClass, isShared: boolean): boolean =>
+  hasGpuType(request, members) &&
+  hasFeatures(request, members) &&
+  hasMemoryKind(request, members) &&
+  isLargeEnough(request, members, isShared);
 
 /** Returns what the request would hold of an empty node of the class: the same on each, so any id serves. */
 export const needOn = (request: ResourceRequest, members: NodeClass, isShared: boolean): Amount =>

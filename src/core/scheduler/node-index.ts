@@ -115,13 +115,13 @@ export const idleCount = (members: NodeClass): number => members.idle.length - m
 export const placeOfCpus = (members: NodeClass, cpus: number): number =>
   firstPlace(members.shared, (node) => node.free.cpus >= cpus);
 
-/** Puts `claim` on a node of the class: an idle one must be the next of the idle ones. */
+/** Puts `claim` on a node of the class. */
 export function takeNode(
   index: NodeIndex,
   members: NodeClass,
   { node, claim }: { readonly node: OpenNode; readonly claim: Claim },
 ): void {
-  if (members.idle[members.idleHead] === node) members.idleHead++;
+  if (isIdle(node)) removeIdle(members, node);
   else removeShared(members, node);
   node.free = subtractAmounts(node.free, claim);
   if (!claim.isExclusive && claim.gpuMilli > 0) {
@@ -179,7 +179,9 @@ function kindOf(capacity: NodeCapacity): string {
   const known = KINDS.get(capacity);
   if (known !== undefined) return known;
   const { cpus, memoryBytes, gpuMilli, gpuType, features } = capacity;
-  const kind = `${cpus} ${memoryBytes} ${gpuMilli} ${gpuType}\n${features.join("\n")}`;
+  const { conformance = "", hasUnifiedMemory = false, cxlMemoryBytes = 0 } = capacity;
+  const memory = `${memoryBytes} ${hasUnifiedMemory} ${cxlMemoryBytes}`;
+  const kind = `${cpus} ${memory} ${gpuMilli} ${gpuType} ${conformance}\n${features.join("\n")}`;
   KINDS.set(capacity, kind);
   return kind;
 }
@@ -196,6 +198,21 @@ function startShared(members: NodeClass): void {
 
 const compareShared = (a: OpenNode, b: OpenNode): number =>
   compareNumber(a.free.cpus, b.free.cpus) || compareNumber(a.order, b.order);
+
+/** Whether nobody had a claim on the node when the pass began, and the pass has put none on it. */
+const isIdle = ({ view, free }: OpenNode): boolean => view.claimCount === 0 && free === view.free;
+
+/** Moves the node before those that are left, which keep their order. */
+function removeIdle(members: NodeClass, node: OpenNode): void {
+  const { idle, idleHead } = members;
+  if (idle[idleHead] !== node) {
+    const at = idle.indexOf(node, idleHead);
+    assert(at > 0, `node ${node.view.id} is not idle`);
+    idle.copyWithin(idleHead + 1, idleHead, at);
+    idle[idleHead] = node;
+  }
+  members.idleHead++;
+}
 
 function removeShared(members: NodeClass, node: OpenNode): void {
   const at = placeOf(members.shared, node);

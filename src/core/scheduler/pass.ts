@@ -168,7 +168,8 @@ export function standingOf(pass: Pass, pending: PendingView): Standing {
   const shape = shapeOf(pending.request);
   const known = standings.get(shape);
   if (known) return known;
-  const demand = demandOf(pass.index, pending, isShared);
+  const needsConformance = pass.view.vcluster(pending.vcluster)?.schedulerType === "sensitive_reservation";
+  const demand = demandOf(pass.index, pending, { isShared, needsConformance });
   const standing: Standing = { demand, isBlocked: false, isEndless: false };
   standings.set(shape, standing);
   return standing;

@@ -10,7 +10,9 @@ import type { Availability } from "./availability.ts";
 import { leastIdle } from "./availability.ts";
 import { coverFeatures } from "./cover-features.ts";
 import type { Demand, Offer } from "./demand.ts";
+import { freeCount } from "./demand.ts";
 import { inOrderOfWaste, isPacked } from "./gpu-packing.ts";
+import { isGrouped, pickByGroup } from "./group-choice.ts";
 import type { OpenNode } from "./node-index.ts";
 import { hasRoom, idleCount, placeOfCpus } from "./node-index.ts";
 
@@ -37,11 +39,28 @@ export interface Stay {
   readonly end: number;
 }
 
-/** Returns the nodes for `demand`, or undefined when fewer are free than it needs. */
+/** Returns the nodes for `demand`, or undefined when fewer are free than it needs. Nodes of one make where that can be. */
 export function selectNodes(demand: Demand, stay?: Stay): Selection | undefined {
+  if (demand.byMake.length === 0) return selectAlike(demand, stay);
+  for (const make of inOrderOfRoom(demand.byMake)) {
+    const selection = selectAlike(make, stay);
+    if (selection) return selection;
+  }
+  return demand.needsConformance ? undefined : selectAlike(demand, stay);
+}
+
+/** The make with most nodes free comes first. */
+function inOrderOfRoom(makes: readonly Demand[]): readonly Demand[] {
+  const room = makes.map((make) => make.offers.reduce((sum, offer) => sum + freeCount(offer, make.isWhole), 0));
+  const order = makes.map((_, at) => at).sort((a, b) => compareNumber(room[b] ?? 0, room[a] ?? 0) || compareNumber(a, b));
+  return order.flatMap((at) => makes[at] ?? []);
+}
+
+function selectAlike(demand: Demand, stay: Stay | undefined): Selection | undefined {
   const { nodesMin, nodesMax, featureCounts } = demand.request;
   if (!mayHaveEnough(demand)) return undefined;
   if (isPacked(demand)) return packNodes(demand, stay);
+  if (isGrouped(demand)) return groupNodes(demand, stay);
   const cursors = demand.offers.map((offer) => startCursor(offer, demand.isWhole, stay));
   const picks: Pick[] = [];
   if (Object.keys(featureCounts).length > 0) {
@@ -72,6 +91,16 @@ function packNodes(demand: Demand, stay: Stay | undefined): Selection | undefine
     if (wasIdle) cursor.counted++;
     picks.push({ offer: cursor.offer, node, wasIdle });
   }
+  return picks.length < nodesMin ? undefined : { picks, needed: nodesMin };
+}
+
+/** Takes idle nodes by their dragonfly groups. */
+function groupNodes(demand: Demand, stay: Stay | undefined): Selection | undefined {
+  const room = demand.offers.map(({ of }) =>
+    stay ? leastIdle(stay.availability, of, [stay.availability.now, stay.end]) : idleCount(of),
+  );
+  const picks = pickByGroup(demand, room).map(({ offer, node }): Pick => ({ offer, node, wasIdle: true }));
+  const { nodesMin } = demand.request;
   return picks.length < nodesMin ? undefined : { picks, needed: nodesMin };
 }
 
