@@ -10,6 +10,8 @@ export const REASONS = {
   NO_NODE_FITS: "no node is large enough for what it asks on each node",
   GPU_TYPE: "no schedulable node has the GPU type it asks for",
   FEATURES: "no schedulable node has the features it asks for",
+  MEMORY_KIND: "no schedulable node has the kind of memory it asks for",
+  CONFORMANCE: "no group of nodes of one make is large enough for it",
   NODES_UNAVAILABLE: "suitable nodes exist but are drained, down or degraded",
   NOT_DEDICATED: "the nodes that suit it are dedicated to another vCluster",
   QUOTA_NODES: "its tenant holds as many nodes as its quota allows",

@@ -5,9 +5,8 @@ import type { AllocationRequest } from "./allocation-request.ts";
 import type { Fault } from "./errors.ts";
 import { refuse } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
-import type { Amount, ResourceRequest, TopologyHint } from "./resources.ts";
-
-const HINTS: readonly TopologyHint[] = ["tight", "spread", "any"];
+import type { Amount, ResourceRequest } from "./resources.ts";
+import { TOPOLOGY_HINTS } from "./resources.ts";
 
 /** Returns the complete resource request, or the fault that names the first number that is wrong. */
 export function completeResources(request: AllocationRequest): Result<ResourceRequest, Fault> {
@@ -22,9 +21,13 @@ export function completeResources(request: AllocationRequest): Result<ResourceRe
   if (nodesMax < nodesMin) return refuse("INVALID_SPEC", `max_nodes ${nodesMax} is less than min_nodes ${nodesMin}`);
   if (nodesMax > LIMITS.nodesPerAllocationMax) return refuse("TOO_LARGE", `it asks for ${nodesMax} nodes`);
   const topology = request.topology || "any";
-  const hint = HINTS.find((h) => h === topology);
+  const hint = TOPOLOGY_HINTS.find((h) => h === topology);
   if (!hint) {
-    return refuse("INVALID_SPEC", `topology is ${JSON.stringify(topology)}`, `give one of: ${HINTS.join(", ")}`);
+    return refuse(
+      "INVALID_SPEC",
+      `topology is ${JSON.stringify(topology)}`,
+      `give one of: ${TOPOLOGY_HINTS.join(", ")}`,
+    );
   }
   const tasksPerNode = request.tasksPerNode ?? (request.tasks ? Math.ceil(request.tasks / nodesMin) : 1);
   return ok({

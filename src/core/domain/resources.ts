@@ -29,7 +29,8 @@ export interface NodeCapacity extends Amount {
 }
 
 /** How near to each other the nodes should be. */
-export type TopologyHint = "tight" | "spread" | "any";
+export const TOPOLOGY_HINTS = ["tight", "spread", "any"] as const;
+export type TopologyHint = (typeof TOPOLOGY_HINTS)[number];
 
 /** What an allocation asks for. */
 export interface ResourceRequest {

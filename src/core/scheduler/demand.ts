@@ -77,7 +77,7 @@ export function demandOf(index: NodeIndex, pending: PendingView, traits: DemandT
   const own: Offer[] = [];
   const common: Offer[] = [];
   for (const members of index.classes) {
-    if (!isOffered(members, vcluster) || !suits(request, members, isShared)) continue;
+    if (!isOffered(members, vcluster) || !suitsClass(request, members, isShared)) continue;
     if (needsConformance && members.capacity.conformance === undefined) continue;
     const isOwn = members.dedicatedTo !== undefined;
     (isOwn ? own : common).push({ of: members, need: needOn(request, members, isShared), isOwn });
@@ -162,7 +162,7 @@ export function fitsAlikeWhenIdle(demand: Demand): boolean {
 const holdsAll = (request: ResourceRequest, isShared: boolean): boolean => !isShared || asksForWholeNode(request);
 
 /** Returns whether an empty node of the class would do. */
-export const suits = (request: ResourceRequest, members: NodeClass, isShared: boolean): boolean =>
+export const suitsClass = (request: ResourceRequest, members: NodeClass, isShared: boolean): boolean =>
   hasGpuType(request, members) &&
   hasFeatures(request, members) &&
   hasMemoryKind(request, members) &&

@@ -52,7 +52,9 @@ export function selectNodes(demand: Demand, stay?: Stay): Selection | undefined 
 /** The make with most nodes free comes first. */
 function inOrderOfRoom(makes: readonly Demand[]): readonly Demand[] {
   const room = makes.map((make) => make.offers.reduce((sum, offer) => sum + freeCount(offer, make.isWhole), 0));
-  const order = makes.map((_, at) => at).sort((a, b) => compareNumber(room[b] ?? 0, room[a] ?? 0) || compareNumber(a, b));
+  const order = makes
+    .map((_, at) => at)
+    .sort((a, b) => compareNumber(room[b] ?? 0, room[a] ?? 0) || compareNumber(a, b));
   return order.flatMap((at) => makes[at] ?? []);
 }
 

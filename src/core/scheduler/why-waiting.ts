@@ -2,13 +2,24 @@
  * Why a demand does not fit: every reason that applies, with its numbers, and what change
  * of the request would help. First what the cluster lacks, then what it lacks at present.
  */
-import { compareText } from "../../base/compare.ts";
+import { compareNumber, compareText } from "../../base/compare.ts";
 import type { Reason } from "../domain/reason.ts";
 import { reason } from "../domain/reason.ts";
 import type { Amount } from "../domain/resources.ts";
 import { coverFeatures } from "./cover-features.ts";
 import type { Demand } from "./demand.ts";
-import { freeCount, freeCountAtStart, hasFeatures, hasGpuType, isLargeEnough, isOffered, needOn } from "./demand.ts";
+import {
+  fitsAlikeWhenIdle,
+  freeCount,
+  freeCountAtStart,
+  hasFeatures,
+  hasGpuType,
+  hasMemoryKind,
+  isLargeEnough,
+  isOffered,
+  needOn,
+  suitsClass,
+} from "./demand.ts";
 import type { NodeClass, NodeIndex } from "./node-index.ts";
 
 /** Returns why `demand`, which does not fit what the pass has left, waits; never empty. */
@@ -20,7 +31,22 @@ export function reasonsOf(index: NodeIndex, demand: Demand): readonly Reason[] {
   ];
   if (lacking.length > 0) return lacking;
   const counts = featureCountReasons(demand);
-  return counts.length > 0 ? counts : busyReasons(demand, suits);
+  if (counts.length > 0) return counts;
+  if (!demand.needsConformance || demand.byMake.length === 0) return busyReasons(demand, suits);
+  return makeReasons(demand);
+}
+
+/** All nodes must be of one make: the make that has most of them free tells why not. */
+function makeReasons(demand: Demand): readonly Reason[] {
+  const readyOf = (make: Demand): number => sum(make.offers, ({ of }) => of.ready);
+  const freeOf = (make: Demand): number => sum(make.offers, (offer) => freeCount(offer, make.isWhole));
+  const [best] = demand.byMake
+    .filter(fitsAlikeWhenIdle)
+    .sort((a, b) => compareNumber(freeOf(b), freeOf(a)) || compareNumber(readyOf(b), readyOf(a)));
+  if (best) return busyReasons(best, readyOf(best));
+  const most = Math.max(...demand.byMake.map(readyOf));
+  const detail = `needs ${demand.request.nodesMin} of one make, of the most there are ${most}`;
+  return [reason("CONFORMANCE", detail, `ask for at most ${most} ${nodes(most)}, or for nodes of any make`)];
 }
 
 /** What no node of the cluster has, whatever its state and whoever may use it. */
@@ -43,8 +69,16 @@ function lackingReasons(index: NodeIndex, demand: Demand): readonly Reason[] {
     (all) => featuresReason(demand, all),
   );
   narrow(
+    (members) => !demand.needsConformance || members.capacity.conformance !== undefined,
+    () => reason("CONFORMANCE", "no node that suits it tells its conformance fingerprint"),
+  );
+  narrow(
     (members) => isLargeEnough(request, members, isShared),
     (all) => sizeReason(demand, all),
+  );
+  narrow(
+    (members) => hasMemoryKind(request, members),
+    (all) => memoryReason(demand, all),
   );
   return reasons;
 }
@@ -63,6 +97,15 @@ function featuresReason({ request }: Demand, pool: readonly NodeClass[]): Reason
     return reason("FEATURES", `${kind} has ${absent.join(" or ")}`, `leave out ${absent.join(" and ")}`);
   }
   return reason("FEATURES", `${kind} has all of ${request.features.join(", ")}`, "ask for fewer features at once");
+}
+
+function memoryReason({ request }: Demand, pool: readonly NodeClass[]): Reason {
+  if (request.needsUnifiedMemory && !pool.some(({ capacity }) => capacity.hasUnifiedMemory)) {
+    return reason("MEMORY_KIND", "none has unified memory", "ask for no unified memory");
+  }
+  const most = Math.max(...pool.map(({ capacity }) => capacity.memoryBytes - (capacity.cxlMemoryBytes ?? 0)));
+  const detail = `the largest have ${memoryText(most)} that is not attached by CXL`;
+  return reason("MEMORY_KIND", detail, "allow memory that is attached by CXL");
 }
 
 function sizeReason({ request, isWhole, isShared }: Demand, pool: readonly NodeClass[]): Reason {
@@ -85,10 +128,7 @@ function sizeReason({ request, isWhole, isShared }: Demand, pool: readonly NodeC
 /** Nodes that would suit exist, but not enough of them can be used. */
 function fewReasons(index: NodeIndex, demand: Demand): readonly Reason[] {
   const { request, isShared, vcluster } = demand;
-  const like = index.classes.filter(
-    (members) =>
-      hasGpuType(request, members) && hasFeatures(request, members) && isLargeEnough(request, members, isShared),
-  );
+  const like = index.classes.filter((members) => suitsClass(request, members, isShared));
   const offered = like.filter((members) => isOffered(members, vcluster));
   const ready = sum(offered, (members) => members.ready);
   const usable = sum(offered, (members) => members.total);

@@ -7,9 +7,9 @@ import { allocationId, nodeId, tenantId, vclusterId } from "../../../src/core/do
 import { isNodeState } from "../../../src/core/domain/lifecycle.ts";
 import type { Reason } from "../../../src/core/domain/reason.ts";
 import type { Claim } from "../../../src/core/domain/resources.ts";
-import { claimOn } from "../../../src/core/domain/resources.ts";
+import { claimOn, TOPOLOGY_HINTS } from "../../../src/core/domain/resources.ts";
 import type { TenantQuota, VCluster } from "../../../src/core/domain/tenant.ts";
-import { DEFAULT_TENANT, DEFAULT_VCLUSTER } from "../../../src/core/domain/tenant.ts";
+import { DEFAULT_TENANT, DEFAULT_VCLUSTER, SCHEDULER_TYPES } from "../../../src/core/domain/tenant.ts";
 import type { Decision, PendingView, RunningView } from "../../../src/core/domain/view.ts";
 import { explain, plan } from "../../../src/core/scheduler/plan.ts";
 import type { Policy } from "../../../src/core/scheduler/policy.ts";
@@ -68,8 +68,12 @@ const COMMANDS: Readonly<Record<string, Obey>> = {
   vcluster: (cluster, { words: [name = "", ...flags], options }) => {
     const id = vclusterId(name);
     const dedicatedNodes = expand(options.get("dedicated") ?? "").map(nodeId);
+    const schedulerType = choice(SCHEDULER_TYPES, options.get("type"), "hpc_backfill");
     const weights = WEIGHT_PROFILES[choice(WEIGHT_PROFILE_NAMES, options.get("weights"), "hpc-batch")];
-    cluster.vclusters.set(name, aVCluster(id, { sharesNodes: flags.includes("shares"), dedicatedNodes, weights }));
+    cluster.vclusters.set(
+      name,
+      aVCluster(id, { sharesNodes: flags.includes("shares"), dedicatedNodes, weights, schedulerType }),
+    );
     return [];
   },
   submit,
@@ -103,6 +107,10 @@ function setNodes(cluster: Cluster, { words: [names = "", ...flags], options }: 
     gpuMilli: number(options, "gpus", 0) * 1_000,
     gpuType: options.get("type") ?? "",
     features: list(options.get("features")),
+    group: number(options, "group", 0),
+    ...(options.has("make") && { conformance: options.get("make") ?? "" }),
+    ...(flags.includes("unified") && { hasUnifiedMemory: true }),
+    ...(options.has("cxl") && { cxlMemoryBytes: number(options, "cxl", 0) * GIBIBYTE }),
   });
   for (const name of expand(names)) {
     cluster.nodes.set(name, { id: nodeId(name), capacity, state, isDisabled: flags.includes("disabled") });
@@ -130,6 +138,10 @@ function pendingFrom(n: number, name: string, { words, options }: Line): Pending
     gpuType: options.get("type") ?? "",
     features: list(options.get("features")),
     featureCounts: Object.fromEntries(list(options.get("with")).map((pair) => countOf(pair))),
+    topology: choice(TOPOLOGY_HINTS, options.get("topology"), "any"),
+    ...(words.includes("one-make") && { needsConformance: true }),
+    ...(words.includes("unified") && { needsUnifiedMemory: true }),
+    ...(words.includes("cxl") && { allowsCxlMemory: true }),
   });
   const notBefore = options.get("not-before");
   const waited = number(options, "waited", 0);

@@ -14,7 +14,7 @@ const NODES = ["", "ib", "ib,nvme", "nvme", ""].map((features, i) => ({
 }));
 
 const demand = (fields: Partial<ResourceRequest>) =>
-  demandOf(indexNodes(aView({ nodes: NODES })), aPending(1, "a", { request: aRequest(fields) }), false);
+  demandOf(indexNodes(aView({ nodes: NODES })), aPending(1, "a", { request: aRequest(fields) }), { isShared: false });
 
 const chosen = (fields: Partial<ResourceRequest>) => {
   const selection = selectNodes(demand(fields));

@@ -58,15 +58,18 @@ describe("f3, fair share, is how far a tenant is below its target", () => {
 });
 
 describe("f4, topology, is how few of the groups it needs", () => {
+  const FOUR = [16, 16, 16, 16];
   test.each([
-    ["one node of four groups", { nodes: 1, groups: 4, nodesTotal: 64 }, 0.3 * 0.75 + 0.7 * 0.5],
-    ["a whole group", { nodes: 16, groups: 4, nodesTotal: 64 }, 0.7 * 0.75 + 0.3 * 0.5],
-    ["one node more", { nodes: 17, groups: 4, nodesTotal: 64 }, 0.7 * 0.5 + 0.3 * 0.5],
-    ["the machine", { nodes: 64, groups: 4, nodesTotal: 64 }, 0.3 * 0.5],
-    ["more than there is", { nodes: 99, groups: 4, nodesTotal: 64 }, 0.3 * 0.5],
-    ["no groups", { nodes: 8, groups: 0, nodesTotal: 0 }, 0.5],
-    ["one group, one node", { nodes: 1, groups: 1, nodesTotal: 64 }, 0.5],
-    ["one group, all nodes", { nodes: 64, groups: 1, nodesTotal: 64 }, 0.5],
+    ["one node of four groups", { nodes: 1, groupSizes: FOUR }, 0.3 * 0.75 + 0.7 * 0.5],
+    ["a whole group", { nodes: 16, groupSizes: FOUR }, 0.7 * 0.75 + 0.3 * 0.5],
+    ["one node more", { nodes: 17, groupSizes: FOUR }, 0.7 * 0.5 + 0.3 * 0.5],
+    ["as many where the largest group has them", { nodes: 17, groupSizes: [40, 8, 8, 8] }, 0.7 * 0.75 + 0.3 * 0.5],
+    ["the machine", { nodes: 64, groupSizes: FOUR }, 0.3 * 0.5],
+    ["more than there is", { nodes: 99, groupSizes: FOUR }, 0.3 * 0.5],
+    ["no groups", { nodes: 8, groupSizes: [] }, 0.5],
+    ["one group, one node", { nodes: 1, groupSizes: [64] }, 0.5],
+    ["one group, all nodes", { nodes: 64, groupSizes: [64] }, 0.5],
+    ["unified memory", { nodes: 16, groupSizes: FOUR, locality: 1 }, 0.7 * 0.75 + 0.3],
   ])("%s", (_name, input, expected) => {
     expect(topologyFactor(input)).toBeCloseTo(expected, 14);
   });
@@ -154,7 +157,7 @@ test("no factor leaves 0..1, whatever it is given", () => {
         priorityFactor(x),
         waitTimeFactor(x),
         fairShareFactor({ target: x, burstAllowance: y, tenantUsage: z, utilisation: x, userUsage: y }),
-        topologyFactor({ nodes: n, groups: m, nodesTotal: n }),
+        topologyFactor({ nodes: n, groupSizes: [n, m, 1], locality: x }),
         dataReadinessFactor(x),
         backlogFactor({ queuedHours: Math.abs(x), runningHours: y }),
         energyFactor(x),
