@@ -5,12 +5,13 @@
  */
 import type { Millis } from "../../../base/brand.ts";
 import type { TenantId, UserId, VClusterId } from "../../domain/ids.ts";
-import type { NodeCapacity } from "../../domain/resources.ts";
 import type { CostWeights } from "../../domain/tenant.ts";
 import { DEFAULT_WEIGHTS } from "../../domain/tenant.ts";
-import type { ClusterView, NodeView, PendingView } from "../../domain/view.ts";
+import type { ClusterView, PendingView } from "../../domain/view.ts";
 import { backlogFactor, nodeHours } from "./backlog.ts";
 import { budgetPenalty } from "./budget-penalty.ts";
+import type { Census } from "./census.ts";
+import { countNodes } from "./census.ts";
 import { checkpointFactor } from "./checkpoint.ts";
 import { conformanceFactor } from "./conformance.ts";
 import { dataReadinessFactor } from "./data-readiness.ts";
@@ -44,7 +45,7 @@ export class Scorer {
   readonly #view: ClusterView;
   readonly #now: Millis;
   readonly #energy: number;
-  readonly #groups: number;
+  readonly #census: Census;
   readonly #utilisation: number;
   readonly #backlogs: ReadonlyMap<VClusterId, number>;
   readonly #tenants = new Map<TenantId, TenantStanding>();
@@ -56,9 +57,8 @@ export class Scorer {
     this.#view = view;
     this.#now = now;
     this.#energy = energyFactor(energyPrice);
-    const { groups, held } = countNodes(view.nodes);
-    this.#groups = groups;
-    this.#utilisation = view.nodes.length > 0 ? held / view.nodes.length : 0;
+    this.#census = countNodes(view.nodes);
+    this.#utilisation = view.nodes.length > 0 ? this.#census.held / view.nodes.length : 0;
     this.#backlogs = backlogsOf(view, queue);
   }
 
@@ -86,7 +86,7 @@ export class Scorer {
     factors.backlog = this.#backlogs.get(vcluster) ?? 0;
     factors.energy = this.#energy;
     factors.checkpointEfficiency = checkpointFactor(checkpoint);
-    factors.conformance = conformanceFactor(undefined, request.nodesMin);
+    factors.conformance = conformanceFactor(this.#census.largestMake, request.nodesMin);
   }
 
   #weightsOf = ({ vcluster }: PendingView): CostWeights => this.#view.vcluster(vcluster)?.weights ?? DEFAULT_WEIGHTS;
@@ -94,7 +94,8 @@ export class Scorer {
   #topologyOf(nodes: number): number {
     const known = this.#topology.get(nodes);
     if (known !== undefined) return known;
-    const factor = topologyFactor({ nodes, groups: this.#groups, nodesTotal: this.#view.nodes.length });
+    const { groupSizes, locality } = this.#census;
+    const factor = topologyFactor({ nodes, groupSizes, locality });
     this.#topology.set(nodes, factor);
     return factor;
   }
@@ -125,20 +126,6 @@ export class Scorer {
     standing.users.set(user, factor);
     return factor;
   }
-}
-
-/** Like nodes stand side by side and share one capacity, so few are looked up. */
-function countNodes(nodes: readonly NodeView[]): { readonly groups: number; readonly held: number } {
-  const groups = new Set<number>();
-  let last: NodeCapacity | undefined;
-  let held = 0;
-  for (const { capacity, claimCount } of nodes) {
-    if (claimCount > 0) held++;
-    if (capacity === last) continue;
-    last = capacity;
-    groups.add(capacity.group);
-  }
-  return { groups: groups.size, held };
 }
 
 const NO_FACTORS: Factors = {
