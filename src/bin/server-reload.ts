@@ -11,18 +11,28 @@ export interface Reloading {
   readonly setLogLevel: (level: LogLevel) => void;
 }
 
+interface Told extends Reloading {
+  readonly useScheduling: (config: ServerConfig) => void;
+  readonly manager: ServiceManager;
+  readonly status: string;
+}
+
+/** What changes at once; the rest waits for a restart. */
+const LIVE_SECTIONS: readonly string[] = ["log", "scheduling"];
+
 /** Obeys SIGHUP. `running` is the configuration that the server was started with. */
 export function obeyHangUp(
   running: ServerConfig,
   log: Logger,
-  { reread, setLogLevel, manager, status }: Reloading & { readonly manager: ServiceManager; readonly status: string },
+  { reread, setLogLevel, useScheduling, manager, status }: Told,
 ): void {
   process.on("SIGHUP", () => {
     manager.reloading();
     try {
       const { config } = reread();
       setLogLevel(config.log.level);
-      const waitsForRestart = changedSections(running, config).filter((section) => section !== "log");
+      useScheduling(config);
+      const waitsForRestart = changedSections(running, config).filter((section) => !LIVE_SECTIONS.includes(section));
       log.info("the configuration was read anew", { logLevel: config.log.level, waitsForRestart });
     } catch (error) {
       log.error("the configuration cannot be used: the server goes on with the one it has", { error });

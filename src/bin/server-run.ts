@@ -26,7 +26,7 @@ import { backupsOf, takeStagedRestore } from "./server-backups.ts";
 import { prepareLog } from "./server-log.ts";
 import type { Reloading } from "./server-reload.ts";
 import { obeyHangUp } from "./server-reload.ts";
-import { settingsOf } from "./server-settings.ts";
+import { schedulingOf, settingsOf } from "./server-settings.ts";
 import { certificatesOf, peerTlsOf } from "./server-tls.ts";
 
 /** The longest that a stop waits for requests in flight. */
@@ -56,7 +56,8 @@ export async function runServer(config: ServerConfig, log: Logger, reloading: Re
   const rpc = await listenRpc(api.grpcAddress, faces, tls);
   log.info("server started", { version: VERSION, rest: rest.port, grpc: rpc.port, dataDir: quorum.dataDir });
   const status = `REST on port ${rest.port}, gRPC on port ${rpc.port}`;
-  obeyHangUp(config, log, { ...reloading, manager, status });
+  const useScheduling = (changed: ServerConfig): void => running.useScheduling(schedulingOf(changed));
+  obeyHangUp(config, log, { ...reloading, useScheduling, manager, status });
   manager.ready(status);
   const onSignal = async (signal: NodeJS.Signals) => {
     manager.stopping();

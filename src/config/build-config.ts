@@ -2,6 +2,8 @@
 import { hostname } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { millis } from "../base/brand.ts";
+import { DEFAULT_POLICY } from "../core/scheduler/policy.ts";
+import { WEIGHT_PROFILES } from "../core/scheduler/score/weight-profiles.ts";
 import { Secret } from "./redact.ts";
 import type { ConfigValues } from "./schema.ts";
 import type { AuthMode, ListenAddress, ServerConfig } from "./server-config.ts";
@@ -36,7 +38,16 @@ export function buildConfig(values: ConfigValues): ServerConfig {
     },
     scheduling: {
       cycleIntervalMs: inMillis(scheduling.cycle_interval_seconds),
-      backfillDepth: scheduling.backfill_depth,
+      policy: {
+        ...DEFAULT_POLICY,
+        order: scheduling.order,
+        backfill: scheduling.backfill,
+        depth: scheduling.backfill_depth,
+        reservations: scheduling.reservations,
+        backfillOrder: scheduling.backfill_order,
+        weights: WEIGHT_PROFILES[scheduling.weight_profile],
+      },
+      usageHalfLifeMs: inMillis(scheduling.usage_half_life_hours * 3_600),
     },
     rateLimit: {
       requestsPerSecond: values.rate_limit.requests_per_second,

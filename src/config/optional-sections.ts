@@ -1,5 +1,7 @@
 /** The sections that a configuration file may leave out. */
 import { z } from "zod";
+import { BACKFILL_ORDERS, BACKFILLS, DEFAULT_POLICY, ORDERS } from "../core/scheduler/policy.ts";
+import { WEIGHT_PROFILE_NAMES } from "../core/scheduler/score/weight-profiles.ts";
 import { address, backupLocation, count, key, network, path, seconds, url, urlOrEmpty } from "./key.ts";
 
 /** The sections that a file may leave out. */
@@ -59,7 +61,34 @@ export const OPTIONAL = {
 
   scheduling: z.strictObject({
     cycle_interval_seconds: key(seconds(3_600).default(5), "Longest pause between two scheduling passes."),
-    backfill_depth: key(count(1, 1_000_000).default(1_000), "Waiting allocations that one pass looks at."),
+    order: key(
+      z.enum(ORDERS).default(DEFAULT_POLICY.order),
+      "What ranks the queue: fcfs is by preemption class and submission, score by the weighed factors.",
+    ),
+    backfill: key(
+      z.enum(BACKFILLS).default(DEFAULT_POLICY.backfill),
+      "What may overtake: nothing, what does not delay the first that wait, or what delays none of them.",
+    ),
+    backfill_depth: key(
+      count(1, 1_000_000).default(DEFAULT_POLICY.depth),
+      "Waiting allocations that one pass looks at.",
+    ),
+    reservations: key(
+      count(1, 10_000).default(DEFAULT_POLICY.reservations),
+      "How many of the first that wait are promised a start by backfill easy.",
+    ),
+    backfill_order: key(
+      z.enum(BACKFILL_ORDERS).default(DEFAULT_POLICY.backfillOrder),
+      "Order in which it is tried what may overtake: by rank, by walltime, or tiny ones and then the largest.",
+    ),
+    weight_profile: key(
+      z.enum(WEIGHT_PROFILE_NAMES).default("default"),
+      "Weights of the scoring factors in vClusters that were not given their own.",
+    ),
+    usage_half_life_hours: key(
+      count(1, 87_600).default(168),
+      "Hours after which use counts half as much for fair share.",
+    ),
     budget_period_days: key(count(1, 3_660).default(90), "Days over which node-hour and GPU-hour budgets count."),
   }),
 

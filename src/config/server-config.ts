@@ -4,6 +4,7 @@
  * key of the schema that has no field here is "not active in this build".
  */
 import type { Millis } from "../base/brand.ts";
+import type { Policy } from "../core/scheduler/policy.ts";
 import type { Secret } from "./redact.ts";
 
 /** Which lines a log keeps: this level and above. */
@@ -109,8 +110,9 @@ export interface ServerConfig {
   readonly scheduling: {
     /** Longest pause between two scheduling passes; events start one sooner. */
     readonly cycleIntervalMs: Millis;
-    /** Waiting allocations that one pass looks at. */
-    readonly backfillDepth: number;
+    readonly policy: Policy;
+    /** After this time use counts half as much for fair share. */
+    readonly usageHalfLifeMs: Millis;
   };
   readonly rateLimit: {
     /** Of one user; 0 for any number. */

@@ -1,6 +1,7 @@
 /** Settings of fake servers: small bounds, so that a short run meets what a long life does. */
 import type { Prng } from "../base/prng.ts";
 import { DEFAULT_POLICY } from "../core/scheduler/policy.ts";
+import { USAGE_HALF_LIFE_MS } from "../core/state/usage.ts";
 import type { RaftDriverSettings } from "../engine/server/raft/raft-settings.ts";
 import type { ServerSettings } from "../engine/server/settings.ts";
 import { happens, wholeWithin } from "./world/chance.ts";
@@ -18,6 +19,7 @@ export const drawServerSettings = (random: Prng): ServerSettings => ({
   backupsKept: 3,
   setsSlurmEnv: true,
   policy: DEFAULT_POLICY,
+  usageHalfLifeMs: USAGE_HALF_LIFE_MS,
 });
 
 /** Draws the settings of their drivers. */

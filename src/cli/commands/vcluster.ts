@@ -3,6 +3,7 @@
 import { nearest } from "../../base/nearest.ts";
 import type { VClusterResponse } from "../../client/messages.ts";
 import { DEFAULT_WEIGHTS, SCHEDULER_TYPES } from "../../core/domain/tenant.ts";
+import { WEIGHT_PROFILE_NAMES, WEIGHT_PROFILES } from "../../core/scheduler/score/weight-profiles.ts";
 import { expandNodeList } from "../../core/slurm/node-list.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { Command } from "../grammar/command.ts";
@@ -25,6 +26,12 @@ const FLAGS: Readonly<Record<string, Flag>> = {
     valueHint: "FACTOR=W",
     isRepeated: true,
     description: `Weight of a scoring factor: ${WEIGHT_NAMES.join(", ")}`,
+  },
+  "weight-profile": {
+    type: "string",
+    valueHint: "PROFILE",
+    choices: WEIGHT_PROFILE_NAMES,
+    description: "Weights for a kind of work, which --weight then changes; default follows scheduling.weight_profile",
   },
   "dedicated-nodes": {
     type: "string",
@@ -53,7 +60,7 @@ export const vclusterCreate: Command = {
       tenantId,
       name,
       schedulerType: given.text("scheduler") ?? "hpc_backfill",
-      ...(given.all("weight").length > 0 ? { costWeights: weightsOf(given, DEFAULT_WEIGHTS) } : {}),
+      ...(hasWeights(given) ? { costWeights: weightsOf(given, DEFAULT_WEIGHTS) } : {}),
       dedicatedNodes: [...(nodesOf(given) ?? [])],
       allowBorrowing: isYes(given, "borrow") ?? true,
       allowLending: isYes(given, "lend") ?? true,
@@ -85,9 +92,7 @@ export const vclusterUpdate: Command = {
     const schedulerType = given.text("scheduler");
     const request = {
       vclusterId,
-      ...(given.all("weight").length > 0
-        ? { costWeights: weightsOf(given, before.costWeights ?? DEFAULT_WEIGHTS) }
-        : {}),
+      ...(hasWeights(given) ? { costWeights: weightsOf(given, before.costWeights ?? DEFAULT_WEIGHTS) } : {}),
       ...(borrow === undefined ? {} : { allowBorrowing: borrow }),
       ...(lend === undefined ? {} : { allowLending: lend }),
       ...(share === undefined ? {} : { nodeSharing: share }),
@@ -166,8 +171,11 @@ function nodesOf(given: Given): readonly string[] | undefined {
   return names.value;
 }
 
+const hasWeights = (given: Given): boolean => ["weight", "weight-profile"].some((name) => given.all(name).length > 0);
+
 function weightsOf(given: Given, base: Readonly<Weights>): Weights {
-  const weights: Weights = { ...plainWeights(base) };
+  const profile = WEIGHT_PROFILE_NAMES.find((name) => name === given.text("weight-profile"));
+  const weights: Weights = { ...plainWeights(profile === undefined ? base : WEIGHT_PROFILES[profile]) };
   for (const item of given.all("weight")) {
     const [name = "", value = ""] = item.split("=");
     const key = weightKey(name);

@@ -1,4 +1,6 @@
 /** The settings that `plan` obeys: the policy is data, so that a replay tries what a server runs. */
+import type { CostWeights } from "../domain/tenant.ts";
+import { DEFAULT_WEIGHTS } from "../domain/tenant.ts";
 
 /** What decides the rank of what waits. */
 export const ORDERS = ["fcfs", "score"] as const;
@@ -29,6 +31,8 @@ export interface Policy {
   readonly backfillOrder: BackfillOrder;
   /** Of energy, from 0 to 1: the cheapest and the dearest that the site knows. */
   readonly energyPrice: number;
+  /** Of the scoring factors, in vClusters that were not given their own. */
+  readonly weights: CostWeights;
 }
 
 /** Queues as most sites know them: by submission, the first that waits is not delayed. */
@@ -39,6 +43,7 @@ export const EASY_POLICY: Policy = {
   reservations: 1,
   backfillOrder: "rank",
   energyPrice: 0.5,
+  weights: DEFAULT_WEIGHTS,
 };
 
 /** What holds where the configuration says nothing. */

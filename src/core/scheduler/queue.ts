@@ -28,11 +28,11 @@ function* firstOf(queue: Iterable<PendingView>, count: number): Iterable<Pending
 /** A long queue is not sorted whole for the sake of its head. */
 function byScore(
   view: ClusterView,
-  { energyPrice }: Policy,
+  { energyPrice, weights }: Policy,
   { now, count }: { readonly now: Millis; readonly count: number },
 ): readonly PendingView[] {
   const queue = [...view.pending()];
-  const scorer = new Scorer(view, { now, energyPrice, queue });
+  const scorer = new Scorer(view, { now, energyPrice, weights, queue });
   const totals = Float64Array.from(queue, (pending) => scorer.total(pending));
   const least = count < queue.length ? greatest(totals, count) : Number.NEGATIVE_INFINITY;
   const scored: Scored[] = [];

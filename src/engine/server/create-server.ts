@@ -18,7 +18,7 @@ import { Replica, SYSTEM } from "./replica.ts";
 import { ScheduleLoop } from "./schedule-loop.ts";
 import type { Server } from "./server.ts";
 import { meterServer } from "./server-metrics.ts";
-import type { ServerSettings } from "./settings.ts";
+import type { SchedulingSettings, ServerSettings } from "./settings.ts";
 import { WaitingReasons } from "./waiting-reasons.ts";
 import { WatchHub } from "./watch-hub.ts";
 
@@ -46,13 +46,16 @@ export interface ServerParts {
 /** A server whose loops run. */
 export interface RunningServer {
   readonly server: Server;
+  /** Goes on by these settings, without a restart. */
+  useScheduling(settings: SchedulingSettings): void;
   /** Ends the loops, lets another server lead, and writes what is missing on disk. */
   stop(): Promise<void>;
 }
 
 /** Loads the state and starts every loop. @throws CORRUPT_LOG when the state cannot be used. */
 export function startServer(parts: ServerParts): RunningServer {
-  const { version, clock, entropy, log, settings, backups, advertise } = parts;
+  const { version, clock, entropy, log, backups, advertise } = parts;
+  const settings = { ...parts.settings };
   const { mirror, snapshots, consensus, onFailed, telemetry } = parts;
   const metrics = telemetry ?? NO_METRICS;
   const { snapshotThreshold } = settings;
@@ -91,6 +94,10 @@ export function startServer(parts: ServerParts): RunningServer {
       ...{ version, clock, entropy, log, settings, backups, replica, bus, agents, watches, metrics },
       reasons: new WaitingReasons(loop),
       ...(telemetry && { exposition: telemetry }),
+    },
+    useScheduling(changed) {
+      Object.assign(settings, changed);
+      scheduler.beginCycles();
     },
     async stop() {
       housekeeping.stop();

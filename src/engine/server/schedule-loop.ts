@@ -29,7 +29,7 @@ export class ScheduleLoop {
   }
 
   start(): void {
-    const { replica, clock, settings } = this.#parts;
+    const { replica } = this.#parts;
     replica.listen({
       onEvents: (events) => {
         if (events.some(mayChangePlan)) this.wake();
@@ -37,6 +37,13 @@ export class ScheduleLoop {
       onReplaced: () => this.wake(),
       onRole: () => this.wake(),
     });
+    this.beginCycles();
+  }
+
+  /** Plans now, and every so often from now on as the settings say. */
+  beginCycles(): void {
+    const { clock, settings } = this.#parts;
+    this.#cycle?.();
     this.#cycle = clock.every(settings.cycleIntervalMs, () => this.wake());
     this.wake();
   }

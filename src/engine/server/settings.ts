@@ -1,6 +1,9 @@
 /** The numbers that the loops of a server run by, from its configuration. */
 import type { Policy } from "../../core/scheduler/policy.ts";
 
+/** Those that may change while the server runs. */
+export type SchedulingSettings = Pick<ServerSettings, "cycleIntervalMs" | "policy" | "usageHalfLifeMs">;
+
 /** Times in milliseconds, counts in items. */
 export interface ServerSettings {
   /** How often agents send heartbeats. */
@@ -25,4 +28,6 @@ export interface ServerSettings {
   readonly logStreamsMax?: number;
   readonly setsSlurmEnv: boolean;
   readonly policy: Policy;
+  /** After this time use counts half as much for fair share; the leader has all servers count so. */
+  readonly usageHalfLifeMs: number;
 }

@@ -13,7 +13,7 @@ import { DEFAULT_TENANT, DEFAULT_VCLUSTER, SCHEDULER_TYPES } from "../../../src/
 import type { Decision, PendingView, RunningView } from "../../../src/core/domain/view.ts";
 import { explain, plan } from "../../../src/core/scheduler/plan.ts";
 import type { Policy } from "../../../src/core/scheduler/policy.ts";
-import { BACKFILL_ORDERS, BACKFILLS, ORDERS } from "../../../src/core/scheduler/policy.ts";
+import { BACKFILL_ORDERS, BACKFILLS, EASY_POLICY, ORDERS } from "../../../src/core/scheduler/policy.ts";
 import { rankedQueue } from "../../../src/core/scheduler/queue.ts";
 import { WEIGHT_PROFILE_NAMES, WEIGHT_PROFILES } from "../../../src/core/scheduler/score/weight-profiles.ts";
 import { compressNodeList, expandNodeList } from "../../../src/core/slurm/node-list.ts";
@@ -195,11 +195,11 @@ const viewOf = (cluster: Cluster) =>
   });
 
 const policyOf = ({ options }: Line): Policy => ({
+  ...EASY_POLICY,
   depth: number(options, "depth", 1_000),
   order: choice(ORDERS, options.get("order"), "fcfs"),
   backfill: choice(BACKFILLS, options.get("backfill"), "easy"),
   reservations: number(options, "promises", 1),
-  energyPrice: 0.5,
   backfillOrder: choice(BACKFILL_ORDERS, options.get("overtakes"), "rank"),
 });
 

@@ -9,6 +9,8 @@ import { inspect } from "node:util";
 import { renderConfigCheck } from "../../../src/config/check.ts";
 import { type ConfigReading, DEFAULT_CONFIG_PATH, readConfig } from "../../../src/config/load.ts";
 import type { ConfigFiles } from "../../../src/config/reachable.ts";
+import { DEFAULT_POLICY } from "../../../src/core/scheduler/policy.ts";
+import { WEIGHT_PROFILES } from "../../../src/core/scheduler/score/weight-profiles.ts";
 
 const BASE = "quorum: {}\napi: {}\nstorage: {}\ntelemetry: {}\n";
 
@@ -285,4 +287,38 @@ test("an address made from the host name is known to be a guess", () => {
   expect(isChosen('{raft_listen_address: "10.0.0.1:9000"}')).toBe(true);
   expect(isChosen('{advertise_address: "a:9000"}')).toBe(true);
   expect(isChosen("{peers: [{id: 1, address: 'a:9000'}]}")).toBe(true);
+});
+
+test("the scheduling section is the policy that the server plans by", () => {
+  const text = `${BASE}scheduling:
+  order: fcfs
+  backfill: conservative
+  backfill_depth: 50
+  reservations: 7
+  backfill_order: shortest
+  weight_profile: ml-training
+  usage_half_life_hours: 24
+`;
+  const scheduling = configOf(read(text))?.scheduling;
+  expect(scheduling?.policy).toEqual({
+    depth: 50,
+    order: "fcfs",
+    backfill: "conservative",
+    reservations: 7,
+    backfillOrder: "shortest",
+    energyPrice: 0.5,
+    weights: WEIGHT_PROFILES["ml-training"],
+  });
+  expect(Number(scheduling?.usageHalfLifeMs)).toBe(86_400_000);
+});
+
+test("a scheduling section that says nothing gives the default policy", () => {
+  expect(configOf(read(BASE))?.scheduling.policy).toEqual(DEFAULT_POLICY);
+});
+
+test("a policy that does not exist is refused with those that do", () => {
+  expect(read(`${BASE}scheduling:\n  order: lottery\n  reservations: 0\n`).problems).toEqual([
+    'c.yaml:6: scheduling.order: must be one of fcfs, score, not "lottery"',
+    "c.yaml:7: scheduling.reservations: must be at least 1, not 0",
+  ]);
 });

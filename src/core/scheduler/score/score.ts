@@ -36,6 +36,8 @@ export interface Score {
 export interface ScorerOptions {
   readonly now: Millis;
   readonly energyPrice: number;
+  /** In vClusters that were not given their own; absent: the default ones. */
+  readonly weights?: CostWeights;
   /** All that waits. */
   readonly queue: readonly PendingView[];
 }
@@ -45,6 +47,8 @@ export class Scorer {
   readonly #view: ClusterView;
   readonly #now: Millis;
   readonly #energy: number;
+  readonly #defaultWeights: CostWeights;
+  readonly #weights = new Map<VClusterId, CostWeights>();
   readonly #census: Census;
   readonly #utilisation: number;
   readonly #backlogs: ReadonlyMap<VClusterId, number>;
@@ -53,7 +57,8 @@ export class Scorer {
   readonly #topology = new Map<number, number>();
   readonly #scratch: { -readonly [K in keyof Factors]: number } = { ...NO_FACTORS };
 
-  constructor(view: ClusterView, { now, energyPrice, queue }: ScorerOptions) {
+  constructor(view: ClusterView, { now, energyPrice, queue, weights = DEFAULT_WEIGHTS }: ScorerOptions) {
+    this.#defaultWeights = weights;
     this.#view = view;
     this.#now = now;
     this.#energy = energyFactor(energyPrice);
@@ -89,7 +94,14 @@ export class Scorer {
     factors.conformance = conformanceFactor(this.#census.largestMake, request.nodesMin);
   }
 
-  #weightsOf = ({ vcluster }: PendingView): CostWeights => this.#view.vcluster(vcluster)?.weights ?? DEFAULT_WEIGHTS;
+  #weightsOf({ vcluster }: PendingView): CostWeights {
+    const known = this.#weights.get(vcluster);
+    if (known) return known;
+    const own = this.#view.vcluster(vcluster)?.weights;
+    const weights = own && !areDefault(own) ? own : this.#defaultWeights;
+    this.#weights.set(vcluster, weights);
+    return weights;
+  }
 
   #topologyOf(nodes: number): number {
     const known = this.#topology.get(nodes);
@@ -127,6 +139,22 @@ export class Scorer {
     return factor;
   }
 }
+
+/** A vCluster was given no weights of its own when it has the default ones. */
+const areDefault = (weights: CostWeights): boolean =>
+  FACTOR_NAMES.every((name) => weights[name] === DEFAULT_WEIGHTS[name]);
+
+const FACTOR_NAMES = [
+  "priority",
+  "waitTime",
+  "fairShare",
+  "topology",
+  "dataReadiness",
+  "backlog",
+  "energy",
+  "checkpointEfficiency",
+  "conformance",
+] as const;
 
 const NO_FACTORS: Factors = {
   priority: 0,
