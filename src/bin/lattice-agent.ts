@@ -14,6 +14,8 @@ import { GrpcAgentLink } from "../io/agent-link/grpc-agent-link.ts";
 import { listenForHealth } from "../io/agent-link/health-listener.ts";
 import { createJsonLogger } from "../io/json-logger.ts";
 import { detectMachine, gibibytes } from "../io/node-facts/capacity.ts";
+import { detectCxlMemory } from "../io/node-facts/cxl-memory.ts";
+import { detectMake } from "../io/node-facts/make.ts";
 import { openStateDir } from "../io/runtime/agent-state-dir.ts";
 import { openRuntime } from "../io/runtime/open-runtime.ts";
 import { systemClock } from "../io/system-clock.ts";
@@ -81,10 +83,19 @@ function identityOf({ tls, token }: AgentOptions, log: Logger) {
   return { token: tls.cert === undefined ? token : "", certificates: () => keeper.current };
 }
 
-function capacityOf({ cpus, memoryGib, gpuCount, gpuType, features, group }: AgentOptions): Registration["capacity"] {
+function capacityOf(options: AgentOptions): Registration["capacity"] {
+  const { cpus, memoryGib, gpuCount, gpuType, features, group, cxlMemoryGib, hasUnifiedMemory } = options;
   const machine = detectMachine();
   const memoryBytes = memoryGib === undefined ? machine.memoryBytes : gibibytes(memoryGib);
-  return { cpus: cpus ?? machine.cpus, memoryBytes, gpuMilli: gpuCount * 1000, gpuType, features, group };
+  const cxl = cxlMemoryGib === undefined ? detectCxlMemory() : gibibytes(cxlMemoryGib);
+  const cxlMemoryBytes = Math.min(cxl, memoryBytes);
+  const conformance = options.conformance ?? detectMake();
+  return {
+    ...{ cpus: cpus ?? machine.cpus, memoryBytes, gpuMilli: gpuCount * 1000, gpuType, features, group },
+    ...(conformance !== "" && { conformance }),
+    ...(hasUnifiedMemory && { hasUnifiedMemory }),
+    ...(cxlMemoryBytes > 0 && { cxlMemoryBytes }),
+  };
 }
 
 const isWildcard = (host: string): boolean => host === "0.0.0.0" || host === "::";

@@ -16,6 +16,12 @@ const FLAGS: FlagSpecs = {
   "gpu-type": { value: "TYPE", meaning: "their type, as GH200" },
   features: { value: "NAME[,NAME…]", meaning: "features that allocations may ask for" },
   group: { value: "NUMBER", meaning: "dragonfly group of this node (default: 0)" },
+  "conformance-fingerprint": {
+    value: "TEXT",
+    meaning: "equal on nodes of one make (default: made from hardware, firmware and drivers; none for unknown)",
+  },
+  "unified-memory": { meaning: "processors and GPUs share one memory (default: as GPU types GH200, GB200, MI300A do)" },
+  "cxl-memory-gb": { value: "GIB", meaning: "of the memory, what is attached by CXL (default: as detected)" },
   "grpc-addr": { value: "HOST:PORT", meaning: "where health and metrics listen (default: 0.0.0.0:50052)" },
   "advertise-addr": { value: "HOST:PORT", meaning: "where others reach it (default: host name and that port)" },
   "state-dir": { value: "FOLDER", meaning: "where workloads are kept (default: /var/lib/lattice/agent)" },
@@ -54,6 +60,10 @@ export interface AgentOptions {
   readonly gpuType: string;
   readonly features: readonly string[];
   readonly group: number;
+  /** Undefined for one made from what the machine is, empty for none. */
+  readonly conformance: string | undefined;
+  readonly hasUnifiedMemory: boolean;
+  readonly cxlMemoryGib: number | undefined;
   readonly listen: ListenAddress;
   /** Empty for the host name and the port that it listens on. */
   readonly advertiseAddress: string;
@@ -103,6 +113,9 @@ function optionsFrom(reader: OptionReader, env: Environment): AgentOptions {
     gpuType: reader.text("gpu-type", ""),
     features: reader.list("features", ""),
     group: reader.number("group", 0) ?? 0,
+    conformance: conformanceOf(reader),
+    hasUnifiedMemory: reader.isOn("unified-memory") || SUPERCHIPS.test(reader.text("gpu-type", "")),
+    cxlMemoryGib: reader.number("cxl-memory-gb", 0),
     listen: reader.address("grpc-addr", "0.0.0.0:50052"),
     advertiseAddress: reader.text("advertise-addr", ""),
     stateDir: reader.text("state-dir", stateFile === "" ? defaultStateDir(env) : dirname(stateFile)),
@@ -113,6 +126,14 @@ function optionsFrom(reader: OptionReader, env: Environment): AgentOptions {
     tls: tlsFiles(reader),
     inactive: INACTIVE.filter((flag) => reader.text(flag, "") !== "").map((flag) => `--${flag}`),
   };
+}
+
+/** Types whose processors and GPUs share one memory. */
+const SUPERCHIPS = /GH200|GB200|MI300A/i;
+
+function conformanceOf(reader: OptionReader): string | undefined {
+  const text = reader.text("conformance-fingerprint", "");
+  return text === "" ? undefined : text === "none" ? "" : text;
 }
 
 function tlsFiles(reader: OptionReader): TlsFiles {

@@ -228,6 +228,7 @@ function resourcesAsked(proto: ProtoResources): AllocationRequest {
     ...list("features", proto.features),
     ...entries("featureCounts", proto.featureCounts),
     ...text("topology", proto.topologyHint),
+    ...nodeKindsFromProto(proto),
     ...count("tasks", proto.tasks),
     ...count("tasksPerNode", proto.tasksPerNode),
     ...count("cpusPerTask", proto.cpusPerTask),
@@ -247,6 +248,7 @@ const resourcesOfRequest = (request: AllocationRequest): ProtoResources =>
     features: [...(request.features ?? [])],
     featureCounts: { ...request.featureCounts },
     topologyHint: request.topology ?? "",
+    ...nodeKindsToProto(request),
     tasks: request.tasks ?? 0,
     tasksPerNode: request.tasksPerNode ?? 0,
     cpusPerTask: request.cpusPerTask ?? 0,
@@ -265,6 +267,7 @@ const resourcesToProto = (resources: ResourceRequest): ProtoResources =>
     features: [...resources.features],
     featureCounts: { ...resources.featureCounts },
     topologyHint: resources.topology,
+    ...nodeKindsToProto(resources),
     tasksPerNode: resources.tasksPerNode,
     cpusPerTask: resources.cpusPerTask,
   });
@@ -282,8 +285,23 @@ const resourcesFromProto = (proto: ProtoResources): ResourceRequest => ({
   features: [...proto.features],
   featureCounts: { ...proto.featureCounts },
   topology: proto.topologyHint as TopologyHint,
+  ...nodeKindsFromProto(proto),
   tasksPerNode: proto.tasksPerNode,
   cpusPerTask: proto.cpusPerTask,
+});
+
+type NodeKinds = Pick<ResourceRequest, "needsConformance" | "needsUnifiedMemory" | "allowsCxlMemory">;
+
+const nodeKindsFromProto = (proto: ProtoResources): NodeKinds => ({
+  ...flag("needsConformance", proto.sameConformance),
+  ...flag("needsUnifiedMemory", proto.unifiedMemory),
+  ...flag("allowsCxlMemory", proto.cxlMemory),
+});
+
+const nodeKindsToProto = ({ needsConformance, needsUnifiedMemory, allowsCxlMemory }: NodeKinds) => ({
+  sameConformance: needsConformance ?? false,
+  unifiedMemory: needsUnifiedMemory ?? false,
+  cxlMemory: allowsCxlMemory ?? false,
 });
 
 /** Writes what is started. */

@@ -5,6 +5,7 @@ import type { NodeDetail } from "../core/domain/detail.ts";
 import { allocationId, nodeId } from "../core/domain/ids.ts";
 import type { NodeState } from "../core/domain/lifecycle.ts";
 import type { NodeHealth } from "../core/domain/node.ts";
+import type { NodeCapacity } from "../core/domain/resources.ts";
 import type { NodeStatus } from "../gen/lattice/v1/nodes_pb.ts";
 import { NodeStatusSchema } from "../gen/lattice/v1/nodes_pb.ts";
 import { timestampFromProto, timestampToProto } from "./timestamp.ts";
@@ -28,6 +29,8 @@ export function nodeStatusToProto({ node, lastHeartbeat, claims }: NodeDetail): 
     memoryGb: BigInt(Math.floor(capacity.memoryBytes / GIB)),
     totalMemoryCapacityBytes: BigInt(capacity.memoryBytes),
     features: [...capacity.features],
+    conformanceFingerprint: capacity.conformance ?? "",
+    memoryDomains: memoryDomainsOf(capacity),
     ownerAllocation: claims.find((c) => c.claim.isExclusive)?.allocation ?? "",
     allocationIds: claims.map((c) => c.allocation),
     claims: claims.map(({ allocation, claim }) => ({
@@ -50,6 +53,24 @@ export function nodeStatusToProto({ node, lastHeartbeat, claims }: NodeDetail): 
   return status;
 }
 
+/** What processors and GPUs reach first, and what is attached by CXL. */
+function memoryDomainsOf({ memoryBytes, hasUnifiedMemory, cxlMemoryBytes = 0 }: NodeCapacity) {
+  const near = {
+    domainType: hasUnifiedMemory ? "unified" : "dram",
+    capacityBytes: BigInt(memoryBytes - cxlMemoryBytes),
+  };
+  const far = { domainType: "cxl_attached", capacityBytes: BigInt(cxlMemoryBytes) };
+  return [near, far].filter(({ capacityBytes }) => capacityBytes > 0n).map((domain, id) => ({ id, ...domain }));
+}
+
+function memoryKindFrom({ memoryDomains }: NodeStatus): Pick<NodeCapacity, "hasUnifiedMemory" | "cxlMemoryBytes"> {
+  const cxl = memoryDomains.find(({ domainType }) => domainType === "cxl_attached");
+  return {
+    ...(memoryDomains.some(({ domainType }) => domainType === "unified") && { hasUnifiedMemory: true }),
+    ...(cxl && { cxlMemoryBytes: Number(cxl.capacityBytes) }),
+  };
+}
+
 /** Reads a node. */
 export function nodeStatusFromProto(proto: NodeStatus): NodeDetail {
   const id = nodeId(proto.nodeId);
@@ -67,6 +88,8 @@ export function nodeStatusFromProto(proto: NodeStatus): NodeDetail {
         gpuType: proto.gpuType,
         features: proto.features,
         group: proto.group,
+        ...(proto.conformanceFingerprint !== "" && { conformance: proto.conformanceFingerprint }),
+        ...memoryKindFrom(proto),
       },
       address: proto.agentAddress,
       instanceId: proto.instanceId,

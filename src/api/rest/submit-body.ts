@@ -41,6 +41,10 @@ const WORK = {
   gpus_per_node: t.Optional(t.Number()),
   gpu_type: t.Optional(t.String()),
   features: t.Optional(t.Array(t.String())),
+  topology: t.Optional(t.String({ description: "tight, spread or any" })),
+  same_conformance: t.Optional(t.Boolean({ description: "all nodes of one make; preferred also without" })),
+  unified_memory: t.Optional(t.Boolean({ description: "processors and GPUs share one memory" })),
+  cxl_memory: t.Optional(t.Boolean({ description: "memory that is attached by CXL will do" })),
   exclusive: t.Optional(t.Boolean()),
   tasks: t.Optional(integer()),
   tasks_per_node: t.Optional(integer()),
@@ -184,6 +188,10 @@ function copyResources(work: Work, request: Mutable<AllocationRequest>): void {
   if (work.gpu_type !== undefined) request.gpuType = work.gpu_type;
   if (work.features !== undefined) request.features = work.features;
   if (work.exclusive !== undefined) request.isExclusive = work.exclusive;
+  if (work.topology !== undefined) request.topology = work.topology;
+  if (work.same_conformance !== undefined) request.needsConformance = work.same_conformance;
+  if (work.unified_memory !== undefined) request.needsUnifiedMemory = work.unified_memory;
+  if (work.cxl_memory !== undefined) request.allowsCxlMemory = work.cxl_memory;
   if (work.tasks !== undefined) request.tasks = work.tasks;
   if (work.tasks_per_node !== undefined) request.tasksPerNode = work.tasks_per_node;
   if (work.cpus_per_task !== undefined) request.cpusPerTask = work.cpus_per_task;

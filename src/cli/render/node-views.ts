@@ -59,6 +59,8 @@ export function nodeDetail(node: NodeStatus, style: { now: number; width: number
     ["GPUs", node.gpuMilli === 0 ? "none" : `${gpusUsed} of ${gpus(node.gpuMilli)} ${node.gpuType} claimed`],
     ["Features", node.features.join(", ")],
     ["Group", String(node.group)],
+    ["Make", node.conformanceFingerprint],
+    ["Memory kinds", memoryKinds(node)],
     ["Owner", node.ownerAllocation === "" ? "" : ownerOf(node)],
     ["Issues", node.issues.join("; ")],
     ["Agent", `${node.agentVersion} at ${node.agentAddress || "no address"}`],
@@ -96,6 +98,12 @@ function used({ claims }: NodeStatus): { cpus: number; memory: number; gpus: num
     gpus: sum((c) => c.gpuMilli) / 1000,
   };
 }
+
+/** Only what is out of the ordinary. */
+const memoryKinds = ({ memoryDomains }: NodeStatus): string =>
+  memoryDomains.some(({ domainType }) => domainType !== "dram")
+    ? memoryDomains.map((d) => `${bytes(Number(d.capacityBytes))} ${d.domainType}`).join(", ")
+    : "";
 
 const reasonOf = (node: NodeStatus): string => node.stateReason || node.drainReason || node.issues.join("; ");
 

@@ -14,7 +14,13 @@ import { parseDuration } from "./duration.ts";
 const LIFECYCLES: readonly LifecycleKind[] = ["bounded", "unbounded", "reactive"];
 
 /** Options that are on or off; `name`, `name=true` and `name=false` are understood. */
-export const LATTICE_SWITCHES: ReadonlySet<string> = new Set(["sensitive", "exclusive"]);
+export const LATTICE_SWITCHES: ReadonlySet<string> = new Set([
+  "sensitive",
+  "exclusive",
+  "same-conformance",
+  "unified-memory",
+  "cxl-memory",
+]);
 
 const switching =
   (apply: (draft: Draft, isOn: boolean) => void): Setter =>
@@ -40,6 +46,9 @@ const SETTERS: Readonly<Record<string, Setter>> = {
   }),
   "cpus-per-task": setting(parseCount, (d, v) => {
     d.request.cpusPerTask = v;
+  }),
+  "cxl-memory": switching((d, isOn) => {
+    d.request.allowsCxlMemory = isOn;
   }),
   "depends-on": (draft, text) => {
     const parsed = parseDependency(text);
@@ -102,6 +111,9 @@ const SETTERS: Readonly<Record<string, Setter>> = {
   "run-on": choosing(["first", "every"], (d, v) => {
     d.request.runOn = v;
   }),
+  "same-conformance": switching((d, isOn) => {
+    d.request.needsConformance = isOn;
+  }),
   sensitive: switching((d, isOn) => {
     d.request.isSensitive = isOn;
   }),
@@ -128,6 +140,9 @@ const SETTERS: Readonly<Record<string, Setter>> = {
   }),
   topology: choosing(["tight", "spread", "any"], (d, v) => {
     d.request.topology = v;
+  }),
+  "unified-memory": switching((d, isOn) => {
+    d.request.needsUnifiedMemory = isOn;
   }),
   vcluster: keeping((d, v) => {
     d.request.vcluster = v;

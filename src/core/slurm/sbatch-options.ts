@@ -3,6 +3,7 @@
  * known and not obeyed (it has a sentence that says what happens without it).
  */
 import { ok } from "../../base/result.ts";
+import type { TopologyHint } from "../domain/resources.ts";
 import { parseConstraint, parseCount, parseGpus, parseMemory, parseNodes } from "./amounts.ts";
 import { parseArraySpec } from "./array-spec.ts";
 import { parseDependency } from "./dependency.ts";
@@ -80,6 +81,7 @@ const OBEYED: Readonly<Record<string, SbatchOption>> = {
     }),
     "C",
   ),
+  contiguous: obeyed(topologyOf("tight"), undefined, "none"),
   "cpus-per-gpu": obeyed(
     setting(parseCount, (d, v) => {
       d.cpusPerGpu = v;
@@ -185,6 +187,8 @@ const OBEYED: Readonly<Record<string, SbatchOption>> = {
     undefined,
     "none",
   ),
+  "spread-job": obeyed(topologyOf("spread"), undefined, "none"),
+  switches: obeyed(applySwitches),
   time: obeyed(
     setting(parseDuration, (d, v) => {
       d.request.walltimeMs = v;
@@ -214,7 +218,6 @@ const IGNORED: Readonly<Record<string, SbatchOption>> = {
   clusters: ignored("there is one cluster", "value", "M"),
   container: ignored("the work runs without this container"),
   "container-id": ignored("the work runs without this container"),
-  contiguous: ignored("nodes are chosen by topology, contiguous or not", "none"),
   "core-spec": ignored("no cores are set aside for the system", "value", "S"),
   "cores-per-socket": ignored("sockets and cores are not selected"),
   "cpu-freq": ignored("the processor frequency is not changed"),
@@ -265,9 +268,7 @@ const IGNORED: Readonly<Record<string, SbatchOption>> = {
   share: ignored("whether nodes are shared is set on the vCluster", "none"),
   signal: ignored("no signal is sent before the end, SIGTERM comes at the end and SIGKILL after the grace period"),
   "sockets-per-node": ignored("sockets and cores are not selected"),
-  "spread-job": ignored("use #LATTICE topology=spread", "none"),
   stepmgr: ignored("steps are not managed apart", "none"),
-  switches: ignored("use #LATTICE topology=tight"),
   "test-only": ignored("it is submitted all the same", "none"),
   "thread-spec": ignored("no threads are set aside for the system"),
   "threads-per-core": ignored("threads are not selected"),
@@ -330,6 +331,22 @@ function applyGresGpu(draft: Draft, rest: string): string | undefined {
   const parsed = isTypeOnly ? ok({ type: rest, count: 1 }) : parseGpus(rest);
   if (!parsed.ok) return parsed.error.message;
   setGpusPerNode(draft, parsed.value);
+  return undefined;
+}
+
+function topologyOf(hint: TopologyHint): Setter {
+  return (draft) => {
+    draft.request.topology = hint;
+    return undefined;
+  };
+}
+
+/** `COUNT[@TIME]`: nodes near to each other; it waits for none. */
+function applySwitches(draft: Draft, text: string): string | undefined {
+  if (!/^\d+(@.+)?$/.test(text)) return `"${text}" is not a number of switches`;
+  draft.request.topology = "tight";
+  if (text.includes("@"))
+    draft.warnings.push("it is placed as tightly as it can be at once, it does not wait for that");
   return undefined;
 }
 

@@ -20,6 +20,8 @@ describe("parseAgentFlags", () => {
       "--heartbeat-interval=5",
       "--features=ib,nvme",
       "--group=3",
+      "--conformance-fingerprint=rev-c",
+      "--cxl-memory-gb=64",
       "--grpc-addr=[::]:0",
       "--advertise-addr=nid001234:50052",
       "--state-file=/var/lib/lattice/agent-state.json",
@@ -40,6 +42,9 @@ describe("parseAgentFlags", () => {
       heartbeatIntervalMs: 5_000,
       features: ["ib", "nvme"],
       group: 3,
+      conformance: "rev-c",
+      hasUnifiedMemory: true,
+      cxlMemoryGib: 64,
       listen: { host: "::", port: 0 },
       advertiseAddress: "nid001234:50052",
       stateDir: "/var/lib/lattice",
@@ -67,6 +72,11 @@ describe("parseAgentFlags", () => {
   test("leaves to the machine and the server what is not said", () => {
     const options = optionsOf([]);
     expect(options).toMatchObject({ cpus: undefined, memoryGib: undefined, heartbeatIntervalMs: 0 });
+    expect(options).toMatchObject({ conformance: undefined, hasUnifiedMemory: false, cxlMemoryGib: undefined });
+    expect(optionsOf(["--conformance-fingerprint", "none", "--unified-memory"])).toMatchObject({
+      conformance: "",
+      hasUnifiedMemory: true,
+    });
     expect(options.endpoints).toEqual(["http://localhost:50051"]);
   });
 

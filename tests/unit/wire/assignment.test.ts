@@ -92,6 +92,13 @@ const fence = fc.record({ clusterId: fc.string(), restoreEpoch: large, term: lar
 const sent = (message: ServerMessage, memory: WorkMemory) =>
   fromBinary(ServerMessageSchema, toBinary(ServerMessageSchema, serverMessageToProto(message, memory)));
 
+/** Left out, or there with a value that says something. */
+const NODE_KINDS = {
+  conformance: text.filter((value) => value !== ""),
+  hasUnifiedMemory: fc.constant(true),
+  cxlMemoryBytes: large.filter((value) => value > 0),
+};
+
 describe("agent to server", () => {
   test("a hello is read as it was written", () => {
     const hello: fc.Arbitrary<AgentHello> = fc.record({
@@ -100,14 +107,18 @@ describe("agent to server", () => {
         instanceId: word,
         agentVersion: text,
         address: text,
-        capacity: fc.record({
-          cpus: count,
-          memoryBytes: large,
-          gpuMilli: fc.nat({ max: 1_000 }).map((n) => n * 1_000),
-          gpuType: text,
-          features: fc.array(text),
-          group: count,
-        }),
+        capacity: fc.record(
+          {
+            cpus: count,
+            memoryBytes: large,
+            gpuMilli: fc.nat({ max: 1_000 }).map((n) => n * 1_000),
+            gpuType: text,
+            features: fc.array(text),
+            group: count,
+            ...NODE_KINDS,
+          },
+          { requiredKeys: ["cpus", "memoryBytes", "gpuMilli", "gpuType", "features", "group"] },
+        ),
       }),
       fence,
       workloads: fc.array(report),

@@ -82,6 +82,9 @@ const ENDED: Allocation = {
       gpuType: "H100",
       tasksPerNode: 2,
       cpusPerTask: 8,
+      needsConformance: true,
+      needsUnifiedMemory: true,
+      allowsCxlMemory: true,
     }),
     lifecycle: "reactive",
     reactive: { nodesMin: 1, nodesMax: 9, metric: "queue", target: "10" },
@@ -190,6 +193,8 @@ test("a workflow survives", () => {
   expect(dagStatusFromProto(fromBinary(DagStatusSchema, bytes))).toEqual(detail);
 });
 
+const KINDS = { conformance: "f00d", hasUnifiedMemory: true, cxlMemoryBytes: 1_000 };
+
 test("a node survives, with its claims and however odd its memory", () => {
   const detail: NodeDetail = {
     node: {
@@ -199,7 +204,14 @@ test("a node survives, with its claims and however odd its memory", () => {
       health: "degraded",
       reason: "maintenance",
       drainReason: "",
-      capacity: aCapacity({ memoryBytes: 123_456_789, gpuMilli: 4_000, gpuType: "H100", features: ["ib"], group: 3 }),
+      capacity: aCapacity({
+        memoryBytes: 123_456_789,
+        gpuMilli: 4_000,
+        gpuType: "H100",
+        features: ["ib"],
+        group: 3,
+        ...KINDS,
+      }),
       address: "n1:50052",
       instanceId: "i",
       agentVersion: "1",
