@@ -1,11 +1,13 @@
 /** Entry of the server: the command line in, one of its commands done, an exit code out. */
 import { renderConfigCheck } from "../config/check.ts";
-import { loadConfig, readConfig } from "../config/load.ts";
+import { usableConfig } from "../config/load.ts";
+import type { LogLevel } from "../config/server-config.ts";
 import { parseServerFlags } from "../config/server-flags.ts";
 import { versionLine } from "../config/version.ts";
 import { FAULTS, LatticeError, nextStep } from "../core/domain/errors.ts";
 import { createJsonLogger } from "../io/json-logger.ts";
 import { restoreFrom } from "./server-backups.ts";
+import { configSource } from "./server-config-source.ts";
 import { runServer } from "./server-run.ts";
 
 try {
@@ -14,17 +16,22 @@ try {
     process.stdout.write(command.text);
   } else if (command.kind === "version") {
     process.stdout.write(`${versionLine("lattice-server")}\n`);
-  } else if (command.kind === "config-check") {
-    const { text, isUsable } = renderConfigCheck(readConfig({ path: command.path, env: process.env }));
-    process.stdout.write(text);
-    if (!isUsable) process.exit(FAULTS.INVALID_CONFIG.exit);
   } else {
-    const { config, inactive, warnings } = loadConfig(command.path, process.env, command.overrides);
-    let { level } = config.log;
+    const overrides = command.kind === "config-check" ? [] : command.overrides;
+    let level: LogLevel = "info";
     const log = createJsonLogger(
       (line) => process.stderr.write(line),
       () => level,
     );
+    const read = configSource({ path: command.path, env: process.env, overrides }, log);
+    const reading = await read();
+    if (command.kind === "config-check") {
+      const { text, isUsable } = renderConfigCheck(reading);
+      process.stdout.write(text);
+      process.exit(isUsable ? 0 : FAULTS.INVALID_CONFIG.exit);
+    }
+    const { config, inactive, warnings } = usableConfig(reading);
+    level = config.log.level;
     if (command.kind === "restore") {
       process.stdout.write(await restoreFrom(command.from, config));
       process.exit(0);
@@ -32,7 +39,7 @@ try {
     for (const warning of warnings) log.warn(warning);
     if (inactive.length > 0) log.warn("configured but not active in this build", { keys: inactive });
     await runServer(config, log, {
-      reread: () => loadConfig(command.path, process.env, command.overrides),
+      reread: async () => usableConfig(await read()),
       setLogLevel: (wanted) => {
         level = wanted;
       },

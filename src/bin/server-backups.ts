@@ -10,9 +10,35 @@ import type { Backups } from "../ports/backups.ts";
 import type { Logger } from "../ports/log.ts";
 import type { PeerAddress } from "../ports/peer-link.ts";
 
+/** The backups of this server, and how fresh keys of the bucket come into use. */
+export interface ServerBackups {
+  readonly backups: Backups;
+  readonly useSecrets: (config: ServerConfig) => void;
+}
+
 /** Returns the backups of this server. */
-export const backupsOf = (config: ServerConfig): Backups =>
-  openWorkerBackups(new URL("./workers/backup-worker.ts", import.meta.url).href, placesOf(config));
+export function backupsOf(config: ServerConfig): ServerBackups {
+  const places = placesOf(config);
+  let { s3 } = places;
+  const url = new URL("./workers/backup-worker.ts", import.meta.url).href;
+  const live: BackupPlaces = {
+    ...places,
+    get s3() {
+      return s3;
+    },
+  };
+  return {
+    backups: openWorkerBackups(url, live),
+    useSecrets({ backup }) {
+      const { accessKeyId, secretAccessKey } = backup.s3;
+      s3 = s3Of({
+        ...config.backup.s3,
+        ...(accessKeyId && { accessKeyId }),
+        ...(secretAccessKey && { secretAccessKey }),
+      });
+    },
+  };
+}
 
 /** Puts a restore in place that an earlier run of this server has staged. Nothing may be open yet. */
 export function takeStagedRestore({ quorum }: ServerConfig, log: Logger): void {
@@ -46,17 +72,17 @@ export const membersOf = (quorum: ServerConfig["quorum"]): readonly PeerAddress[
   ...quorum.peers,
 ];
 
-function placesOf({ quorum, backup }: ServerConfig): BackupPlaces {
-  const { accessKeyId, secretAccessKey, ...s3 } = backup.s3;
-  return {
-    dataDir: quorum.dataDir,
-    memberId: quorum.nodeId,
-    members: membersOf(quorum),
-    location: backup.location,
-    s3: {
-      ...s3,
-      ...(accessKeyId && { accessKeyId: accessKeyId.reveal() }),
-      ...(secretAccessKey && { secretAccessKey: secretAccessKey.reveal() }),
-    },
-  };
-}
+/** Returns where the backup Worker finds things. */
+export const placesOf = ({ quorum, backup }: ServerConfig): BackupPlaces => ({
+  dataDir: quorum.dataDir,
+  memberId: quorum.nodeId,
+  members: membersOf(quorum),
+  location: backup.location,
+  s3: s3Of(backup.s3),
+});
+
+const s3Of = ({ accessKeyId, secretAccessKey, ...s3 }: ServerConfig["backup"]["s3"]): BackupPlaces["s3"] => ({
+  ...s3,
+  ...(accessKeyId && { accessKeyId: accessKeyId.reveal() }),
+  ...(secretAccessKey && { secretAccessKey: secretAccessKey.reveal() }),
+});

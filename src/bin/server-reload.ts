@@ -7,7 +7,7 @@ import type { Logger } from "../ports/log.ts";
 /** What a server can be told anew. */
 export interface Reloading {
   /** @throws LatticeError INVALID_CONFIG. */
-  readonly reread: () => LoadedConfig;
+  readonly reread: () => Promise<LoadedConfig>;
   readonly setLogLevel: (level: LogLevel) => void;
 }
 
@@ -15,6 +15,8 @@ interface Told extends Reloading {
   readonly useScheduling: (config: ServerConfig) => void;
   readonly manager: ServiceManager;
   readonly status: string;
+  /** Takes the secrets of a fresh configuration into use. */
+  readonly useSecrets: (config: ServerConfig) => void;
 }
 
 /** What changes at once; the rest waits for a restart. */
@@ -24,14 +26,15 @@ const LIVE_SECTIONS: readonly string[] = ["log", "scheduling"];
 export function obeyHangUp(
   running: ServerConfig,
   log: Logger,
-  { reread, setLogLevel, useScheduling, manager, status }: Told,
+  { reread, setLogLevel, useScheduling, useSecrets, manager, status }: Told,
 ): void {
-  process.on("SIGHUP", () => {
+  process.on("SIGHUP", async () => {
     manager.reloading();
     try {
-      const { config } = reread();
+      const { config } = await reread();
       setLogLevel(config.log.level);
       useScheduling(config);
+      useSecrets(config);
       const waitsForRestart = changedSections(running, config).filter((section) => !LIVE_SECTIONS.includes(section));
       log.info("the configuration was read anew", { logLevel: config.log.level, waitsForRestart });
     } catch (error) {

@@ -20,6 +20,7 @@ import { serviceManager } from "../io/systemd/service-manager.ts";
 import { meterProcess } from "../io/telemetry/process-metrics.ts";
 import { openTelemetry } from "../io/telemetry/prometheus.ts";
 import type { CertificateKeeper } from "../io/tls/certificate-keeper.ts";
+import type { Backups } from "../ports/backups.ts";
 import type { Logger } from "../ports/log.ts";
 import { authOf } from "./server-auth.ts";
 import { backupsOf, takeStagedRestore } from "./server-backups.ts";
@@ -42,11 +43,13 @@ export async function runServer(config: ServerConfig, log: Logger, reloading: Re
   const consensus = await openConsensus(config, keeper);
   const isAlive = (withinMs: number): boolean => consensus.isAnswering(withinMs);
   const manager = serviceManager(process.env, { clock: systemClock, log, isAlive });
-  const running = await startLoops(config, log, { consensus, keeper });
+  const { backups, useSecrets } = backupsOf(config);
+  const running = await startLoops(config, log, { consensus, keeper, backups });
   const { api, quorum } = config;
+  const auth = authOf(config, log);
   const faces = createApi({
     server: running.server,
-    auth: authOf(config, log),
+    auth: auth.settings,
     discovery: api.discovery,
     limits: config.rateLimit,
   });
@@ -57,7 +60,11 @@ export async function runServer(config: ServerConfig, log: Logger, reloading: Re
   log.info("server started", { version: VERSION, rest: rest.port, grpc: rpc.port, dataDir: quorum.dataDir });
   const status = `REST on port ${rest.port}, gRPC on port ${rpc.port}`;
   const useScheduling = (changed: ServerConfig): void => running.useScheduling(schedulingOf(changed));
-  obeyHangUp(config, log, { ...reloading, useScheduling, manager, status });
+  const refresh = (changed: ServerConfig): void => {
+    auth.useSecret(changed);
+    useSecrets(changed);
+  };
+  obeyHangUp(config, log, { ...reloading, useScheduling, useSecrets: refresh, manager, status });
   manager.ready(status);
   const onSignal = async (signal: NodeJS.Signals) => {
     manager.stopping();
@@ -102,9 +109,11 @@ async function openConsensus(
 interface LoopParts {
   readonly consensus: WorkerConsensus;
   readonly keeper: CertificateKeeper | undefined;
+  readonly backups: Backups;
 }
 
-async function startLoops(config: ServerConfig, log: Logger, { consensus, keeper }: LoopParts): Promise<RunningServer> {
+async function startLoops(config: ServerConfig, log: Logger, parts: LoopParts): Promise<RunningServer> {
+  const { consensus, keeper, backups } = parts;
   const { quorum, api } = config;
   const telemetry = openTelemetry("server");
   meterProcess(telemetry, { version: VERSION, commit: COMMIT, clock: systemClock });
@@ -131,7 +140,7 @@ async function startLoops(config: ServerConfig, log: Logger, { consensus, keeper
       tls: () => peerTlsOf(keeper?.current),
     }),
     consensus,
-    backups: backupsOf(config),
+    backups,
     onFailed(cause) {
       log.error("this server stops: its storage or state can no longer be trusted", { ...cause });
       process.exit(FAULTS[cause.reason].exit);

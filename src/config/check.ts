@@ -12,13 +12,13 @@ export interface ConfigCheck {
 
 /** Returns the report on a configuration. */
 export function renderConfigCheck(reading: ConfigReading): ConfigCheck {
-  const { file, problems, refusals, inactive, warnings } = reading;
-  const isUsable = problems.length === 0 && refusals.length === 0;
+  const { file, problems, inactive, warnings, secrets } = reading;
+  const isUsable = problems.length === 0;
   const source = file ?? `no file at ${DEFAULT_CONFIG_PATH}; the defaults`;
   const blocks = [
     list("errors", problems),
-    list("this build does not start with", refusals),
     list("warnings", warnings),
+    list("secrets, and where they come from", secrets),
     list("not active in this build", inactive.length === 0 ? [] : byCapability(inactive)),
     list("the server would", isUsable ? summary(reading) : []),
   ];

@@ -24,7 +24,6 @@ export const INACTIVE: Readonly<Record<string, string>> = {
   "compat.partition_mapping": "Slurm partitions",
   "compat.qos_mapping": "Slurm QOS",
   identity: "certificates of agents",
-  vault: "Vault",
 };
 
 /** Returns the capability that a key waits for, or undefined when the key is active. */

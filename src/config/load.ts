@@ -1,17 +1,17 @@
 /**
- * From file, environment and flags to the configuration. Later sources win: the file,
- * then the environment, then the flags. Everything that is wrong is found in one go and
+ * From file, environment, Vault and flags to the configuration. Later sources win: the file,
+ * then the environment, then Vault for secrets, then the flags. Everything that is wrong is found in one go and
  * said with its place: "file:line", the variable or the flag.
  */
 import { LatticeError } from "../core/domain/errors.ts";
 import { buildConfig, warningsOf } from "./build-config.ts";
-import { type Override, readEnvironment } from "./environment.ts";
+import { type EnvironmentReading, type Override, readEnvironment } from "./environment.ts";
 import { inactiveCapability } from "./inactive.ts";
 import { problemsOf } from "./problems.ts";
 import { type ConfigFiles, realFiles } from "./reachable.ts";
-import { refusalsOf } from "./refusals.ts";
-import { CONFIG_KEYS, CONFIG_SCHEMA, type ConfigValues, REQUIRED_SECTIONS } from "./schema.ts";
+import { CONFIG_KEYS, CONFIG_SCHEMA, type ConfigValues, type KeyEntry, REQUIRED_SECTIONS } from "./schema.ts";
 import type { ServerConfig } from "./server-config.ts";
+import { type VaultLogin, vaultOf } from "./vault-secrets.ts";
 import { readYaml, record, type YamlSource } from "./yaml-source.ts";
 
 /** Where a server without --config looks; it starts on defaults when the file is absent. */
@@ -25,6 +25,8 @@ export interface ConfigSources {
   /** From flags. */
   readonly overrides?: readonly Override[];
   readonly files?: ConfigFiles;
+  /** What Vault holds, where it has been asked. */
+  readonly vault?: EnvironmentReading;
 }
 
 /** A key that is set but not acted on. */
@@ -41,10 +43,12 @@ export interface ConfigReading {
   readonly values: ConfigValues | undefined;
   readonly config: ServerConfig | undefined;
   readonly problems: readonly string[];
-  /** Why this build must not start with it. */
-  readonly refusals: readonly string[];
   readonly inactive: readonly InactiveKey[];
   readonly warnings: readonly string[];
+  /** Every secret that is set: its key and where it comes from, never its value. */
+  readonly secrets: readonly string[];
+  /** How to ask Vault; absent where it is not configured, or not rightly. */
+  readonly vault?: VaultLogin;
 }
 
 /** A configuration that a server may start with. */
@@ -58,31 +62,26 @@ export interface LoadedConfig {
 /**
  * Returns the configuration to start with.
  *
- * @throws INVALID_CONFIG with every problem and refusal, one a line.
+ * @throws INVALID_CONFIG with every problem, one a line.
  */
-export function loadConfig(
-  path: string | undefined,
-  env: Readonly<Record<string, string | undefined>>,
-  overrides: readonly Override[] = [],
-): LoadedConfig {
-  const reading = readConfig({ path, env, overrides });
-  const wrong = [...reading.problems, ...reading.refusals];
-  if (wrong.length > 0 || reading.config === undefined) {
-    throw new LatticeError({ reason: "INVALID_CONFIG", message: wrong.join("\n") });
+export function usableConfig({ config, problems, inactive, warnings }: ConfigReading): LoadedConfig {
+  if (problems.length > 0 || config === undefined) {
+    throw new LatticeError({ reason: "INVALID_CONFIG", message: problems.join("\n") });
   }
-  return { config: reading.config, inactive: reading.inactive.map((k) => k.name), warnings: reading.warnings };
+  return { config, inactive: inactive.map((key) => key.name), warnings };
 }
 
 /** Returns what the sources hold and everything that is wrong with it; throws nothing. */
-export function readConfig({ path, env, overrides = [], files = realFiles }: ConfigSources): ConfigReading {
+export function readConfig({ path, env, overrides = [], files = realFiles, vault }: ConfigSources): ConfigReading {
   const source = readFile(path, files);
   if ("problems" in source) return unreadable(path, source.problems);
   const environment = readEnvironment(env, (file) => files.readText(file));
-  const given = [...environment.overrides, ...overrides];
+  const given = [...environment.overrides, ...(vault?.overrides ?? []), ...overrides];
   const data = merge(source.data, given);
   const place = (at: readonly PropertyKey[]) => given.findLast((o) => isWithin(at, o.path))?.source ?? source.place(at);
 
-  const problems = [...environment.problems, ...missingSections(source)];
+  const login = vaultOf(record(data.vault), env, files);
+  const problems = [...environment.problems, ...login.problems, ...(vault?.problems ?? []), ...missingSections(source)];
   const checked = CONFIG_SCHEMA.safeParse(data);
   const found = checked.success ? [] : checked.error.issues.flatMap((issue) => problemsOf(issue, data));
   const values = checked.data;
@@ -91,16 +90,26 @@ export function readConfig({ path, env, overrides = [], files = realFiles }: Con
   problems.push(...found.map((p) => `${place(p.path)}: ${p.text}`));
 
   const config = values !== undefined && problems.length === 0 ? buildConfig(values) : undefined;
+  const wisdom = config === undefined ? [] : [...warningsOf(config)];
+  const secrets = secretsIn(data).map(({ name, path: at }) => ({ name, from: place(at) }));
+  const strays = vault === undefined ? [] : secrets.filter(({ from }) => !from.startsWith("Vault "));
+  wisdom.unshift(...strays.map(({ name, from }) => `${name} is not in Vault: ${from} gives it`));
   return {
     file: source.file,
     values,
     config,
     problems,
-    refusals: values === undefined ? [] : refusalsOf(values),
     inactive: inactiveKeys(data),
-    warnings: [...environment.warnings, ...(config === undefined ? [] : warningsOf(config))],
+    warnings: [...environment.warnings, ...login.warnings, ...(vault?.warnings ?? []), ...wisdom],
+    secrets: secrets.map(({ name, from }) => `${name}: ${from}`),
+    ...(login.login && { vault: login.login }),
   };
 }
+
+const secretsIn = (data: Readonly<Record<string, unknown>>): readonly KeyEntry[] =>
+  CONFIG_KEYS.filter(
+    ({ path: [section = "", key = ""], facts }) => facts.isSecret === true && record(data[section])[key] !== undefined,
+  );
 
 type Source = YamlSource & { readonly file: string | undefined };
 
@@ -120,9 +129,9 @@ const unreadable = (file: string | undefined, problems: readonly string[]): Conf
   values: undefined,
   config: undefined,
   problems,
-  refusals: [],
   inactive: [],
   warnings: [],
+  secrets: [],
 });
 
 function missingSections(source: Source): string[] {

@@ -34,6 +34,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "bin/server-log.ts": ["bin/server-backups.ts", "ports", "io", "config"],
   "bin/server-reload.ts": ["ports", "io", "config"],
   "bin/server-tls.ts": ["ports", "io", "config"],
+  "bin/server-config-source.ts": ["ports", "io", "config"],
   "bin/server-run.ts": [
     "bin/server-reload.ts",
     "bin/server-settings.ts",
@@ -49,7 +50,14 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "config",
     "bin/workers",
   ],
-  "bin/lattice-server.ts": ["bin/server-run.ts", "bin/server-backups.ts", "core", "io", "config"],
+  "bin/lattice-server.ts": [
+    "bin/server-run.ts",
+    "bin/server-backups.ts",
+    "bin/server-config-source.ts",
+    "core",
+    "io",
+    "config",
+  ],
   "bin/lattice-agent.ts": ["base", "core", "ports", "engine", "io", "api", "cli", "client", "config", "bin/workers"],
   "bin/lattice.ts": ["base", "core", "io", "cli", "client", "config"],
   "bin/rm-replay.ts": ["base", "core", "io", "cli", "config", "sim", "replay"],

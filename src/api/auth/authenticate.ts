@@ -25,7 +25,7 @@ export interface HeaderReader {
 
 /** How callers prove who they are. */
 export interface AuthSettings {
-  /** Absent on an open server. */
+  /** Absent on an open server. Another one withdraws what the former has let in. */
   readonly verifier?: TokenVerifier;
   /** The claims that name the user and the tenant. */
   readonly claims?: ClaimNames;
@@ -55,6 +55,7 @@ const ANONYMOUS: Principal = { user: userId("anonymous"), role: "SystemAdmin" };
 
 interface CachedToken {
   readonly caller: Caller;
+  readonly verifier: TokenVerifier;
   readonly freshUntil: number;
 }
 
@@ -81,7 +82,7 @@ export class Authenticator {
     const token = bearerToken(headers);
     const cached = this.#verified.get(token);
     if (cached !== undefined) {
-      if (this.now() < cached.freshUntil) return cached.caller;
+      if (this.now() < cached.freshUntil && cached.verifier === verifier) return cached.caller;
       this.#verified.delete(token);
     }
     const running = this.#verifying.get(token);
@@ -101,7 +102,7 @@ export class Authenticator {
       if (this.#verified.size < CACHED_TOKENS_MAX) break;
       this.#verified.delete(oldest);
     }
-    this.#verified.set(token, { caller, freshUntil: Math.min(validUntil, now + VERIFIED_MS) });
+    this.#verified.set(token, { caller, verifier, freshUntil: Math.min(validUntil, now + VERIFIED_MS) });
     return caller;
   }
 }

@@ -6,9 +6,12 @@
 import { expect, test } from "bun:test";
 import { hostname } from "node:os";
 import { inspect } from "node:util";
+import { present } from "../../../src/base/assert.ts";
 import { renderConfigCheck } from "../../../src/config/check.ts";
 import { type ConfigReading, DEFAULT_CONFIG_PATH, readConfig } from "../../../src/config/load.ts";
 import type { ConfigFiles } from "../../../src/config/reachable.ts";
+import { readVaultSecrets } from "../../../src/config/vault-secrets.ts";
+import { LatticeError } from "../../../src/core/domain/errors.ts";
 import { DEFAULT_POLICY } from "../../../src/core/scheduler/policy.ts";
 import { WEIGHT_PROFILES } from "../../../src/core/scheduler/score/weight-profiles.ts";
 
@@ -193,16 +196,57 @@ test("a certificate, its key and the authorities of callers go together", () => 
   expect(problems("tls_cert: /c, tls_key: /k, tls_ca: /c")).toBe("");
 });
 
-test("what would be unsafe to pass over is refused: Vault", () => {
-  const text = ["quorum: {}", "api: {}", "storage: {}", "telemetry: {}", "vault: {address: 'https://vault'}"].join(
-    "\n",
+const VAULT = `${BASE}vault: {address: "https://vault:8200/", role_id: r}\n`;
+
+test("Vault needs a role and a secret id, from a variable or a file, and says all that is missing", () => {
+  const { problems, vault } = read(VAULT.replace(", role_id: r", ", tls_ca_path: /none"));
+  expect(problems).toEqual([
+    "vault.role_id: needed beside vault.address: the role id of the AppRole",
+    "vault.secret_id_env: neither VAULT_SECRET_ID nor VAULT_SECRET_ID_FILE is set: put the secret id of the AppRole there",
+    "c.yaml:5: vault.tls_ca_path: /none does not exist",
+  ]);
+  expect(vault).toBeUndefined();
+  expect(read(VAULT, { VAULT_SECRET_ID: "s" }).vault).toMatchObject({
+    address: "https://vault:8200",
+    prefix: "secret/data/lattice",
+    timeoutMs: 10_000,
+  });
+  const byFile = read(VAULT, { VAULT_SECRET_ID_FILE: "/s" }, { "/s": "from-file\n" });
+  expect(byFile.vault?.secretId.reveal()).toBe("from-file");
+});
+
+test("what Vault holds wins over the environment, a file and the configuration; what it does not hold comes from there, with a warning", async () => {
+  const text = VAULT.replace("api: {}", "api: {oidc_hmac_secret: in-config}");
+  const env = { VAULT_SECRET_ID: "s", LATTICE_OIDC_HMAC_SECRET: "in-env", LATTICE_BACKUP_S3_ACCESS_KEY_ID: "key" };
+  const first = read(text, env);
+  const login = present(first.vault, "Vault is configured");
+  const held = new Map([["api", { oidc_hmac_secret: "v".repeat(32), oidc_hmac_secre: "x" }]]);
+  const vault = await readVaultSecrets(login, async (section) => held.get(section));
+  const reading = readConfig({ path: "c.yaml", env, files: filesOf({ "c.yaml": text }), vault });
+  const auth = configOf(reading)?.api.auth;
+  expect(auth?.kind === "hmac" && auth.secret.reveal()).toBe("v".repeat(32));
+  expect(reading.warnings).toEqual([
+    "Vault secret/data/lattice/api#oidc_hmac_secre sets no secret; nearest: oidc_hmac_secret",
+    "backup.s3_access_key_id is not in Vault: LATTICE_BACKUP_S3_ACCESS_KEY_ID gives it",
+  ]);
+  expect(renderConfigCheck(reading).text).toContain(
+    "api.oidc_hmac_secret: Vault secret/data/lattice/api#oidc_hmac_secret",
   );
-  const reading = read(text);
-  expect(reading.problems).toEqual([]);
-  expect(reading.refusals.map((r) => r.slice(0, r.indexOf(":")))).toEqual(["vault.address"]);
-  const check = renderConfigCheck(reading);
-  expect(check.isUsable).toBe(false);
-  expect(check.text).toContain("Vault is not active in this build");
+});
+
+test("everything that is wrong in Vault comes with everything that is wrong elsewhere", async () => {
+  const text = VAULT.replace("api: {}", "api: {grpc_adress: x}");
+  const env = { VAULT_SECRET_ID: "s" };
+  const login = present(read(text, env).vault, "Vault is configured");
+  const vault = await readVaultSecrets(login, async (section) => {
+    if (section === "backup") throw new LatticeError({ reason: "INVALID_CONFIG", message: "denied", next: "do this" });
+    return section === "api" ? { oidc_hmac_secret: 7 } : undefined;
+  });
+  expect(readConfig({ path: "c.yaml", env, files: filesOf({ "c.yaml": text }), vault }).problems).toEqual([
+    "Vault secret/data/lattice/api#oidc_hmac_secret: must be a text that is not empty",
+    "vault: denied: do this",
+    "c.yaml:2: unknown key api.grpc_adress; nearest: api.grpc_address",
+  ]);
 });
 
 test("keys of capabilities to come are accepted and listed", () => {

@@ -1,0 +1,210 @@
+/**
+ * Reads secrets of HashiCorp Vault: AppRole login, then the KV v2 engine over its HTTP API.
+ * The token is kept alive, so that a secret id that is good for one login serves for as long
+ * as the process runs. What goes wrong is said in words of its own: an answer of Vault may
+ * repeat what it was asked, and is never passed on.
+ */
+import { fault, LatticeError } from "../../core/domain/errors.ts";
+import type { CancelTimer, Clock } from "../../ports/clock.ts";
+import type { Logger } from "../../ports/log.ts";
+
+/** Where Vault is, and who reads. */
+export interface VaultLogin {
+  /** Base URL, without a slash at its end. */
+  readonly address: string;
+  readonly roleId: string;
+  readonly secretId: string;
+  /** As secret/data/lattice: the engine, "data", the path. */
+  readonly prefix: string;
+  /** Authorities of Vault's certificate, PEM; absent for those of the system. */
+  readonly ca?: string;
+  /** The longest wait for one answer. */
+  readonly timeoutMs: number;
+}
+
+interface Token {
+  readonly text: string;
+  /** On the monotonic clock; Infinity for a token without an end. */
+  readonly endsAt: number;
+}
+
+interface Asked {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  readonly token?: string;
+  readonly body?: Readonly<Record<string, string>>;
+}
+
+/** Statuses of Vault's API (developer.hashicorp.com/vault/api-docs, "HTTP status codes"). */
+const STATUS = { badRequest: 400, denied: 403, absent: 404, tooMany: 429, unavailable: 503 } as const;
+/** A standby may send to the active server, once (307). */
+const REDIRECTS_MAX = 1;
+/** Of a token's life, when it is renewed. */
+const RENEW_AFTER = 2 / 3;
+const RETRY_MS = 30_000;
+
+/** One Vault, read by one role. */
+export class VaultClient {
+  readonly #login: VaultLogin;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  #token: Token | undefined;
+  #renewal: CancelTimer = () => {};
+
+  constructor(login: VaultLogin, { clock, log }: { readonly clock: Clock; readonly log: Logger }) {
+    this.#login = login;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** Returns the fields below `section`; undefined when there is nothing. @throws INVALID_CONFIG saying why it cannot be read. */
+  async read(section: string): Promise<Readonly<Record<string, unknown>> | undefined> {
+    const path = `${this.#login.prefix}/${section}`;
+    let response = await this.#get(path);
+    if (response.status === STATUS.denied && this.#token !== undefined) {
+      // A token that was withdrawn looks like a right that is missing: a fresh one tells which it is.
+      this.#token = undefined;
+      response = await this.#get(path);
+    }
+    if (response.status === STATUS.absent) return undefined;
+    if (!response.ok) throw this.#refusal(response.status, path);
+    const fields = member(member(await json(response), "data"), "data");
+    if (isRecord(fields)) return fields;
+    throw wrong(
+      `Vault's answer to ${path} holds no secret of the KV engine, version 2`,
+      `set vault.prefix to MOUNT/data/PATH, not ${this.#login.prefix}`,
+    );
+  }
+
+  /** Ends the renewal of the token. */
+  close(): void {
+    this.#renewal();
+  }
+
+  async #get(path: string): Promise<Response> {
+    const token = this.#liveToken() ?? (await this.#logIn());
+    return this.#ask({ method: "GET", path, token });
+  }
+
+  #liveToken(): string | undefined {
+    const { text, endsAt = 0 } = this.#token ?? {};
+    return endsAt > this.#clock.monotonic() ? text : undefined;
+  }
+
+  async #logIn(): Promise<string> {
+    const { roleId, secretId } = this.#login;
+    const path = "auth/approle/login";
+    const response = await this.#ask({ method: "POST", path, body: { role_id: roleId, secret_id: secretId } });
+    if (response.status === STATUS.badRequest || response.status === STATUS.denied) {
+      const next = "check vault.role_id, and whether the secret id has expired or been used up: issue a fresh one";
+      throw wrong(`Vault refuses the AppRole login (${response.status})`, next);
+    }
+    if (!response.ok) throw this.#refusal(response.status, path);
+    return this.#keep(await json(response));
+  }
+
+  /** Takes the token of an answer, and renews it in time. */
+  #keep(answer: unknown): string {
+    const auth = member(answer, "auth");
+    const [text, seconds] = [member(auth, "client_token"), member(auth, "lease_duration")];
+    if (typeof text !== "string" || typeof seconds !== "number") {
+      throw wrong("Vault's answer to the login holds no token", "check that vault.address is Vault's");
+    }
+    const lifeMs = seconds === 0 ? Number.POSITIVE_INFINITY : seconds * 1_000;
+    this.#token = { text, endsAt: this.#clock.monotonic() + lifeMs };
+    this.#renewal();
+    this.#renewal = () => {};
+    if (member(auth, "renewable") === true && Number.isFinite(lifeMs)) this.#renewAfter(lifeMs * RENEW_AFTER);
+    return text;
+  }
+
+  #renewAfter(delayMs: number): void {
+    this.#renewal = this.#clock.after(delayMs, () => void this.#renew());
+  }
+
+  /** A token that cannot be renewed is let go: the next read logs in. */
+  async #renew(): Promise<void> {
+    const token = this.#liveToken();
+    if (token === undefined) return;
+    try {
+      const response = await this.#ask({ method: "POST", path: "auth/token/renew-self", token, body: {} });
+      if (!response.ok) throw this.#refusal(response.status, "auth/token/renew-self");
+      this.#keep(await json(response));
+    } catch (error) {
+      if (!(error instanceof LatticeError)) throw error;
+      this.#log.warn("Vault's token is not renewed", { reason: error.message, retryInMs: RETRY_MS });
+      this.#renewAfter(RETRY_MS);
+    }
+  }
+
+  async #ask(asked: Asked): Promise<Response> {
+    let url = new URL(`${this.#login.address}/v1/${asked.path}`);
+    for (let redirects = 0; ; redirects++) {
+      const response = await this.#send(url, asked);
+      const location = response.headers.get("location");
+      if (response.ok || location === null || redirects === REDIRECTS_MAX) return response;
+      const target = new URL(location, url);
+      if (url.protocol === "https:" && target.protocol !== "https:") {
+        throw wrong(`Vault at ${url.origin} sends to ${target.origin}, in clear text`, "correct Vault's api_addr");
+      }
+      url = target;
+    }
+  }
+
+  async #send(url: URL, { method, token, body }: Asked): Promise<Response> {
+    const { ca, timeoutMs } = this.#login;
+    try {
+      return await fetch(url, {
+        method,
+        redirect: "manual",
+        signal: AbortSignal.timeout(timeoutMs),
+        headers: {
+          "x-vault-request": "true",
+          ...(token !== undefined && { "x-vault-token": token }),
+          ...(body !== undefined && { "content-type": "application/json" }),
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+        ...(ca !== undefined && { tls: { ca } }),
+      });
+    } catch (error) {
+      const isSlow = error instanceof Error && error.name === "TimeoutError";
+      const code = isSlow ? `no answer within ${timeoutMs} ms` : codeOf(error);
+      const next = "check vault.address and vault.tls_ca_path, and that Vault runs and can be reached from here";
+      throw new LatticeError(fault("INVALID_CONFIG", `Vault at ${url.origin} cannot be asked: ${code}`, next));
+    }
+  }
+
+  #refusal(status: number, path: string): LatticeError {
+    const { address } = this.#login;
+    switch (status) {
+      case STATUS.unavailable:
+        return wrong(
+          `Vault at ${address} is sealed, or under maintenance (${status})`,
+          "unseal it: vault operator unseal",
+        );
+      case STATUS.denied:
+        return wrong(
+          `Vault denies ${path} to the role (${status})`,
+          `give its policy: path "${path}" { capabilities = ["read"] }`,
+        );
+      case STATUS.tooMany:
+        return wrong(`Vault at ${address} limits how often it is asked (${status})`, "raise its quota, or wait");
+      default:
+        return wrong(`Vault at ${address} answers ${status} to ${path}`, "see Vault's own log");
+    }
+  }
+}
+
+const wrong = (message: string, next: string) => new LatticeError(fault("INVALID_CONFIG", message, next));
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error ? String(Reflect.get(error, "code") ?? error.message) : "unknown";
+
+async function json(response: Response): Promise<unknown> {
+  return response.json().catch(() => undefined);
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const member = (value: unknown, name: string): unknown => (isRecord(value) ? value[name] : undefined);
