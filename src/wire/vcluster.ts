@@ -23,6 +23,26 @@ export const weightsFromProto = (proto: CostWeightsSpec): CostWeights => ({
   conformance: proto.conformance,
 });
 
+type OptionalSettings = Pick<VCluster, "lendPart" | "borrowNodesMax" | "splitsGpus">;
+
+/** Writes what is set of a vCluster only where it differs from the default. */
+export const vclusterLimitsToProto = ({ lendPart, borrowNodesMax, splitsGpus }: OptionalSettings) => ({
+  ...(lendPart !== undefined && { lendFraction: lendPart }),
+  ...(borrowNodesMax !== undefined && { borrowMaxNodes: borrowNodesMax }),
+  ...(splitsGpus !== undefined && { gpuFractions: splitsGpus }),
+});
+
+/** Reads the same. */
+export const vclusterLimitsFromProto = (proto: {
+  readonly lendFraction?: number | undefined;
+  readonly borrowMaxNodes?: number | undefined;
+  readonly gpuFractions?: boolean | undefined;
+}): OptionalSettings => ({
+  ...(proto.lendFraction !== undefined && { lendPart: proto.lendFraction }),
+  ...(proto.borrowMaxNodes !== undefined && { borrowNodesMax: proto.borrowMaxNodes }),
+  ...(proto.gpuFractions !== undefined && { splitsGpus: proto.gpuFractions }),
+});
+
 /** Writes a vCluster. */
 export const vclusterToProto = (vcluster: VCluster): VClusterResponse =>
   create(VClusterResponseSchema, {
@@ -35,6 +55,7 @@ export const vclusterToProto = (vcluster: VCluster): VClusterResponse =>
     allowLending: vcluster.allowsLending,
     dedicatedNodes: [...vcluster.dedicatedNodes],
     nodeSharing: vcluster.sharesNodes,
+    ...vclusterLimitsToProto(vcluster),
     version: BigInt(vcluster.version),
     createdAt: timestampToProto(vcluster.createdAt),
   });
@@ -51,5 +72,6 @@ export const vclusterFromProto = (proto: VClusterResponse): VCluster => ({
   allowsBorrowing: proto.allowBorrowing,
   allowsLending: proto.allowLending,
   sharesNodes: proto.nodeSharing,
+  ...vclusterLimitsFromProto(proto),
   createdAt: timestampFromProto(proto.createdAt),
 });

@@ -21,7 +21,7 @@ import type { AdminService, RaftStatusResponse } from "../../gen/lattice/v1/admi
 import { backupEntryToProto, backupToProto, stagedToProto, verdictToProto } from "../../wire/backup.ts";
 import { raftStatusToProto } from "../../wire/raft-status.ts";
 import { quotaAskedFromProto, tenantToProto } from "../../wire/tenant.ts";
-import { vclusterToProto, weightsFromProto } from "../../wire/vcluster.ts";
+import { vclusterLimitsFromProto, vclusterToProto, weightsFromProto } from "../../wire/vcluster.ts";
 import { callOf } from "../auth/connect-gate.ts";
 import { refuseInactive } from "../not-active.ts";
 
@@ -63,6 +63,7 @@ const vclusters = (server: Server) =>
         allowsBorrowing: request.allowBorrowing,
         allowsLending: request.allowLending,
         sharesNodes: request.nodeSharing,
+        ...vclusterLimitsFromProto(request),
         ...(request.costWeights && { weights: weightsFromProto(request.costWeights) }),
       };
       return vclusterToProto(await createVCluster(server, callOf(context), wanted));
@@ -73,6 +74,7 @@ const vclusters = (server: Server) =>
         ...(request.allowBorrowing !== undefined && { allowsBorrowing: request.allowBorrowing }),
         ...(request.allowLending !== undefined && { allowsLending: request.allowLending }),
         ...(request.nodeSharing !== undefined && { sharesNodes: request.nodeSharing }),
+        ...vclusterLimitsFromProto(request),
         ...(request.dedicatedNodes && { dedicatedNodes: request.dedicatedNodes.nodeIds }),
         ...(request.costWeights && { weights: weightsFromProto(request.costWeights) }),
       };

@@ -1,6 +1,7 @@
 /** Nodes, tenants, vClusters and the quorum as REST shows them. */
 import type { NodeDetail, RaftStatus } from "../../core/domain/detail.ts";
 import type { CostWeights, Tenant, VCluster } from "../../core/domain/tenant.ts";
+import { LEND_PART } from "../../core/domain/tenant.ts";
 import { momentJson } from "./allocation-json.ts";
 
 const GIB = 1024 ** 3;
@@ -67,6 +68,9 @@ export const vclusterJson = (vcluster: VCluster) => ({
   allow_borrowing: vcluster.allowsBorrowing,
   allow_lending: vcluster.allowsLending,
   node_sharing: vcluster.sharesNodes,
+  lend_fraction: vcluster.lendPart ?? LEND_PART,
+  borrow_max_nodes: vcluster.borrowNodesMax ?? null,
+  gpu_fractions: vcluster.splitsGpus ?? true,
   dedicated_nodes: vcluster.dedicatedNodes,
   cost_weights: weightsJson(vcluster.weights),
   created_at: momentJson(vcluster.createdAt),

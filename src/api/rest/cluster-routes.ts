@@ -188,6 +188,9 @@ const VCLUSTER = {
   allow_borrowing: t.Optional(t.Boolean()),
   allow_lending: t.Optional(t.Boolean()),
   node_sharing: t.Optional(t.Boolean()),
+  lend_fraction: t.Optional(t.Number({ description: "of its dedicated nodes, what others may hold; 0.2 when absent" })),
+  borrow_max_nodes: t.Optional(integer("nodes of others that it may hold; what they lend when absent")),
+  gpu_fractions: t.Optional(t.Boolean({ description: "shares may be of parts of a GPU; true when absent" })),
   dedicated_nodes: t.Optional(t.Array(t.String())),
   cost_weights: t.Optional(WEIGHTS),
 };
@@ -202,6 +205,9 @@ const vclusterSettingsOf = (body: VClusterBody): VClusterSettings => ({
   ...(body.allow_borrowing !== undefined && { allowsBorrowing: body.allow_borrowing }),
   ...(body.allow_lending !== undefined && { allowsLending: body.allow_lending }),
   ...(body.node_sharing !== undefined && { sharesNodes: body.node_sharing }),
+  ...(body.lend_fraction !== undefined && { lendPart: body.lend_fraction }),
+  ...(body.borrow_max_nodes !== undefined && { borrowNodesMax: body.borrow_max_nodes }),
+  ...(body.gpu_fractions !== undefined && { splitsGpus: body.gpu_fractions }),
   ...(body.dedicated_nodes !== undefined && { dedicatedNodes: body.dedicated_nodes }),
   ...(body.cost_weights !== undefined && { weights: weightsOf(body.cost_weights) }),
 });

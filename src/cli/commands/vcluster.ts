@@ -2,7 +2,7 @@
 
 import { nearest } from "../../base/nearest.ts";
 import type { VClusterResponse } from "../../client/messages.ts";
-import { DEFAULT_WEIGHTS, SCHEDULER_TYPES } from "../../core/domain/tenant.ts";
+import { DEFAULT_WEIGHTS, LEND_PART, SCHEDULER_TYPES } from "../../core/domain/tenant.ts";
 import { WEIGHT_PROFILE_NAMES, WEIGHT_PROFILES } from "../../core/scheduler/score/weight-profiles.ts";
 import { expandNodeList } from "../../core/slurm/node-list.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -39,6 +39,22 @@ const FLAGS: Readonly<Record<string, Flag>> = {
     description: "Nodes that only this vCluster uses, as n[1-4]; none takes them back",
   },
   "share-nodes": { type: "string", valueHint: "yes|no", choices: YES_NO, description: "Let allocations share a node" },
+  "lend-fraction": {
+    type: "string",
+    valueHint: "PART",
+    description: "Of its dedicated nodes, what others may hold, from 0 to 1; 0.2 unless set",
+  },
+  "borrow-max": {
+    type: "string",
+    valueHint: "N",
+    description: "Nodes of others that it may hold; unlimited unless set",
+  },
+  "gpu-fractions": {
+    type: "string",
+    valueHint: "yes|no",
+    choices: YES_NO,
+    description: "Whether a share may be of a part of a GPU; yes unless set",
+  },
   borrow: { type: "string", valueHint: "yes|no", choices: YES_NO, description: "May use idle nodes of others" },
   lend: { type: "string", valueHint: "yes|no", choices: YES_NO, description: "Lets others use its idle nodes" },
 };
@@ -65,6 +81,7 @@ export const vclusterCreate: Command = {
       allowBorrowing: isYes(given, "borrow") ?? true,
       allowLending: isYes(given, "lend") ?? true,
       nodeSharing: isYes(given, "share-nodes") ?? false,
+      ...limitsOf(given),
     };
     const made = await context.client().admin.createVCluster(request, { signal: context.signal });
     await printOne(context, made, { id: made.vclusterId, text: () => `Created vCluster: ${made.vclusterId}\n` });
@@ -98,6 +115,7 @@ export const vclusterUpdate: Command = {
       ...(share === undefined ? {} : { nodeSharing: share }),
       ...(nodes === undefined ? {} : { dedicatedNodes: { nodeIds: [...nodes] } }),
       ...(schedulerType === undefined ? {} : { schedulerType }),
+      ...limitsOf(given),
     };
     const updated = await context.client().admin.updateVCluster(request, { signal: context.signal });
     await printOne(context, updated, {
@@ -139,6 +157,7 @@ export const vclusterGet: Command = {
       ...COLUMNS.slice(1).map(({ title, value }) => [title.toLowerCase().replaceAll("_", " "), value(found)] as const),
       ["queue", `${queue.pending} pending, ${queue.running} running`] as const,
       ["weights", weightsText(found)] as const,
+      ["lends", lendsText(found)] as const,
       ["nodes", found.dedicatedNodes.join(", ") || "none of its own"] as const,
     ];
     const text = () => `vCluster ${found.vclusterId}\n${pairs(rows, 80).join("\n")}\n`;
@@ -160,6 +179,22 @@ const COLUMNS: readonly Column<VClusterResponse>[] = [
 function isYes(given: Given, name: string): boolean | undefined {
   const text = given.text(name);
   return text === undefined ? undefined : text === "yes";
+}
+
+function limitsOf(given: Given) {
+  const part = given.text("lend-fraction");
+  const most = given.text("borrow-max");
+  const gpuFractions = isYes(given, "gpu-fractions");
+  if (part !== undefined && !/^(0(\.\d+)?|1(\.0+)?)$/.test(part)) {
+    throw new UsageError(`--lend-fraction: "${part}" is not a number from 0 to 1`);
+  }
+  if (most !== undefined && !/^\d{1,9}$/.test(most))
+    throw new UsageError(`--borrow-max: "${most}" is not a number of nodes`);
+  return {
+    ...(part === undefined ? {} : { lendFraction: Number(part) }),
+    ...(most === undefined ? {} : { borrowMaxNodes: Number(most) }),
+    ...(gpuFractions === undefined ? {} : { gpuFractions }),
+  };
 }
 
 function nodesOf(given: Given): readonly string[] | undefined {
@@ -210,6 +245,16 @@ function plainWeights(base: Readonly<Weights>): Weights {
   const { priority, waitTime, fairShare, topology, dataReadiness } = base;
   const { backlog, energy, checkpointEfficiency, conformance } = base;
   return { priority, waitTime, fairShare, topology, dataReadiness, backlog, energy, checkpointEfficiency, conformance };
+}
+
+function lendsText({
+  allowLending,
+  dedicatedNodes,
+  lendFraction = LEND_PART,
+  borrowMaxNodes,
+}: VClusterResponse): string {
+  const lends = allowLending ? Math.floor(dedicatedNodes.length * lendFraction) : 0;
+  return `${lends} of its nodes${borrowMaxNodes === undefined ? "" : `, borrows ${borrowMaxNodes} at most`}`;
 }
 
 function weightsText({ costWeights }: VClusterResponse): string {

@@ -14,11 +14,14 @@ export const REASONS = {
   CONFORMANCE: "no group of nodes of one make is large enough for it",
   NODES_UNAVAILABLE: "suitable nodes exist but are drained, down or degraded",
   NOT_DEDICATED: "the nodes that suit it are dedicated to another vCluster",
+  LOAN_LIMIT: "others lend no more of their nodes",
+  VCLUSTER_ORDER: "its vCluster places work in the order of submission, and what came earlier waits",
   QUOTA_NODES: "its tenant holds as many nodes as its quota allows",
   DEPENDENCY: "it waits for other allocations",
   MUTEX: "another allocation holds the name that only one may hold",
   ARRAY_LIMIT: "as many tasks of its array run as the array allows",
   NOT_BEFORE: "it may not start before a set time",
+  MAKING_ROOM: "others of lower class are making room for it",
   NOT_CONSIDERED: "the queue before it is longer than one pass looks at",
 } as const;
 

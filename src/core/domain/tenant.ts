@@ -2,6 +2,7 @@
 import type { LogIndex, Millis } from "../../base/brand.ts";
 import type { NodeId, TenantId, VClusterId } from "./ids.ts";
 import { tenantId, vclusterId } from "./ids.ts";
+import { LIMITS } from "./limits.ts";
 
 /** How far a tenant is kept apart from others. */
 export const ISOLATION_LEVELS = ["standard", "strict"] as const;
@@ -73,10 +74,31 @@ export interface VCluster {
   readonly dedicatedNodes: readonly NodeId[];
   readonly allowsBorrowing: boolean;
   readonly allowsLending: boolean;
+  /** Of its dedicated nodes, the part that others may hold at most, from 0 to 1; LEND_PART where it is left out. */
+  readonly lendPart?: number;
+  /** How many nodes of others it may hold at most; as many as are lent where it is left out. */
+  readonly borrowNodesMax?: number;
   /** Several allocations may hold shares of one node. */
   readonly sharesNodes: boolean;
+  /** Shares may be of parts of a GPU; true where it is left out. */
+  readonly splitsGpus?: boolean;
   readonly createdAt: Millis;
 }
+
+/** What a vCluster lends of its nodes where it does not say. */
+export const LEND_PART = 0.2;
+
+/** Returns how many of its nodes a vCluster lends at most. Nodes for sensitive work are never lent. */
+export const lendMaxOf = ({ allowsLending, schedulerType, dedicatedNodes, lendPart = LEND_PART }: VCluster): number =>
+  allowsLending && schedulerType !== "sensitive_reservation" ? Math.floor(dedicatedNodes.length * lendPart) : 0;
+
+/** Returns how many nodes of others a vCluster may hold. Sensitive work never borrows. */
+export const borrowMaxOf = ({ allowsBorrowing, schedulerType, borrowNodesMax }: VCluster): number =>
+  allowsBorrowing && schedulerType !== "sensitive_reservation" ? (borrowNodesMax ?? Number.POSITIVE_INFINITY) : 0;
+
+/** Returns whether work may be on nodes that it has to give back: not what is never displaced. */
+export const mayBorrow = (work: { readonly isSensitive: boolean; readonly preemptionClass: number }): boolean =>
+  !work.isSensitive && work.preemptionClass < LIMITS.preemptionClassMax;
 
 /** Exist on every cluster, so that work can be submitted to a fresh one. Every tenant may use the vCluster. */
 export const DEFAULT_TENANT: TenantId = tenantId("default");

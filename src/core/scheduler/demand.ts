@@ -5,8 +5,9 @@
  */
 import type { NodeId, VClusterId } from "../domain/ids.ts";
 import { nodeId } from "../domain/ids.ts";
-import type { Amount, ResourceRequest } from "../domain/resources.ts";
+import type { Amount, ResourceRequest, TopologyHint } from "../domain/resources.ts";
 import { asksForWholeNode, claimOn, fits } from "../domain/resources.ts";
+import type { VCluster } from "../domain/tenant.ts";
 import type { PendingView } from "../domain/view.ts";
 import { coverFeatures } from "./cover-features.ts";
 import type { NodeClass, NodeIndex } from "./node-index.ts";
@@ -19,6 +20,8 @@ export interface Offer {
   readonly need: Amount;
   /** Dedicated to the demand's own vCluster: these are taken first. */
   readonly isOwn: boolean;
+  /** The vCluster that lends these nodes: they are taken last, and only while nobody is on them. */
+  readonly lender?: VClusterId;
 }
 
 export interface Demand {
@@ -32,6 +35,8 @@ export interface Demand {
   readonly offers: readonly Offer[];
   /** All of its nodes must be of one make. */
   readonly needsConformance: boolean;
+  /** Which groups whole nodes come from: as the request says, or those that are used most. */
+  readonly grouping: TopologyHint | "fullest";
   /** The same on the nodes of each make alone; empty where all offers are of one. */
   readonly byMake: readonly Demand[];
 }
@@ -41,6 +46,17 @@ export interface DemandTraits {
   readonly isShared: boolean;
   /** Its nodes must be of one make, although it does not ask for that. */
   readonly needsConformance?: boolean;
+  /** It gets no more nodes than it must have, where others have most already. */
+  readonly isDense?: boolean;
+}
+
+/** Returns how the vCluster of an allocation has it placed. */
+export function traitsOf(vcluster: VCluster | undefined, { isSensitive }: PendingView): DemandTraits {
+  return {
+    isShared: !isSensitive && vcluster?.sharesNodes === true,
+    needsConformance: vcluster?.schedulerType === "sensitive_reservation",
+    isDense: vcluster?.schedulerType === "service_bin_pack",
+  };
 }
 
 /** Requests are never changed, so the text of each is made once for all passes. */
@@ -71,7 +87,8 @@ function extraShapeOf({ topology, needsConformance, needsUnifiedMemory, allowsCx
 
 /** Returns the demand of an allocation. */
 export function demandOf(index: NodeIndex, pending: PendingView, traits: DemandTraits): Demand {
-  const { request, vcluster } = pending;
+  const { vcluster } = pending;
+  const request = traits.isDense ? leastOf(pending.request) : pending.request;
   const { isShared } = traits;
   const needsConformance = traits.needsConformance === true || request.needsConformance === true;
   const own: Offer[] = [];
@@ -85,11 +102,25 @@ export function demandOf(index: NodeIndex, pending: PendingView, traits: DemandT
   const isWhole = holdsAll(request, isShared);
   const demand: Demand = {
     ...{ request, vcluster, isShared, isWhole, needsConformance },
+    grouping: traits.isDense && request.topology === "any" ? "fullest" : request.topology,
     offers: [...own, ...common],
     byMake: [],
   };
-  return request.nodesMax > 1 ? { ...demand, byMake: splitByMake(demand) } : demand;
+  return withOffers(demand, demand.offers);
 }
+
+/** Features in numbers may take more nodes than the least. */
+const leastOf = (request: ResourceRequest): ResourceRequest =>
+  Object.keys(request.featureCounts).length > 0 ? request : { ...request, nodesMax: request.nodesMin };
+
+/** Returns the demand with other offers. */
+export function withOffers(demand: Demand, offers: readonly Offer[]): Demand {
+  const changed = { ...demand, offers, byMake: [] };
+  return demand.request.nodesMax > 1 ? { ...changed, byMake: splitByMake(changed) } : changed;
+}
+
+/** Returns in which order offers are taken: the own ones first, what others lend last. */
+export const ownerRank = ({ isOwn, lender }: Offer): number => (isOwn ? 0 : lender === undefined ? 1 : 2);
 
 function splitByMake(demand: Demand): readonly Demand[] {
   const makes = new Map<string | undefined, Offer[]>();

@@ -11,6 +11,7 @@
 import { compareNumber } from "../../base/compare.ts";
 import type { Amount, NodeCapacity } from "../domain/resources.ts";
 import type { Demand } from "./demand.ts";
+import { ownerRank } from "./demand.ts";
 import type { OpenNode } from "./node-index.ts";
 import { hasRoom, placeOfCpus } from "./node-index.ts";
 
@@ -33,24 +34,24 @@ export const isPacked = ({ isWhole, offers, request }: Demand): boolean =>
 
 /** Returns the nodes on which the demand fits, those of its own vCluster first, then by waste, then by id. */
 export function inOrderOfWaste({ offers, request }: Demand): readonly Candidate[] {
-  const ranked: (Candidate & { readonly isOwn: boolean; readonly waste: number })[] = [];
-  for (const [at, { of, need, isOwn }] of offers.entries()) {
-    for (let i = placeOfCpus(of, need.cpus); i < of.shared.length; i++) {
+  const ranked: (Candidate & { readonly owner: number; readonly waste: number })[] = [];
+  for (const [at, offer] of offers.entries()) {
+    const { of, need, lender } = offer;
+    const owner = ownerRank(offer);
+    for (let i = lender === undefined ? placeOfCpus(of, need.cpus) : of.shared.length; i < of.shared.length; i++) {
       const node = of.shared[i];
       if (!node || !hasRoom(node, need)) continue;
-      ranked.push({ at, node, wasIdle: false, isOwn, waste: wasteOf(node.free, need, of.capacity) });
+      ranked.push({ at, node, wasIdle: false, owner, waste: wasteOf(node.free, need, of.capacity) });
     }
     // Idle nodes of a class are alike, and taken in their order.
     const waste = wasteOf(of.capacity, need, of.capacity);
     for (const node of of.idle.slice(of.idleHead, of.idleHead + request.nodesMax)) {
-      ranked.push({ at, node, wasIdle: true, isOwn, waste });
+      ranked.push({ at, node, wasIdle: true, owner, waste });
     }
   }
   return ranked.sort(
     (a, b) =>
-      compareNumber(Number(b.isOwn), Number(a.isOwn)) ||
-      compareNumber(a.waste, b.waste) ||
-      compareNumber(a.node.order, b.node.order),
+      compareNumber(a.owner, b.owner) || compareNumber(a.waste, b.waste) || compareNumber(a.node.order, b.node.order),
   );
 }
 

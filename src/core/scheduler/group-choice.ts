@@ -2,7 +2,8 @@
  * Which dragonfly groups the whole nodes of an allocation come from. A message inside a
  * group takes one hop less than one between groups, and the links between groups are
  * shared by all: `tight` takes the fewest groups there can be, near to each other,
- * `spread` takes as evenly from all of them as it can. A hint never makes work wait: what
+ * `spread` takes as evenly from all of them as it can, `fullest` fills those up that have
+ * fewest idle nodes left, so that others stay empty. A hint never makes work wait: what
  * fits no single group spans several.
  */
 import { compareNumber } from "../../base/compare.ts";
@@ -24,8 +25,11 @@ interface Group {
 }
 
 /** Returns whether groups decide which nodes are taken; feature counts choose by themselves. */
-export const isGrouped = ({ isWhole, request }: Demand): boolean =>
-  isWhole && request.topology !== "any" && request.nodesMax > 1 && Object.keys(request.featureCounts).length === 0;
+export const isGrouped = ({ isWhole, request, grouping }: Demand): boolean =>
+  isWhole &&
+  grouping !== "any" &&
+  (request.nodesMax > 1 || grouping === "fullest") &&
+  Object.keys(request.featureCounts).length === 0;
 
 /**
  * Returns idle nodes for `demand`, as many as it may have at most, where `room` says how
@@ -33,13 +37,14 @@ export const isGrouped = ({ isWhole, request }: Demand): boolean =>
  * they are too few.
  */
 export function pickByGroup(demand: Demand, room: readonly number[]): readonly Grouped[] {
-  const { nodesMax, topology } = demand.request;
+  const { grouping } = demand;
+  const { nodesMax } = demand.request;
   const own = room.map((count, at) => (demand.offers[at]?.isOwn ? count : 0));
   const choice = new Choice(demand.offers, sum(own) >= nodesMax ? own : room);
   for (let missing = nodesMax; missing > 0; ) {
-    const group = topology === "spread" ? choice.leastTaken() : choice.tightest(missing);
+    const group = choice.next(grouping, missing);
     if (!group) break;
-    missing -= choice.take(group, topology === "spread" ? 1 : missing);
+    missing -= choice.take(group, grouping === "spread" ? 1 : missing);
   }
   return choice.picks;
 }
@@ -56,8 +61,14 @@ class Choice {
     this.#groups = groupsOf(offers);
   }
 
+  /** The group to take from, or undefined when none has anything left. */
+  next(grouping: Demand["grouping"], missing: number): Group | undefined {
+    if (grouping === "spread") return this.#leastTaken();
+    return grouping === "fullest" ? this.#fullest() : this.#tightest(missing);
+  }
+
   /** The smallest group that holds all that is missing, or else the largest; of equal ones the nearest to those taken. */
-  tightest(missing: number): Group | undefined {
+  #tightest(missing: number): Group | undefined {
     const used = this.#groups.filter(({ taken }) => taken > 0);
     let best: { readonly group: Group; readonly count: number; readonly distance: number } | undefined;
     for (const group of this.#groups) {
@@ -71,7 +82,7 @@ class Choice {
   }
 
   /** The group that has given least, of equal ones the one that has most left. */
-  leastTaken(): Group | undefined {
+  #leastTaken(): Group | undefined {
     let best: { readonly group: Group; readonly count: number } | undefined;
     for (const group of this.#groups) {
       const count = this.#count(group);
@@ -79,6 +90,16 @@ class Choice {
       if (!best || (compareNumber(group.taken, best.group.taken) || compareNumber(best.count, count)) < 0) {
         best = { group, count };
       }
+    }
+    return best?.group;
+  }
+
+  /** The group that has least left, of equal ones the lowest. */
+  #fullest(): Group | undefined {
+    let best: { readonly group: Group; readonly count: number } | undefined;
+    for (const group of this.#groups) {
+      const count = this.#count(group);
+      if (count > 0 && (!best || count < best.count)) best = { group, count };
     }
     return best?.group;
   }

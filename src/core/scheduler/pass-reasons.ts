@@ -6,10 +6,12 @@
 import { compareNumber } from "../../base/compare.ts";
 import type { Reason } from "../domain/reason.ts";
 import { reason } from "../domain/reason.ts";
+import { mayBorrow } from "../domain/tenant.ts";
 import type { PendingView } from "../domain/view.ts";
 import { endOf } from "./availability.ts";
+import { loansOf, loanText } from "./loans.ts";
 import type { Pass, Reservation, Standing } from "./pass.ts";
-import { nodesHeldBy, nodesLeft, nodesMaxOf, standingOf } from "./pass.ts";
+import { borrowingOf, nodesHeldBy, nodesLeft, nodesMaxOf, standingOf } from "./pass.ts";
 import { selectNodes } from "./select-nodes.ts";
 import { reasonsOf } from "./why-waiting.ts";
 
@@ -41,8 +43,8 @@ export class PassReasons {
     const pass = this.#pass;
     const standing = standingOf(pass, pending);
     const known = this.#knownOf(standing);
-    const own = ownReasons(pass, pending, known.needed);
-    const others = this.#othersReasons(standing, known, pending);
+    const own = [...orderReasons(pass, pending), ...ownReasons(pass, pending, known.needed)];
+    const others = [...this.#othersReasons(standing, known, pending), ...loanReasons(pass, standing, pending)];
     if (own.length === 0) return others;
     return others.length === 0 ? own : [...own, ...others];
   }
@@ -78,6 +80,20 @@ export class PassReasons {
 
 const NONE: readonly Reason[] = [];
 const PRIORITY: readonly Reason[] = [reason("PRIORITY")];
+
+/** The first that waits in a vCluster which places in order does not wait for itself. */
+function orderReasons({ stopped }: Pass, { vcluster, shortId }: PendingView): readonly Reason[] {
+  const first = stopped.get(vcluster);
+  return first === undefined || first === shortId ? NONE : [reason("VCLUSTER_ORDER", `${first} is before it`)];
+}
+
+/** It would start at once on what others have free, but they lend no more of it. */
+function loanReasons(pass: Pass, standing: Standing, pending: PendingView): readonly Reason[] {
+  if (pass.isClosed || !mayBorrow(pending) || !standing.isBlocked) return NONE;
+  const borrowing = borrowingOf(pass, standing);
+  if (!borrowing || !selectNodes(borrowing.demand)) return NONE;
+  return [reason("LOAN_LIMIT", loanText(pass.view, pass.loans ?? loansOf(pass.view), borrowing.demand))];
+}
 
 function ownReasons(pass: Pass, pending: PendingView, needed: number): readonly Reason[] {
   const isEarly = pending.notBefore !== undefined && pending.notBefore > pass.now;

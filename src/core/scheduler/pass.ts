@@ -8,11 +8,14 @@ import { millis } from "../../base/brand.ts";
 import { compareNumber } from "../../base/compare.ts";
 import type { AllocationId, ShortId, TenantId, VClusterId } from "../domain/ids.ts";
 import { claimOn } from "../domain/resources.ts";
+import { mayBorrow } from "../domain/tenant.ts";
 import type { ClusterView, Decision, PendingView } from "../domain/view.ts";
 import type { Availability, Taken } from "./availability.ts";
 import { availabilityOf, earliestSlot, endOf, promise, takeIdle, takeShare } from "./availability.ts";
 import type { Demand } from "./demand.ts";
-import { demandOf, fitsWhenIdle, shapeOf } from "./demand.ts";
+import { demandOf, fitsWhenIdle, shapeOf, traitsOf } from "./demand.ts";
+import type { Loans } from "./loans.ts";
+import { lend, loansOf, mayLend, withLent } from "./loans.ts";
 import type { NodeIndex } from "./node-index.ts";
 import { indexNodes, takeNode } from "./node-index.ts";
 import type { Policy } from "./policy.ts";
@@ -40,6 +43,10 @@ export interface Pass {
   readonly taken: Taken[];
   /** Made when the first start is to be promised. */
   availability?: Availability;
+  /** Counted when the first would borrow. */
+  loans?: Loans;
+  /** Those that place in the order of submission, and where something waits. */
+  readonly stopped: Map<VClusterId, ShortId>;
   /** Nothing may overtake what waits: the rest of the queue waits too. */
   isClosed: boolean;
 }
@@ -55,6 +62,8 @@ export interface Standing {
   isEndless: boolean;
   /** It would fit if no node were in use; found out when it is asked for. */
   fitsWhenIdle?: boolean;
+  /** The same with what others lend, none where nobody does; found out when it does not fit otherwise. */
+  borrowing?: Standing | "none";
 }
 
 /** The demands of one vCluster, by shape. A sensitive allocation takes whole nodes also where others share. */
@@ -78,6 +87,7 @@ export const beginPass = (view: ClusterView, policy: Policy, now: Millis): Pass 
   nodesHeld: new Map(),
   reservations: [],
   taken: [],
+  stopped: new Map(),
   isClosed: false,
 });
 
@@ -89,20 +99,27 @@ export const hasPromisedAll = ({ policy, reservations }: Pass): boolean =>
   policy.backfill === "easy" && reservations.length >= policy.reservations;
 
 /** Returns whether the allocation waits for sure and is promised nothing. */
-export const surelyWaits = (pass: Pass, { request }: PendingView): boolean =>
-  request.nodesMin > pass.index.openCount && hasPromisedAll(pass);
+export const surelyWaits = (pass: Pass, { request, vcluster }: PendingView): boolean =>
+  request.nodesMin > pass.index.openCount && hasPromisedAll(pass) && !isInOrder(pass, vcluster);
 
 /** Returns what becomes of an allocation, given what the pass has done for those before it. */
 export function judge(pass: Pass, pending: PendingView): Verdict {
   if (pending.notBefore !== undefined && pending.notBefore > pass.now) return WAIT;
   const standing = standingOf(pass, pending);
-  const selection = pass.isClosed ? undefined : select(pass, standing, pending);
+  if (pass.stopped.has(pending.vcluster)) return WAIT;
+  const selection = pass.isClosed ? undefined : (select(pass, standing, pending) ?? borrow(pass, standing, pending));
   const limit = nodesLeft(pass, pending.tenant);
   if (limit < (selection?.needed ?? pending.request.nodesMin)) return WAIT;
   if (selection) return { kind: "place", picks: selection.picks.slice(0, limit) };
   standing.fitsWhenIdle ??= fitsWhenIdle(standing.demand);
-  return standing.fitsWhenIdle ? WAIT_FOR_NODES : WAIT;
+  if (!standing.fitsWhenIdle) return WAIT;
+  if (isInOrder(pass, pending.vcluster)) pass.stopped.set(pending.vcluster, pending.shortId);
+  return WAIT_FOR_NODES;
 }
+
+/** Returns whether the vCluster places its work in the order of submission, and lets nothing overtake. */
+export const isInOrder = ({ view }: Pass, vcluster: VClusterId): boolean =>
+  view.vcluster(vcluster)?.schedulerType === "interactive_fifo";
 
 const WAIT: Verdict = { kind: "wait", isBusy: false };
 const WAIT_FOR_NODES: Verdict = { kind: "wait", isBusy: true };
@@ -122,6 +139,29 @@ function select(pass: Pass, standing: Standing, { walltimeMs }: PendingView): Se
   return selection;
 }
 
+/** What does not fit on the nodes of its vCluster may fit with those that others lend. */
+function borrow(pass: Pass, standing: Standing, pending: PendingView): Selection | undefined {
+  if (!mayBorrow(pending)) return undefined;
+  const borrowing = borrowingOf(pass, standing);
+  const selection = borrowing && select(pass, borrowing, pending);
+  if (!borrowing || !selection) return undefined;
+  pass.loans ??= loansOf(pass.view);
+  for (const count of [selection.picks.length, selection.needed]) {
+    const picks = selection.picks.slice(0, count);
+    if (mayLend(pass.view, pass.loans, borrowing.demand, picks)) return { ...selection, picks };
+  }
+  return undefined;
+}
+
+/** Returns what the pass knows of a demand that borrows; undefined where nobody lends. */
+export function borrowingOf(pass: Pass, standing: Standing): Standing | undefined {
+  if (standing.borrowing === undefined) {
+    const demand = withLent(pass.view, pass.index, standing.demand);
+    standing.borrowing = demand ? { demand, isBlocked: false, isEndless: false } : "none";
+  }
+  return standing.borrowing === "none" ? undefined : standing.borrowing;
+}
+
 /** Takes the nodes for an allocation and returns the decision. */
 export function place(pass: Pass, pending: PendingView, picks: readonly Pick[]): Decision {
   const { availability, now, taken } = pass;
@@ -136,6 +176,10 @@ export function place(pass: Pass, pending: PendingView, picks: readonly Pick[]):
     else takeIdle(availability, one);
     return { order: node.order, claim };
   });
+  if (picks.some(({ offer }) => offer.lender !== undefined)) {
+    pass.loans ??= loansOf(pass.view);
+    lend(pass.loans, pending.vcluster, picks);
+  }
   pass.nodesHeld.set(pending.tenant, nodesHeldBy(pass, pending.tenant) + picks.length);
   return {
     kind: "place",
@@ -168,8 +212,7 @@ export function standingOf(pass: Pass, pending: PendingView): Standing {
   const shape = shapeOf(pending.request);
   const known = standings.get(shape);
   if (known) return known;
-  const needsConformance = pass.view.vcluster(pending.vcluster)?.schedulerType === "sensitive_reservation";
-  const demand = demandOf(pass.index, pending, { isShared, needsConformance });
+  const demand = demandOf(pass.index, pending, traitsOf(pass.view.vcluster(pending.vcluster), pending));
   const standing: Standing = { demand, isBlocked: false, isEndless: false };
   standings.set(shape, standing);
   return standing;

@@ -11,7 +11,7 @@ import type { ClusterView, Decision, PendingView } from "../domain/view.ts";
 import { inBackfillOrder } from "./backfill-order.ts";
 import { isOpen } from "./node-index.ts";
 import type { Pass, Reservation, Verdict } from "./pass.ts";
-import { beginPass, hasPromisedAll, isOver, judge, place, promiseStart, surelyWaits } from "./pass.ts";
+import { beginPass, hasPromisedAll, isInOrder, isOver, judge, place, promiseStart, surelyWaits } from "./pass.ts";
 import { PassReasons } from "./pass-reasons.ts";
 import type { Policy } from "./policy.ts";
 import { headOfQueue, rankedQueue } from "./queue.ts";
@@ -85,7 +85,7 @@ function runPass(pass: Pass, why: PassReasons | undefined): Plan {
   for (const pending of headOfQueue(pass.view, pass.policy, pass.now)) {
     if (!why && isOver(pass)) break;
     if (isHopeless(pending)) continue;
-    if (backfillOrder !== "rank" && hasPromisedAll(pass)) {
+    if (backfillOrder !== "rank" && hasPromisedAll(pass) && !isInOrder(pass, pending.vcluster)) {
       later.push(pending);
       continue;
     }

@@ -4,6 +4,7 @@ import { compareNumber, compareText } from "../../base/compare.ts";
 import type { ClusterView, PendingView } from "../domain/view.ts";
 import type { Policy } from "./policy.ts";
 import { Scorer } from "./score/score.ts";
+import { keepOrder } from "./score/submission-order.ts";
 
 /** Returns the waiting allocations, the highest rank first. Equal scores stand in the order of submission, then of ids. */
 export function rankedQueue(view: ClusterView, policy: Policy, now: Millis): Iterable<PendingView> {
@@ -34,6 +35,7 @@ function byScore(
   const queue = [...view.pending()];
   const scorer = new Scorer(view, { now, energyPrice, weights, queue });
   const totals = Float64Array.from(queue, (pending) => scorer.total(pending));
+  keepOrder(view, queue, totals);
   const least = count < queue.length ? greatest(totals, count) : Number.NEGATIVE_INFINITY;
   const scored: Scored[] = [];
   for (const [i, pending] of queue.entries()) {

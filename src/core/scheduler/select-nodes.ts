@@ -10,7 +10,7 @@ import type { Availability } from "./availability.ts";
 import { leastIdle } from "./availability.ts";
 import { coverFeatures } from "./cover-features.ts";
 import type { Demand, Offer } from "./demand.ts";
-import { freeCount } from "./demand.ts";
+import { freeCount, ownerRank } from "./demand.ts";
 import { inOrderOfWaste, isPacked } from "./gpu-packing.ts";
 import { isGrouped, pickByGroup } from "./group-choice.ts";
 import type { OpenNode } from "./node-index.ts";
@@ -133,7 +133,7 @@ function startCursor(offer: Offer, isWhole: boolean, stay: Stay | undefined): Cu
   const cursor: Cursor = {
     offer,
     stay,
-    sharedAt: isWhole ? of.shared.length : placeOfCpus(of, offer.need.cpus),
+    sharedAt: isWhole || offer.lender !== undefined ? of.shared.length : placeOfCpus(of, offer.need.cpus),
     idleAt: of.idleHead,
     idleLeft: stay ? leastIdle(stay.availability, of, [stay.availability.now, stay.end]) : idleCount(of),
     counted: 0,
@@ -194,7 +194,8 @@ function firstCursor(cursors: readonly Cursor[]): Cursor | undefined {
 
 function compareCursors(a: Cursor, b: Cursor): number {
   if (!a.node || !b.node) return 0;
-  if (a.offer.isOwn !== b.offer.isOwn) return a.offer.isOwn ? -1 : 1;
+  const byOwner = ownerRank(a.offer) - ownerRank(b.offer);
+  if (byOwner !== 0) return byOwner;
   if (a.isIdle !== b.isIdle) return a.isIdle ? 1 : -1;
   const byFullness = a.isIdle ? 0 : compareNumber(a.node.free.cpus, b.node.free.cpus);
   return byFullness || compareNumber(a.node.order, b.node.order);

@@ -19,7 +19,7 @@ export interface Constraint {
 
 const NODES = /^(\d{1,9})(?:-(\d{1,9}))?$/;
 const MEMORY = /^(\d{1,15}(?:\.\d{1,6})?)\s*([kmgtp]?)(?:i?b)?$/i;
-const GPUS = /^(?:([a-z_][\w.-]*):)?(\d{1,6})$/i;
+const GPUS = /^(?:([a-z_][\w.-]*):)?(\d{1,6}(?:\.\d{1,3})?)$/i;
 const FEATURE = /^([\w.:=/-]+?)(?:\*(\d{1,9}))?$/;
 const UNIT_POWERS = "kmgtp";
 
@@ -54,7 +54,7 @@ export function parseMemory(text: string): Result<number, Fault> {
   return ok(Math.round(bytes));
 }
 
-/** Returns the GPUs of `2` or `a100:2`. */
+/** Returns the GPUs of `2`, `a100:2` or, where a part will do, `0.5`. */
 export function parseGpus(text: string): Result<GpuCount, Fault> {
   if (text.includes(",")) {
     return refuse(
@@ -64,7 +64,7 @@ export function parseGpus(text: string): Result<GpuCount, Fault> {
   }
   const match = GPUS.exec(text);
   if (match) return ok({ type: match[1] ?? "", count: Number(match[2]) });
-  return refuse("INVALID_SPEC", `"${text}" is not a number of GPUs: write 2 or a100:2`);
+  return refuse("INVALID_SPEC", `"${text}" is not a number of GPUs: write 2, a100:2 or 0.5`);
 }
 
 /** Returns what `a100&ib`, `a100,ib` or `rack1*2&rack2*4` asks for. */

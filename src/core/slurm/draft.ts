@@ -60,7 +60,7 @@ export const choosing =
 
 /** Sets GPUs on each node. */
 export function setGpusPerNode(draft: Draft, gpus: { readonly type: string; readonly count: number }): void {
-  draft.request.perNode = { ...draft.request.perNode, gpuMilli: gpus.count * 1000 };
+  draft.request.perNode = { ...draft.request.perNode, gpuMilli: Math.round(gpus.count * 1000) };
   if (gpus.type !== "") draft.request.gpuType = gpus.type;
 }
 
@@ -98,8 +98,8 @@ function completeGpus(draft: Draft): void {
   }
   const gpus = (request.perNode?.gpuMilli ?? 0) / 1000;
   if (gpus === 0) return;
-  if (draft.cpusPerGpu !== undefined) request.perNode = { ...request.perNode, cpus: draft.cpusPerGpu * gpus };
+  if (draft.cpusPerGpu !== undefined) request.perNode = { ...request.perNode, cpus: Math.ceil(draft.cpusPerGpu * gpus) };
   if (draft.memoryBytesPerGpu !== undefined) {
-    request.perNode = { ...request.perNode, memoryBytes: draft.memoryBytesPerGpu * gpus };
+    request.perNode = { ...request.perNode, memoryBytes: Math.ceil(draft.memoryBytesPerGpu * gpus) };
   }
 }

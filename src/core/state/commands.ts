@@ -109,6 +109,9 @@ export type CommandBody =
       readonly allowsBorrowing: boolean;
       readonly allowsLending: boolean;
       readonly sharesNodes: boolean;
+      readonly lendPart?: number;
+      readonly borrowNodesMax?: number;
+      readonly splitsGpus?: boolean;
     }
   | {
       readonly kind: "update-vcluster";
@@ -119,6 +122,9 @@ export type CommandBody =
       readonly allowsBorrowing?: boolean;
       readonly allowsLending?: boolean;
       readonly sharesNodes?: boolean;
+      readonly lendPart?: number;
+      readonly borrowNodesMax?: number;
+      readonly splitsGpus?: boolean;
     }
   /** Moves ended records from memory to the archive; skips what is still referred to. */
   | { readonly kind: "archive"; readonly ids: readonly (AllocationId | TaskGroupId | DagId)[] }

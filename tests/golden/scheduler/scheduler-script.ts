@@ -69,10 +69,16 @@ const COMMANDS: Readonly<Record<string, Obey>> = {
     const id = vclusterId(name);
     const dedicatedNodes = expand(options.get("dedicated") ?? "").map(nodeId);
     const schedulerType = choice(SCHEDULER_TYPES, options.get("type"), "hpc_backfill");
+    const loans = {
+      allowsLending: options.has("lends"),
+      allowsBorrowing: flags.includes("borrows") || options.has("borrows"),
+      ...(options.has("lends") && { lendPart: number(options, "lends", 0) }),
+      ...(options.has("borrows") && { borrowNodesMax: number(options, "borrows", 0) }),
+    };
     const weights = WEIGHT_PROFILES[choice(WEIGHT_PROFILE_NAMES, options.get("weights"), "hpc-batch")];
     cluster.vclusters.set(
       name,
-      aVCluster(id, { sharesNodes: flags.includes("shares"), dedicatedNodes, weights, schedulerType }),
+      aVCluster(id, { sharesNodes: flags.includes("shares"), ...loans, dedicatedNodes, weights, schedulerType }),
     );
     return [];
   },

@@ -13,6 +13,7 @@ import { changeAllocation } from "../applying.ts";
 import type { CommandBody, Outcome, Placement } from "../commands.ts";
 import { gpusFree, tenantLoadOf } from "../index-allocation.ts";
 import type { State } from "../state.ts";
+import { checkLoans } from "./loans.ts";
 
 /** Gives nodes to allocations. */
 export function assignNodes(ctx: Applying, command: Extract<CommandBody, { kind: "assign-nodes" }>): Outcome {
@@ -62,6 +63,8 @@ function check({ state, at }: Applying, placement: Placement): Result<Allocation
   if (tenantLoadOf(state, a.spec.tenant).nodesHeld + distinct > quota) {
     return refuse("QUOTA_EXCEEDED", `tenant ${a.spec.tenant} may hold ${quota} nodes`);
   }
+  const lent = checkLoans(state, a, placement.claims);
+  if (!lent.ok) return lent;
   for (const claim of placement.claims) {
     const suitable = checkClaim(state, a, claim);
     if (!suitable.ok) return suitable;
@@ -73,10 +76,6 @@ function checkClaim(state: State, a: Allocation, claim: Claim): Result<void, Fau
   const node = state.tables.nodes.get(claim.nodeId);
   if (!node || !isSchedulable(node.state)) {
     return refuse("NODE_UNSUITABLE", `node ${claim.nodeId} is ${node?.state ?? "unknown"}`);
-  }
-  const owner = state.indexes.dedicated.get(claim.nodeId);
-  if (owner !== undefined && owner !== a.spec.vcluster) {
-    return refuse("NODE_UNSUITABLE", `node ${claim.nodeId} is dedicated to vCluster ${owner}`);
   }
   const load = state.indexes.nodeLoad.get(claim.nodeId);
   const isTaken = claim.isExclusive ? (load?.claims.size ?? 0) > 0 : (load?.exclusiveCount ?? 0) > 0;

@@ -117,8 +117,11 @@ function admit(
     const next = `create it with: lattice admin tenant create --name=${spec.tenant}`;
     return refuse("TENANT_NOT_FOUND", `there is no tenant ${spec.tenant}`, next);
   }
-  if (!tables.vclusters.has(spec.vcluster)) {
-    return refuse("VCLUSTER_NOT_FOUND", `there is no vCluster ${spec.vcluster}`);
+  const vcluster = tables.vclusters.get(spec.vcluster);
+  if (!vcluster) return refuse("VCLUSTER_NOT_FOUND", `there is no vCluster ${spec.vcluster}`);
+  if (vcluster.splitsGpus === false && spec.resources.perNode.gpuMilli % 1_000 !== 0) {
+    const asked = spec.resources.perNode.gpuMilli / 1_000;
+    return refuse("INVALID_SPEC", `it asks for ${asked} GPUs and vCluster ${vcluster.id} gives whole ones`);
   }
   if (outcomeOf(ctx.state, id) !== undefined) return refuse("ALREADY_EXISTS", `allocation ${id} exists already`);
   const { nodesMax, concurrentAllocationsMax } = tenant.quota;

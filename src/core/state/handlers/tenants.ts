@@ -39,7 +39,8 @@ export function createVCluster(ctx: Applying, command: Of<"create-vcluster">): O
   }
   if (ctx.state.tables.vclusters.has(id)) return refuse("ALREADY_EXISTS", `vCluster ${id} exists already`);
   const { tenant, name, schedulerType, weights, dedicatedNodes, allowsBorrowing, allowsLending, sharesNodes } = fields;
-  const settings = { schedulerType, weights, dedicatedNodes, allowsBorrowing, allowsLending, sharesNodes };
+  const required = { schedulerType, weights, dedicatedNodes, allowsBorrowing, allowsLending, sharesNodes };
+  const settings = { ...required, ...limitsOf(fields) };
   return putVCluster(ctx, { id, tenant, name, ...settings, version: ctx.index, createdAt: ctx.at });
 }
 
@@ -56,8 +57,18 @@ export function updateVCluster(ctx: Applying, command: Of<"update-vcluster">): O
     allowsBorrowing: command.allowsBorrowing ?? before.allowsBorrowing,
     allowsLending: command.allowsLending ?? before.allowsLending,
     sharesNodes: command.sharesNodes ?? before.sharesNodes,
+    ...limitsOf(command),
   });
 }
+
+/** What stands in a record only once it has been said. */
+const limitsOf = ({ lendPart, borrowNodesMax, splitsGpus }: Pick<VCluster, OptionalSetting>) => ({
+  ...(lendPart !== undefined && { lendPart }),
+  ...(borrowNodesMax !== undefined && { borrowNodesMax }),
+  ...(splitsGpus !== undefined && { splitsGpus }),
+});
+
+type OptionalSetting = "lendPart" | "borrowNodesMax" | "splitsGpus";
 
 function putTenant(ctx: Applying, tenant: Tenant): void {
   ctx.state.tables.tenants.put(tenant.id, tenant);

@@ -22,6 +22,9 @@ export interface VClusterSettings {
   readonly allowsBorrowing?: boolean;
   readonly allowsLending?: boolean;
   readonly sharesNodes?: boolean;
+  readonly lendPart?: number;
+  readonly borrowNodesMax?: number;
+  readonly splitsGpus?: boolean;
 }
 
 /** Creates a vCluster of a tenant. */
@@ -45,6 +48,7 @@ export async function createVCluster(
     allowsBorrowing: wanted.allowsBorrowing ?? true,
     allowsLending: wanted.allowsLending ?? true,
     sharesNodes: wanted.sharesNodes ?? false,
+    ...limitsOf(wanted),
   } as const;
   await propose(server, call, { operation: body.kind, request: body, body });
   return findVCluster(server, vcluster);
@@ -69,6 +73,7 @@ export async function updateVCluster(
     ...(allowsBorrowing !== undefined && { allowsBorrowing }),
     ...(allowsLending !== undefined && { allowsLending }),
     ...(sharesNodes !== undefined && { sharesNodes }),
+    ...limitsOf(change),
   } as const;
   await propose(server, call, { operation: body.kind, request: body, body });
   return findVCluster(server, id);
@@ -127,6 +132,20 @@ function schedulerTypeOf(text: string | undefined): SchedulerType | undefined {
     throw new LatticeError(fault("INVALID_SPEC", `the scheduler type is ${JSON.stringify(text)}`, next));
   }
   return type;
+}
+
+function limitsOf({ lendPart, borrowNodesMax, splitsGpus }: VClusterSettings) {
+  if (lendPart !== undefined && !(lendPart >= 0 && lendPart <= 1)) {
+    throw new LatticeError(fault("INVALID_SPEC", `the part that is lent is ${lendPart} and must be from 0 to 1`));
+  }
+  if (borrowNodesMax !== undefined && !(Number.isSafeInteger(borrowNodesMax) && borrowNodesMax >= 0)) {
+    throw new LatticeError(fault("INVALID_SPEC", `the nodes that are borrowed are ${borrowNodesMax} at most`));
+  }
+  return {
+    ...(lendPart !== undefined && { lendPart }),
+    ...(borrowNodesMax !== undefined && { borrowNodesMax }),
+    ...(splitsGpus !== undefined && { splitsGpus }),
+  };
 }
 
 function checkWeights(weights: Partial<CostWeights>): Partial<CostWeights> {

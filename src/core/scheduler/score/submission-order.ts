@@ -1,0 +1,53 @@
+/** The order within vClusters that place their work as it was submitted, among the scores of all others. */
+import { compareNumber } from "../../../base/compare.ts";
+import type { VClusterId } from "../../domain/ids.ts";
+import type { SchedulerType } from "../../domain/tenant.ts";
+import type { ClusterView, PendingView } from "../../domain/view.ts";
+
+const IN_ORDER: Readonly<Record<SchedulerType, boolean>> = {
+  hpc_backfill: false,
+  service_bin_pack: false,
+  sensitive_reservation: true,
+  interactive_fifo: true,
+};
+
+/**
+ * Raises the totals of a queue so that in such a vCluster each stands where the best of
+ * those behind it would. Returns by vCluster the total of the last one, which none that
+ * comes later may exceed.
+ */
+export function keepOrder(
+  view: ClusterView,
+  queue: readonly PendingView[],
+  totals: Float64Array,
+): ReadonlyMap<VClusterId, number> {
+  const last = new Map<VClusterId, number>();
+  for (const [vcluster, places] of placesInOrder(view, queue)) {
+    places.sort((a, b) => compareSubmission(queue[b], queue[a]));
+    let best = Number.NEGATIVE_INFINITY;
+    for (const at of places) {
+      best = Math.max(best, totals[at] ?? best);
+      totals[at] = best;
+    }
+    last.set(vcluster, totals[places[0] ?? 0] ?? best);
+  }
+  return last;
+}
+
+/** Most queues have no such vCluster, so one look at each vCluster must be enough. */
+function placesInOrder(view: ClusterView, queue: readonly PendingView[]): ReadonlyMap<VClusterId, number[]> {
+  const inOrder = new Map<VClusterId, number[]>();
+  const others = new Set<VClusterId>();
+  for (const [at, { vcluster }] of queue.entries()) {
+    if (others.has(vcluster)) continue;
+    const places = inOrder.get(vcluster);
+    const type = view.vcluster(vcluster)?.schedulerType;
+    if (places) places.push(at);
+    else if (type && IN_ORDER[type]) inOrder.set(vcluster, [at]);
+    else others.add(vcluster);
+  }
+  return inOrder;
+}
+
+const compareSubmission = (a: PendingView | undefined, b: PendingView | undefined): number =>
+  a && b ? compareNumber(a.submittedAt, b.submittedAt) || compareNumber(a.shortId, b.shortId) : 0;
