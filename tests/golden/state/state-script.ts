@@ -81,9 +81,12 @@ const COMMANDS: Readonly<Record<string, Obey>> = {
       schedulerType: "hpc_backfill",
       weights: DEFAULT_WEIGHTS,
       dedicatedNodes: list(options.get("dedicated")).map(nodeId),
-      allowsBorrowing: false,
-      allowsLending: false,
+      allowsBorrowing: flags.includes("borrows") || options.has("borrows"),
+      allowsLending: options.has("lends"),
+      ...(options.has("lends") && { lendPart: number(options, "lends", 0) }),
+      ...(options.has("borrows") && { borrowNodesMax: number(options, "borrows", 0) }),
       sharesNodes: flags.includes("shares"),
+      ...(flags.includes("whole-gpus") && { splitsGpus: false }),
     }),
   submit,
   array: submitArray,
@@ -230,7 +233,8 @@ function specOf(
 
 function resourcesOf(options: ReadonlyMap<string, string>): ResourceRequest {
   const nodesMin = number(options, "nodes", 1);
-  return aRequest({ nodesMin, perNode: { cpus: number(options, "cpus", 0), memoryBytes: 0, gpuMilli: 0 } });
+  const gpuMilli = number(options, "gpus", 0) * 1_000;
+  return aRequest({ nodesMin, perNode: { cpus: number(options, "cpus", 0), memoryBytes: 0, gpuMilli } });
 }
 
 function dependenciesOf(options: ReadonlyMap<string, string>): readonly DependencySpec[] {

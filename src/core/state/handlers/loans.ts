@@ -16,7 +16,9 @@ export function checkLoans(state: State, a: Allocation, claims: readonly Claim[]
   for (const { nodeId } of claims) {
     const lender = state.indexes.dedicated.get(nodeId);
     if (lender === undefined || lender === vcluster) continue;
-    if (!mayBorrow(a.spec)) return refuse("NODE_UNSUITABLE", `node ${nodeId} is dedicated to vCluster ${lender}`);
+    const owner = state.tables.vclusters.get(lender);
+    if (!mayBorrow(a.spec) || !owner || lendMaxOf(owner) === 0)
+      return refuse("NODE_UNSUITABLE", `node ${nodeId} is dedicated to vCluster ${lender}`);
     asked.set(lender, (asked.get(lender) ?? 0) + 1);
   }
   if (asked.size === 0) return ok(undefined);
