@@ -4,7 +4,9 @@ import { logIndex, term } from "../base/brand.ts";
 import type { Prng } from "../base/prng.ts";
 import { NO_MEMBERS } from "../core/raft/membership.ts";
 import type { MemberId, SnapshotMeta } from "../core/raft/raft-types.ts";
+import type { RaftDriverSettings } from "../engine/server/raft/raft-settings.ts";
 import { DEFAULT_DRIVER_SETTINGS } from "../engine/server/raft/raft-settings.ts";
+import type { ServerSettings } from "../engine/server/settings.ts";
 import type { PeerAddress } from "../ports/peer-link.ts";
 import { Findings } from "./checkers/findings.ts";
 import { History } from "./clients/history.ts";
@@ -27,11 +29,14 @@ const EMPTY: SnapshotMeta = {
   membership: { index: logIndex(0), membership: NO_MEMBERS },
 };
 
-/** How large a cluster is. */
+/** How large a cluster is, and how its servers are set. */
 export interface ClusterSize {
   readonly members: number;
   readonly nodes: number;
   readonly clients: number;
+  /** Settings that are not drawn. */
+  readonly server?: Partial<ServerSettings>;
+  readonly driver?: Partial<RaftDriverSettings>;
 }
 
 export class Cluster {
@@ -59,7 +64,7 @@ export class Cluster {
     this.histories = { registers: new History(now), allocations: new History(now) };
     const random = world.random("cluster");
     const doors = (): readonly SimServer[] => this.servers;
-    this.#makeServer = this.#serverMaker(random);
+    this.#makeServer = this.#serverMaker(random, size);
     this.servers = Array.from({ length: size.members }, (_, i) => this.#makeServer(i + 1));
     this.nodes = Array.from({ length: size.nodes }, (_, i) => this.#makeNode(i + 1, random));
     this.clients = Array.from(
@@ -109,9 +114,9 @@ export class Cluster {
     return new SimNode({ network, number, doors: () => this.servers, clockRate: this.#rate(random), findings });
   }
 
-  #serverMaker(random: Prng): (id: MemberId) => SimServer {
-    const settings = drawServerSettings(random);
-    const driver = { ...DEFAULT_DRIVER_SETTINGS, ...drawDriverSettings(random) };
+  #serverMaker(random: Prng, fixed: ClusterSize): (id: MemberId) => SimServer {
+    const settings = { ...drawServerSettings(random), ...fixed.server };
+    const driver = { ...DEFAULT_DRIVER_SETTINGS, ...drawDriverSettings(random), ...fixed.driver };
     const { network, observer, world } = this;
     const seeds = (): readonly PeerAddress[] => this.servers.map(({ id }) => ({ id, address: addressOf(id) }));
     return (id) => {

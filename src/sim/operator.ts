@@ -16,6 +16,8 @@ import { pick, within } from "./world/chance.ts";
 import { SimProcess } from "./world/process.ts";
 
 const AGAIN_MS: Span = [100, 800];
+/** Between adding a member and asking for its promotion. */
+const PROMOTE_AFTER_MS: Span = [0, 1_500];
 /** Words of refusals that say how it is. */
 const NOT_THERE = "there is no member";
 const ALREADY_VOTES = "is a voter already";
@@ -115,6 +117,7 @@ export class SimOperator {
       await this.#change(["belongs to the cluster already"], (at, call) =>
         addMember(at, call, { id, address: addressOf(id) }),
       );
+      await this.#wait(PROMOTE_AFTER_MS);
       const end = await this.#change([ALREADY_VOTES, NOT_THERE], (at, call) => promoteMember(at, call, id));
       isGone = end === NOT_THERE;
     }
@@ -135,8 +138,12 @@ export class SimOperator {
         const found = words.find((word) => said.includes(word));
         if (found !== undefined) return found;
       }
-      await new Promise<void>((resolve) => this.process.clock.after(within(this.#random, AGAIN_MS), resolve));
+      await this.#wait(AGAIN_MS);
     }
+  }
+
+  #wait(span: Span): Promise<void> {
+    return new Promise((resolve) => this.process.clock.after(within(this.#random, span), resolve));
   }
 
   #enqueue(task: () => Promise<unknown>): void {

@@ -11,8 +11,11 @@ import type { Operation } from "./checkers/linearizability.ts";
 import { findUnorderable } from "./checkers/linearizability.ts";
 import { ALLOCATION, REGISTER } from "./clients/models.ts";
 import { Cluster } from "./cluster.ts";
+import type { Faults } from "./faults.ts";
 import { drawFaults, NO_FAULTS } from "./faults.ts";
 import { Nemesis } from "./nemesis.ts";
+import type { DrawnPlot } from "./plots/plots.ts";
+import { drawPlot, startPlot } from "./plots/plots.ts";
 import { happens, wholeWithin } from "./world/chance.ts";
 import { World } from "./world/world.ts";
 
@@ -64,10 +67,17 @@ export function simulate(options: SimulationOptions): SimulationResult {
   const world = new World({ seed, settle, ...(onLine && { onLine }) });
   const random = world.random("run");
   const members = options.members ?? (random() < 0.8 ? 3 : 5);
-  const faults = drawFaults(world.random("faults"));
-  const cluster = new Cluster(world, faults, { members, nodes: wholeWithin(random, [2, NODES]), clients: CLIENTS });
+  const drawn = drawPlot(world.random("plot"));
+  const faults = faultsOf(drawFaults(world.random("faults")), drawn);
+  const cluster = new Cluster(world, faults, {
+    members,
+    nodes: wholeWithin(random, [2, NODES]),
+    clients: CLIENTS,
+    ...(drawn?.plot.server && { server: drawn.plot.server }),
+    ...(drawn?.plot.driver && { driver: drawn.plot.driver }),
+  });
   try {
-    run(cluster, minutes * MINUTE_MS);
+    run(cluster, minutes * MINUTE_MS, drawn);
   } catch (error) {
     if (!(error instanceof InvariantError)) throw error;
     cluster.findings.add("no broken invariant", error.message);
@@ -87,7 +97,13 @@ export function simulate(options: SimulationOptions): SimulationResult {
   };
 }
 
-function run(cluster: Cluster, chaosMs: number): void {
+function faultsOf(drawnFaults: Faults, drawn: DrawnPlot | undefined): Faults {
+  const { isCalm = false, plot } = drawn ?? {};
+  const { network, ...rest } = isCalm ? NO_FAULTS : drawnFaults;
+  return { ...rest, network: plot?.delayMs === undefined ? network : { ...network, delayMs: plot.delayMs } };
+}
+
+function run(cluster: Cluster, chaosMs: number, drawn: DrawnPlot | undefined): void {
   const { world, findings } = cluster;
   const isFound = (): boolean => findings.first !== undefined;
   const nemesis = new Nemesis(cluster);
@@ -98,9 +114,11 @@ function run(cluster: Cluster, chaosMs: number): void {
   cluster.setFaults(cluster.faults);
   for (const client of cluster.clients) client.start();
   nemesis.start();
+  const stage = drawn && startPlot(cluster, drawn.plot);
   world.runUntil(world.now + chaosMs, isFound);
   if (isFound()) return;
   world.log("-", "peace");
+  stage?.end();
   nemesis.stop();
   cluster.setFaults(NO_FAULTS);
   for (const client of cluster.clients) client.stop();

@@ -21,6 +21,8 @@ export interface Progress {
   isPaused: boolean;
   /** The round under way when it was sent: the answer to a later one means that it is lost. */
   pausedAt: number;
+  /** Its link was lost and it was sent nothing since: it may have started anew, and what it still answers is older. */
+  isLost: boolean;
   /** Match when the last heartbeat was answered: no change with entries under way means that some were lost. */
   matchAtBeat: LogIndex;
   /** The highest commit index that it was told. */
@@ -40,6 +42,7 @@ export const startProgress = (id: MemberId, lastIndex: LogIndex, now: number): P
   next: logIndex(lastIndex + 1),
   isPaused: false,
   pausedAt: 0,
+  isLost: false,
   matchAtBeat: logIndex(0),
   told: logIndex(0),
   round: 0,

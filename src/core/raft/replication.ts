@@ -81,6 +81,7 @@ export function sendEntries(node: RaftNode, peer: Progress): void {
     if (isProbe) {
       peer.isPaused = true;
       peer.pausedAt = node.round;
+      peer.isLost = false;
     } else peer.next = logIndex(last + 1);
   }
 }
@@ -114,7 +115,7 @@ export function onAppendReply(node: RaftNode, from: MemberId, reply: AppendReply
   const isProgress = reply.index > peer.match;
   peer.match = logIndex(Math.max(peer.match, reply.index));
   if (peer.mode === "snapshot" && peer.match < node.log.compactedIndex) return;
-  if (peer.mode !== "replicate") {
+  if (peer.mode !== "replicate" && !peer.isLost) {
     peer.mode = "replicate";
     peer.isPaused = false;
     peer.next = logIndex(peer.match + 1);
@@ -215,9 +216,12 @@ export function onSnapshotSent(node: RaftNode, input: RaftInput & { readonly kin
 /** What was under way may be lost. */
 export function onUnreachable(node: RaftNode, member: MemberId): void {
   const peer = node.peers.get(member);
-  if (peer?.mode !== "replicate") return;
-  probe(peer, logIndex(peer.match + 1));
+  if (peer === undefined || peer.mode === "snapshot") return;
+  probe(peer, peer.mode === "replicate" ? logIndex(peer.match + 1) : peer.next);
+  // The answer to a heartbeat that is sent after this begins again.
   peer.isPaused = true;
+  peer.pausedAt = node.round;
+  peer.isLost = true;
 }
 
 /** Lets the member that is to take over campaign, once it has the whole log. */

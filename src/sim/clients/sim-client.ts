@@ -112,6 +112,7 @@ export class SimClient {
       tenant: happens(this.#random, 0.5) ? work.smallTenant : "default",
       argv: ["true"],
       nodesMin: wholeWithin(this.#random, [1, 2]),
+      preemptionClass: wholeWithin(this.#random, [0, 10]),
       env: { [LASTS_MS]: String(wholeWithin(this.#random, [50, 2_000])) },
       ...(isParked && { features: [UNOBTAINABLE] }),
     };

@@ -25,6 +25,8 @@ export class World {
   readonly trace: Trace;
   readonly #queue = new EventQueue();
   readonly #settle: () => void;
+  /** Looked at after each event; one that returns true is done. */
+  #watches: (() => boolean)[] = [];
   #now = 0;
   #eventCount = 0;
 
@@ -61,6 +63,11 @@ export class World {
     return this.at(this.#now + delayMs, run);
   }
 
+  /** Lets `look` look at the world after each event, until it returns true. */
+  watch(look: () => boolean): void {
+    this.#watches.push(look);
+  }
+
   /** Writes a line of the trace. */
   log(who: string, what: string, detail = ""): void {
     this.trace.line(this.#now, who, { what, detail });
@@ -81,6 +88,15 @@ export class World {
       this.#eventCount += 1;
       next.run();
       this.#settle();
+      if (this.#watches.length > 0) this.#look();
     }
+  }
+
+  #look(): void {
+    const looking = this.#watches;
+    this.#watches = [];
+    const waiting = looking.filter((look) => !look());
+    this.#watches.push(...waiting);
+    if (waiting.length < looking.length) this.#settle();
   }
 }

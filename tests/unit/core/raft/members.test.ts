@@ -143,6 +143,18 @@ describe("what a leader counts", () => {
     expect(effects).toMatchObject([{ kind: "replicate", to: 2, first: 2, last: 1, commit: 1 }]);
   });
 
+  test("a late answer to what was sent before the link was lost does not hide that its member comes back", () => {
+    const node = aMember(EMPTY_LOG, 1);
+    lead(node);
+    write(node);
+    receive(node, 2, appended(node, 1));
+    step(node, { kind: "unreachable", member: 2 });
+    receive(node, 2, appended(node, 1));
+    for (let i = 0; i < 2; i++) step(node, { kind: "tick" });
+    const effects = receive(node, 2, { kind: "heartbeat-reply", term: node.term, round: node.round });
+    expect(effects).toMatchObject([{ kind: "replicate", to: 2, first: 2, last: 1, commit: 1 }]);
+  });
+
   test("proposals beyond the bound are rejected until something commits", () => {
     const node = aMember(EMPTY_LOG, 1);
     lead(node);
