@@ -99,3 +99,15 @@ export type Decision = {
   /** In rank order. */
   readonly claims: readonly Claim[];
 };
+/** The queue by itself, for who remembers its order. */
+export interface QueueView {
+  /** All that wait and whose dependencies hold, in no meaningful order. */
+  ids(): readonly AllocationId[];
+  /** Returns one that waits. */
+  get(id: AllocationId): PendingView | undefined;
+  /** How many have come to the queue so far. */
+  readonly arrivals: number;
+  /** Returns those that came after the first `count`, or undefined where some of them are forgotten. */
+  arrivedAfter(count: number): readonly AllocationId[] | undefined;
+}
+

@@ -36,15 +36,36 @@ export interface Explanation {
 
 /** Returns the placements to make at `now`, and why the rest waits. Equal arguments give equal plans, to the byte. */
 export function plan(view: ClusterView, policy: Policy, now: Millis): Plan {
+  return planHead(view, policy, { now, head: headOfQueue(view, policy, now) });
+}
+
+/** What a pass looks at, in the order of a ranking. */
+export interface Head {
+  readonly now: Millis;
+  readonly head: Iterable<PendingView>;
+}
+
+/** Returns the same for a queue that was ranked before. */
+export function planHead(view: ClusterView, policy: Policy, { now, head }: Head): Plan {
   const pass = beginPass(view, policy, now);
-  return runPass(pass, new PassReasons(pass));
+  return runPass(pass, head, new PassReasons(pass));
 }
 
 /** Returns the placements of `plan` by themselves, which takes less time. */
 export function decide(view: ClusterView, policy: Policy, now: Millis): readonly Decision[] {
-  if (view.pendingCount === 0 || !view.nodes.some(isOpen)) return [];
-  return runPass(beginPass(view, policy, now), undefined).decisions;
+  if (view.pendingCount === 0 || !hasOpenNode(view)) return [];
+  return decideHead(view, policy, { now, head: headOfQueue(view, policy, now) }).decisions;
 }
+
+/** Returns the same for a queue that was ranked before; not all promises are made once no node is open. */
+export const decideHead = (
+  view: ClusterView,
+  policy: Policy,
+  { now, head }: Head,
+): Pick<Plan, "decisions" | "reservations"> => runPass(beginPass(view, policy, now), head, undefined);
+
+/** Returns whether anything at all can be placed. */
+export const hasOpenNode = (view: ClusterView): boolean => view.nodes.some(isOpen);
 
 /**
  * Returns why the allocation waits and its place in the queue, also when it stands beyond
@@ -61,7 +82,7 @@ export function explain(
   if (!pending) return undefined;
   const pass = beginPass(view, policy, now);
   const why = new PassReasons(pass);
-  const { decisions, reasons, reservations } = runPass(pass, why);
+  const { decisions, reasons, reservations } = runPass(pass, queue.slice(0, policy.depth), why);
   const position = at + 1;
   const promised = reservations.find((reservation) => reservation.allocation === allocation);
   const known = reasons.get(allocation);
@@ -71,7 +92,7 @@ export function explain(
   return { reasons: [...why.of(pending), reason("NOT_CONSIDERED", detail)], position };
 }
 
-function runPass(pass: Pass, why: PassReasons | undefined): Plan {
+function runPass(pass: Pass, head: Iterable<PendingView>, why: PassReasons | undefined): Plan {
   const decisions: Decision[] = [];
   const reasons = new Map<AllocationId, readonly Reason[]>();
   const tryPlace = (pending: PendingView): Verdict => {
@@ -82,7 +103,7 @@ function runPass(pass: Pass, why: PassReasons | undefined): Plan {
   const isHopeless = (pending: PendingView): boolean => !why && surelyWaits(pass, pending);
   const { backfillOrder } = pass.policy;
   const later: PendingView[] = [];
-  for (const pending of headOfQueue(pass.view, pass.policy, pass.now)) {
+  for (const pending of head) {
     if (!why && isOver(pass)) break;
     if (isHopeless(pending)) continue;
     if (backfillOrder !== "rank" && hasPromisedAll(pass) && !isInOrder(pass, pending.vcluster)) {

@@ -1,10 +1,19 @@
 /** The order in which a pass walks the queue: the rank that promises and protection go by. */
 import type { Millis } from "../../base/brand.ts";
 import { compareNumber, compareText } from "../../base/compare.ts";
+import type { AllocationId, ShortId } from "../domain/ids.ts";
 import type { ClusterView, PendingView } from "../domain/view.ts";
 import type { Policy } from "./policy.ts";
 import { Scorer } from "./score/score.ts";
 import { keepOrder } from "./score/submission-order.ts";
+
+/** The rank of an allocation: the greater total stands first, then the earlier submission, then the smaller id. */
+export interface Ranked {
+  readonly id: AllocationId;
+  readonly total: number;
+  readonly submittedAt: Millis;
+  readonly shortId: ShortId;
+}
 
 /** Returns the waiting allocations, the highest rank first. Equal scores stand in the order of submission, then of ids. */
 export function rankedQueue(view: ClusterView, policy: Policy, now: Millis): Iterable<PendingView> {
@@ -26,7 +35,6 @@ function* firstOf(queue: Iterable<PendingView>, count: number): Iterable<Pending
   }
 }
 
-/** A long queue is not sorted whole for the sake of its head. */
 function byScore(
   view: ClusterView,
   { energyPrice, weights }: Policy,
@@ -36,27 +44,40 @@ function byScore(
   const scorer = new Scorer(view, { now, energyPrice, weights, queue });
   const totals = Float64Array.from(queue, (pending) => scorer.total(pending));
   keepOrder(view, queue, totals);
+  return headByTotal(queue, totals, count).map(({ pending }) => pending);
+}
+
+/** Returns the `count` highest of the queue, the highest first. A long queue is not sorted whole for the sake of its head. */
+export function headByTotal(
+  queue: readonly PendingView[],
+  totals: Float64Array,
+  count: number,
+): readonly (Ranked & { readonly pending: PendingView })[] {
   const least = count < queue.length ? greatest(totals, count) : Number.NEGATIVE_INFINITY;
-  const scored: Scored[] = [];
+  const scored: (Ranked & { readonly pending: PendingView })[] = [];
   for (const [i, pending] of queue.entries()) {
     const total = totals[i] ?? 0;
-    if (total >= least) scored.push({ pending, total });
+    if (total >= least) scored.push({ pending, ...rankedBy(pending, total) });
   }
-  scored.sort(compareScored);
+  scored.sort(compareRanked);
   if (scored.length > count) scored.length = count;
-  return scored.map(({ pending }) => pending);
+  return scored;
 }
 
-interface Scored {
-  readonly pending: PendingView;
-  readonly total: number;
-}
+/** Returns the rank of an allocation with this total. */
+export const rankedBy = ({ id, submittedAt, shortId }: PendingView, total: number): Ranked => ({
+  id,
+  total,
+  submittedAt,
+  shortId,
+});
 
-const compareScored = (a: Scored, b: Scored): number =>
+/** Compares ranks: what stands first is less. */
+export const compareRanked = (a: Ranked, b: Ranked): number =>
   compareNumber(b.total, a.total) ||
-  compareNumber(a.pending.submittedAt, b.pending.submittedAt) ||
-  compareNumber(a.pending.shortId, b.pending.shortId) ||
-  compareText(a.pending.id, b.pending.id);
+  compareNumber(a.submittedAt, b.submittedAt) ||
+  compareNumber(a.shortId, b.shortId) ||
+  compareText(a.id, b.id);
 
 /** Returns the `count`-th greatest value, of which there are at least so many: the root of a heap of the greatest. */
 function greatest(values: Float64Array, count: number): number {

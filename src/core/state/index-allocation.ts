@@ -45,7 +45,7 @@ export function indexAllocation(state: State, a: Allocation): void {
   const { indexes } = state;
   indexes.byShortId.set(a.shortId, a.id);
   if (a.task) indexTask(state, a.task, a.id);
-  if (a.state === "pending" && a.waitsFor.length === 0) queueOf(state, a)?.set(a.shortId, a.id);
+  if (a.state === "pending" && a.waitsFor.length === 0) enqueue(state, a);
   if (holdsNodes(a.state)) {
     indexes.active.add(a.id);
     for (const part of a.parts) changeNodeLoad(state, a.id, { claim: part.claim, how: "add" });
@@ -120,6 +120,11 @@ function recordUsage({ indexes }: State, { spec, user, parts, startedAt, endedAt
   if (startedAt === undefined || endedAt === undefined) return;
   const gpuMilli = parts.reduce((sum, { claim }) => sum + claim.gpuMilli, 0);
   indexes.usage.record({ tenant: spec.tenant, user, nodes: parts.length, gpuMilli, startedAt, endedAt });
+}
+
+function enqueue(state: State, a: Allocation): void {
+  queueOf(state, a)?.set(a.shortId, a.id);
+  state.indexes.arrivals.add(a.id);
 }
 
 const queueOf = (state: State, a: Allocation) => state.indexes.queue[a.spec.preemptionClass];

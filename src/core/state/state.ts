@@ -18,6 +18,7 @@ import type { Node } from "../domain/node.ts";
 import type { Amount, Claim } from "../domain/resources.ts";
 import type { TaskGroup } from "../domain/task-group.ts";
 import type { Tenant, VCluster } from "../domain/tenant.ts";
+import { Arrivals } from "./arrivals.ts";
 import type { Outcome } from "./commands.ts";
 import { NodeViews } from "./node-views.ts";
 import { Table } from "./table.ts";
@@ -81,6 +82,7 @@ export interface Indexes {
   readonly byShortId: Map<number, AllocationId | TaskGroupId>;
   /** Pending, all dependencies satisfied: by class, then by short id. */
   readonly queue: readonly OrderedMap<AllocationId>[];
+  readonly arrivals: Arrivals;
   /** Holding nodes. */
   readonly active: Set<AllocationId>;
   readonly nodeLoad: Map<NodeId, NodeLoad>;
@@ -126,6 +128,7 @@ function emptyIndexes(): Indexes {
   return {
     byShortId: new Map(),
     queue: Array.from({ length: 11 }, () => new OrderedMap<AllocationId>()),
+    arrivals: new Arrivals(),
     active: new Set(),
     nodeLoad: new Map(),
     nodeViews: new NodeViews(),

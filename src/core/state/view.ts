@@ -6,7 +6,7 @@ import { nodesOf } from "../domain/allocation.ts";
 import type { Assignment, AssignmentAction, Work } from "../domain/assignment.ts";
 import type { NodeId } from "../domain/ids.ts";
 import { NOTHING, subtractAmounts } from "../domain/resources.ts";
-import type { ClusterView, NodeView, PendingView, RunningView } from "../domain/view.ts";
+import type { ClusterView, NodeView, PendingView, QueueView, RunningView } from "../domain/view.ts";
 import { gpusFree, tenantLoadOf } from "./index-allocation.ts";
 import type { State } from "./state.ts";
 
@@ -35,6 +35,19 @@ export function viewOf(state: State): ClusterView {
     usage: indexes.usage,
   };
 }
+
+/** Returns the queue by itself. Goes on to hold as commands are applied. */
+export const queueOf = ({ tables, indexes }: State): QueueView => ({
+  ids: () => indexes.queue.flatMap((queue) => [...queue.values()]),
+  get(id) {
+    const a = tables.allocations.get(id);
+    return a && indexes.queue[a.spec.preemptionClass]?.get(a.shortId) === id ? pendingView(a) : undefined;
+  },
+  get arrivals() {
+    return indexes.arrivals.count;
+  },
+  arrivedAfter: (count) => indexes.arrivals.after(count),
+});
 
 /** Returns everything that should be on a node, in order of submission. */
 export function assignmentsOf(state: State, node: NodeId): readonly Assignment[] {

@@ -16,6 +16,7 @@ import { PeerBus } from "./peers/peer-bus.ts";
 import { answerQuorumQuestions } from "./peers/quorum-questions.ts";
 import { Replica, SYSTEM } from "./replica.ts";
 import { ScheduleLoop } from "./schedule-loop.ts";
+import { Rankings } from "./scheduling/rankings.ts";
 import type { Server } from "./server.ts";
 import { meterServer } from "./server-metrics.ts";
 import type { SchedulingSettings, ServerSettings } from "./settings.ts";
@@ -71,7 +72,8 @@ export function startServer(parts: ServerParts): RunningServer {
     onFailed,
   });
   const bus = new PeerBus({ replica, clock, log });
-  const loop = { version, advertise, replica, bus, clock, log, settings, metrics };
+  const rankings = new Rankings({ replica, clock, settings });
+  const loop = { version, advertise, replica, bus, clock, log, settings, metrics, rankings };
   const agents = new AgentHub(loop);
   const watches = new WatchHub();
   const scheduler = new ScheduleLoop(loop);

@@ -4,6 +4,7 @@ import type { Logger } from "../../ports/log.ts";
 import type { Metrics } from "../../ports/metrics.ts";
 import type { PeerBus } from "./peers/peer-bus.ts";
 import type { Replica } from "./replica.ts";
+import type { Rankings } from "./scheduling/rankings.ts";
 import type { ServerSettings } from "./settings.ts";
 
 /** Shared by all loops of one server. */
@@ -17,4 +18,5 @@ export interface LoopParts {
   readonly log: Logger;
   readonly settings: ServerSettings;
   readonly metrics: Metrics;
+  readonly rankings: Rankings;
 }

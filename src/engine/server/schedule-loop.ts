@@ -1,12 +1,14 @@
 /**
  * When to plan: soon after anything that may change the answer, and every cycle besides.
- * Deciding is `decide`; this loop waits, debounces and proposes. Why the rest waits is
- * worked out for those who ask: waiting-reasons.ts.
+ * A cycle ranks the queue; events in between go by that ranking, and what only came to the
+ * queue is tried without the rest of it. Deciding is `decideHead`; this loop waits,
+ * debounces and proposes. Why the rest waits is worked out for those who ask: waiting-reasons.ts.
  */
-import type { Decision } from "../../core/domain/view.ts";
-import { decide } from "../../core/scheduler/plan.ts";
+import type { AllocationId } from "../../core/domain/ids.ts";
+import type { Decision, PendingView } from "../../core/domain/view.ts";
+import { decideHead, hasOpenNode } from "../../core/scheduler/plan.ts";
+import { amongPromised } from "../../core/scheduler/score/ranking.ts";
 import type { StateEvent } from "../../core/state/events.ts";
-import { viewOf } from "../../core/state/view.ts";
 import type { CancelTimer } from "../../ports/clock.ts";
 import type { LoopParts } from "./loop-parts.ts";
 import { SYSTEM } from "./replica.ts";
@@ -21,7 +23,9 @@ export class ScheduleLoop {
   #timer: CancelTimer | undefined;
   #cycle: CancelTimer | undefined;
   #isPlanning = false;
-  #isWanted = false;
+  #wanted: Cause = "nothing";
+  /** What the last pass left: whom it promised a start, and how many had come to the queue by then. */
+  #left: { readonly promised: readonly AllocationId[]; readonly arrivals: number } | undefined;
   #restMs = 0;
 
   constructor(parts: LoopParts) {
@@ -32,10 +36,11 @@ export class ScheduleLoop {
     const { replica } = this.#parts;
     replica.listen({
       onEvents: (events) => {
-        if (events.some(mayChangePlan)) this.wake();
+        const cause = events.map(causeOf).reduce(graver, "nothing");
+        if (cause !== "nothing") this.wake(cause);
       },
-      onReplaced: () => this.wake(),
-      onRole: () => this.wake(),
+      onReplaced: () => this.wake("cycle"),
+      onRole: () => this.wake("cycle"),
     });
     this.beginCycles();
   }
@@ -44,8 +49,8 @@ export class ScheduleLoop {
   beginCycles(): void {
     const { clock, settings } = this.#parts;
     this.#cycle?.();
-    this.#cycle = clock.every(settings.cycleIntervalMs, () => this.wake());
-    this.wake();
+    this.#cycle = clock.every(settings.cycleIntervalMs, () => this.wake("cycle"));
+    this.wake("cycle");
   }
 
   stop(): void {
@@ -54,8 +59,8 @@ export class ScheduleLoop {
   }
 
   /** Asks for a pass soon. */
-  wake(): void {
-    this.#isWanted = true;
+  wake(cause: Cause): void {
+    this.#wanted = graver(this.#wanted, cause);
     if (this.#isPlanning || this.#timer) return;
     this.#timer = this.#parts.clock.after(Math.max(DEBOUNCE_MS, this.#restMs), () => {
       this.#timer = undefined;
@@ -65,11 +70,12 @@ export class ScheduleLoop {
 
   async #pass(): Promise<void> {
     const { replica, log, metrics } = this.#parts;
-    this.#isWanted = false;
+    const cause = this.#wanted;
+    this.#wanted = "nothing";
     if (!replica.isLeader) return;
     this.#isPlanning = true;
     try {
-      const decisions = this.#plan();
+      const decisions = await this.#plan(cause);
       if (decisions.length > 0) {
         const placements = decisions.map(({ allocation, version, claims }) => ({ allocation, version, claims }));
         const output = await replica.propose({ kind: "assign-nodes", placements }, SYSTEM);
@@ -77,36 +83,65 @@ export class ScheduleLoop {
         const accepted = placements.length - refused.length;
         metrics.count("lattice_scheduling_proposals_total", { result: "accepted" }, accepted);
         metrics.count("lattice_scheduling_proposals_total", { result: "refused" }, refused.length);
-        if (refused.length > 0) log.debug("placements were refused", { refused });
+        if (refused.length > 0) {
+          this.#left = undefined;
+          log.debug("placements were refused", { refused });
+        }
       }
     } catch (error) {
       log.warn("a scheduling pass failed", { error });
     } finally {
       this.#isPlanning = false;
     }
-    if (this.#isWanted) this.wake();
+    if (this.#wanted !== "nothing") this.wake(this.#wanted);
   }
 
-  #plan(): readonly Decision[] {
-    const { replica, clock, settings, metrics } = this.#parts;
+  async #plan(cause: Cause): Promise<readonly Decision[]> {
+    const { replica, rankings, metrics, clock } = this.#parts;
+    const head = cause === "cycle" ? undefined : rankings.head();
+    if (!head) await rankings.renew();
+    if (!replica.isLeader) return [];
     const begun = clock.monotonic();
-    const decisions = decide(viewOf(replica.state), settings.policy, clock.now());
+    const decisions = this.#decide(cause, head ?? rankings.head() ?? []);
     const tookMs = clock.monotonic() - begun;
     this.#restMs = tookMs * REST_RATIO;
     metrics.observe("lattice_scheduling_cycle_duration_seconds", {}, tookMs / 1000);
     return decisions;
   }
+
+  #decide(cause: Cause, head: readonly PendingView[]): readonly Decision[] {
+    const { clock, settings, rankings } = this.#parts;
+    const { view, queue } = rankings.sources();
+    if (head.length === 0 || !hasOpenNode(view)) {
+      this.#left = undefined;
+      return [];
+    }
+    const { policy } = settings;
+    const left = cause === "arrival" && policy.backfill !== "none" ? this.#left : undefined;
+    const tried = left ? amongPromised(head, left.promised, queue.arrivedAfter(left.arrivals)) : head;
+    const { decisions, reservations } = decideHead(view, policy, { now: clock.now(), head: tried });
+    this.#left = { promised: reservations.map(({ allocation }) => allocation), arrivals: queue.arrivals };
+    return decisions;
+  }
 }
 
-/** Something that waits was added, changed or set free, or something that holds nodes let go. */
-function mayChangePlan(event: StateEvent): boolean {
+/** Why a pass is wanted, the graver after the lesser: nothing, something came to the queue, nodes may have come free, all may have changed. */
+const CAUSES = ["nothing", "arrival", "end", "cycle"] as const;
+type Cause = (typeof CAUSES)[number];
+
+const graver = (a: Cause, b: Cause): Cause => (CAUSES.indexOf(a) < CAUSES.indexOf(b) ? b : a);
+
+/** Returns why a pass is wanted after the event. What left the queue may have held others back, as may what let go of nodes. */
+function causeOf(event: StateEvent): Cause {
   switch (event.kind) {
     case "allocation-changed":
-      return event.to !== "staging" && event.to !== "running";
+      if (event.to === "staging" || event.to === "running") return "nothing";
+      return event.from === undefined && event.to === "pending" ? "arrival" : "end";
     case "node-changed":
+      return "end";
     case "policy-changed":
-      return true;
+      return "cycle";
     case "assignments-changed":
-      return false;
+      return "nothing";
   }
 }
