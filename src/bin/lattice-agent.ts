@@ -3,7 +3,6 @@ import { hostname } from "node:os";
 import { resolve } from "node:path";
 import type { AgentOptions } from "../config/agent-flags.ts";
 import { parseAgentFlags } from "../config/agent-flags.ts";
-import { readCertificates } from "../config/certificate-files.ts";
 import { COMMIT, VERSION, versionLine } from "../config/version.ts";
 import type { Registration } from "../core/domain/assignment.ts";
 import { FAULTS, LatticeError, nextStep } from "../core/domain/errors.ts";
@@ -22,8 +21,7 @@ import { systemClock } from "../io/system-clock.ts";
 import { serviceManager } from "../io/systemd/service-manager.ts";
 import { meterProcess } from "../io/telemetry/process-metrics.ts";
 import { openTelemetry } from "../io/telemetry/prometheus.ts";
-import { CertificateKeeper } from "../io/tls/certificate-keeper.ts";
-import type { Logger } from "../ports/log.ts";
+import { openIdentity } from "./agent-identity.ts";
 
 /** The longest that a stop waits for what has begun. */
 const STOP_MS = 5_000;
@@ -43,8 +41,8 @@ async function run(options: AgentOptions): Promise<void> {
   const telemetry = openTelemetry("agent");
   meterProcess(telemetry, { version: VERSION, commit: COMMIT, clock: systemClock });
   const health = listenForHealth({ host, port, exposition: telemetry });
-  const { token, ...certified } = identityOf(options, log);
-  const link = new GrpcAgentLink({ ...options, ...certified, token, log });
+  const identity = await openIdentity(options, state.path, log);
+  const link = new GrpcAgentLink({ ...options, certificates: () => identity.certificates(), log });
   const registration: Registration = {
     nodeId: nodeId(options.nodeId),
     instanceId: state.instanceId,
@@ -67,20 +65,6 @@ async function run(options: AgentOptions): Promise<void> {
   await driver.start();
   manager.ready(`health and metrics on port ${health.port}`);
   log.info("agent started", { version: VERSION, address: registration.address, stateDir: state.path, capacity });
-}
-
-/** A certificate wins over the token, which is shown only where there is no certificate. */
-function identityOf({ tls, token }: AgentOptions, log: Logger) {
-  if (tls.cert === undefined) {
-    log.info(token === "" ? "this node has neither a certificate nor a token" : "this node shows its token");
-    if (tls.ca === undefined) return { token };
-  } else {
-    log.info("this node shows its certificate", { cert: tls.cert });
-    if (token !== "") log.warn("LATTICE_AGENT_TOKEN is not used: the certificate wins over it");
-  }
-  const read = () => readCertificates(tls, systemClock.now());
-  const keeper = new CertificateKeeper({ paths: Object.values(tls), read, clock: systemClock, log });
-  return { token: tls.cert === undefined ? token : "", certificates: () => keeper.current };
 }
 
 function capacityOf(options: AgentOptions): Registration["capacity"] {

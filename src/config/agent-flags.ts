@@ -1,4 +1,5 @@
 /** The command line of lattice-agent: its flags, the environment variables beside them, its help. */
+import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, resolve } from "node:path";
 import { LatticeError } from "../core/domain/errors.ts";
@@ -32,13 +33,15 @@ const FLAGS: FlagSpecs = {
   "bootstrap-cert": { value: "FILE", meaning: "certificate of this node, PEM, for https:// endpoints" },
   "bootstrap-key": { value: "FILE", meaning: "private key of that certificate, PEM" },
   "bootstrap-ca": { value: "FILE", meaning: "authorities that the servers' certificates come from, PEM" },
-  "spire-socket": { value: "FILE", meaning: "not active in this build" },
+  "spire-socket": { value: "FILE", meaning: "Workload API of the SPIRE agent (default: /run/spire/agent.sock)" },
+  "signing-endpoint": { value: "URL", meaning: "where the servers sign this node's first certificate" },
+  "join-token-file": { value: "FILE", meaning: "the join token for that; LATTICE_JOIN_TOKEN holds it itself" },
   "log-level": { value: "LEVEL", meaning: "debug, info, warn or error (default: info)" },
   version: { short: "V", meaning: "print the version and leave" },
   help: { short: "h", meaning: "print this help and leave" },
 };
 
-const INACTIVE = ["tsdb-endpoint", "spire-socket"];
+const INACTIVE = ["tsdb-endpoint"];
 
 /** Variables whose names do not follow from a flag's. */
 const ALIASES: Readonly<Record<string, string>> = {
@@ -75,8 +78,19 @@ export interface AgentOptions {
   readonly token: string;
   /** Paths of the certificate, its key and the authorities; what was not given is absent. */
   readonly tls: TlsFiles;
+  /** Path of SPIRE's socket, which need not be there. */
+  readonly spireSocket: string;
+  readonly join: JoinOptions;
   /** Flags that were given and do nothing yet. */
   readonly inactive: readonly string[];
+}
+
+/** How a node gets its first certificate of the servers. */
+export interface JoinOptions {
+  /** Empty for none. */
+  readonly signingEndpoint: string;
+  /** Empty where the node has a certificate already. */
+  readonly token: string;
 }
 
 /** What the command line asks for. */
@@ -124,6 +138,8 @@ function optionsFrom(reader: OptionReader, env: Environment): AgentOptions {
     logLevel: reader.logLevel(),
     token: env.LATTICE_AGENT_TOKEN ?? "",
     tls: tlsFiles(reader),
+    spireSocket: resolve(reader.text("spire-socket", "/run/spire/agent.sock")),
+    join: joinOptions(reader, env),
     inactive: INACTIVE.filter((flag) => reader.text(flag, "") !== "").map((flag) => `--${flag}`),
   };
 }
@@ -153,6 +169,14 @@ function tlsFiles(reader: OptionReader): TlsFiles {
   };
 }
 
+function joinOptions(reader: OptionReader, env: Environment): JoinOptions {
+  const signingEndpoint = reader.text("signing-endpoint", "");
+  if (signingEndpoint !== "" && !(URL.canParse(signingEndpoint) && signingEndpoint.startsWith("https://"))) {
+    reader.problems.push(`--signing-endpoint must be a URL that begins with https://, not ${signingEndpoint}`);
+  }
+  return { signingEndpoint, token: env.LATTICE_JOIN_TOKEN ?? reader.fileText("join-token-file") };
+}
+
 function defaultStateDir(env: Environment): string {
   if (process.getuid?.() === 0) return "/var/lib/lattice/agent";
   return `${env.XDG_STATE_HOME || `${env.HOME ?? ""}/.local/state`}/lattice/agent`;
@@ -177,6 +201,19 @@ class OptionReader {
     if (!pattern.test(value))
       this.problems.push(`--${flag} must match ${pattern.source}, not ${JSON.stringify(value)}`);
     return value;
+  }
+
+  /** The content of the file that a flag names; a file that is gone holds nothing: a join token is used once. */
+  fileText(flag: string): string {
+    const path = this.text(flag, "");
+    if (path === "") return "";
+    try {
+      return readFileSync(path, "utf8").trim();
+    } catch (error) {
+      const isGone = error instanceof Error && Reflect.get(error, "code") === "ENOENT";
+      if (!isGone) this.problems.push(`--${flag}: ${path} cannot be read by this user`);
+      return "";
+    }
   }
 
   list(flag: string, fallback: string): readonly string[] {

@@ -20,7 +20,7 @@ import { Outbox } from "./outbox.ts";
 export interface GrpcAgentLinkOptions {
   /** Base addresses of the servers, such as http://server-1:50051. */
   readonly endpoints: readonly string[];
-  /** Bearer token; empty for an open server. */
+  /** Bearer token, shown where there is no certificate to show; empty for an open server. */
   readonly token: string;
   /** Returns the certificates to dial https:// endpoints with, at each dial: they are replaced now and then. */
   readonly certificates?: () => Certificates;
@@ -187,7 +187,8 @@ export class GrpcAgentLink implements AgentLink {
   }
 
   #clientOf(endpoint: string, sessionManager: Http2SessionManager): Client<typeof AgentService> {
-    const { token } = this.#options;
+    const isCertified = endpoint.startsWith("https:") && this.#options.certificates?.().cert !== undefined;
+    const token = isCertified ? "" : this.#options.token;
     const authenticate: Interceptor = (next) => (request) => {
       if (token !== "") request.header.set("authorization", `Bearer ${token}`);
       return next(request);

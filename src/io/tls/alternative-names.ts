@@ -4,16 +4,13 @@
  * that may stand inside a name, so one name could pass for two.
  */
 
+import { derElements } from "./der.ts";
+
 /** The names of a certificate, by kind. */
 export interface AlternativeNames {
   readonly dnsNames: readonly string[];
   readonly addresses: readonly string[];
   readonly uris: readonly string[];
-}
-
-interface Element {
-  readonly tag: number;
-  readonly body: Uint8Array;
 }
 
 const SEQUENCE = 0x30;
@@ -25,16 +22,16 @@ const [DNS_NAME, URI, ADDRESS] = [0x82, 0x86, 0x87];
 
 /** Returns the names in a certificate, DER. */
 export function alternativeNames(der: Uint8Array): AlternativeNames {
-  const [certificate] = elements(der);
-  const [body] = elements(certificate?.body ?? new Uint8Array());
-  const wrapper = elements(body?.body ?? new Uint8Array()).find(({ tag }) => tag === EXTENSIONS);
-  const [list] = elements(wrapper?.body ?? new Uint8Array());
-  const extension = elements(list?.body ?? new Uint8Array()).find(({ body: one }) =>
+  const [certificate] = derElements(der);
+  const [body] = derElements(certificate?.body ?? new Uint8Array());
+  const wrapper = derElements(body?.body ?? new Uint8Array()).find(({ tag }) => tag === EXTENSIONS);
+  const [list] = derElements(wrapper?.body ?? new Uint8Array());
+  const extension = derElements(list?.body ?? new Uint8Array()).find(({ body: one }) =>
     ALTERNATIVE_NAMES.every((byte, i) => one[i] === byte),
   );
-  const value = elements(extension?.body ?? new Uint8Array()).find(({ tag }) => tag === OCTETS);
-  const [names] = elements(value?.body ?? new Uint8Array());
-  const all = names?.tag === SEQUENCE ? elements(names.body) : [];
+  const value = derElements(extension?.body ?? new Uint8Array()).find(({ tag }) => tag === OCTETS);
+  const [names] = derElements(value?.body ?? new Uint8Array());
+  const all = names?.tag === SEQUENCE ? derElements(names.body) : [];
   const of = (kind: number | undefined) => all.filter(({ tag }) => tag === kind).map(({ body: one }) => one);
   const printable = (bytes: Uint8Array) => String.fromCharCode(...bytes);
   const isName = (text: string) => /^[\x21-\x7e]{1,512}$/.test(text) && !text.includes(",");
@@ -45,21 +42,6 @@ export function alternativeNames(der: Uint8Array): AlternativeNames {
     addresses: of(ADDRESS).map(addressText),
     uris: of(URI).map(printable).filter(isName),
   };
-}
-
-function elements(bytes: Uint8Array): Element[] {
-  const found: Element[] = [];
-  for (let at = 0; at + 1 < bytes.length; ) {
-    const first = bytes[at + 1] ?? 0;
-    const extra = first < 0x80 ? 0 : first & 0x7f;
-    let length = first < 0x80 ? first : 0;
-    for (let i = 0; i < extra; i++) length = length * 256 + (bytes[at + 2 + i] ?? 0);
-    const begin = at + 2 + extra;
-    if (extra > 4 || begin + length > bytes.length) return found;
-    found.push({ tag: bytes[at] ?? 0, body: bytes.subarray(begin, begin + length) });
-    at = begin + length;
-  }
-  return found;
 }
 
 function addressText(bytes: Uint8Array): string {

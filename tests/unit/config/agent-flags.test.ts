@@ -50,7 +50,8 @@ describe("parseAgentFlags", () => {
       stateDir: "/var/lib/lattice",
       defaultUser: "nobody",
       allowsRoot: true,
-      inactive: ["--spire-socket"],
+      spireSocket: "/run/spire.sock",
+      inactive: [],
       tls: {
         cert: "/etc/lattice/tls/agent.crt",
         key: "/etc/lattice/tls/agent.key",
