@@ -32,6 +32,7 @@ export interface AllocationRequest {
   readonly needsConformance?: boolean;
   readonly needsUnifiedMemory?: boolean;
   readonly allowsCxlMemory?: boolean;
+  readonly storageMbps?: number;
   readonly tasks?: number;
   readonly tasksPerNode?: number;
   readonly cpusPerTask?: number;

@@ -14,6 +14,8 @@ export const REASONS = {
   CONFORMANCE: "no group of nodes of one make is large enough for it",
   NODES_UNAVAILABLE: "suitable nodes exist but are drained, down or degraded",
   NOT_DEDICATED: "the nodes that suit it are dedicated to another vCluster",
+  POWER_CAP: "the power that work may draw together leaves too little for it",
+  STORAGE_CAP: "the storage bandwidth that work may draw together leaves too little for it",
   LOAN_LIMIT: "others lend no more of their nodes",
   VCLUSTER_ORDER: "its vCluster places work in the order of submission, and what came earlier waits",
   QUOTA_NODES: "its tenant holds as many nodes as its quota allows",

@@ -44,6 +44,7 @@ export function completeResources(request: AllocationRequest): Result<ResourceRe
     ...(request.needsConformance && { needsConformance: true }),
     ...(request.needsUnifiedMemory && { needsUnifiedMemory: true }),
     ...(request.allowsCxlMemory && { allowsCxlMemory: true }),
+    ...(request.storageMbps && { storageMbps: request.storageMbps }),
   });
 }
 
@@ -57,6 +58,7 @@ const numbersOf = (request: AllocationRequest): Readonly<Record<string, number |
   tasks_per_node: request.tasksPerNode,
   cpus_per_task: request.cpusPerTask,
   memory_bytes_per_cpu: request.memoryBytesPerCpu,
+  storage_bandwidth_mbps: request.storageMbps,
   ...request.featureCounts,
 });
 

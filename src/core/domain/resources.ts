@@ -26,6 +26,8 @@ export interface NodeCapacity extends Amount {
   readonly hasUnifiedMemory?: boolean;
   /** Of the memory, what is attached by CXL: slower than the rest. */
   readonly cxlMemoryBytes?: number;
+  /** What it draws at most. */
+  readonly powerWatts?: number;
 }
 
 /** How near to each other the nodes should be. */
@@ -52,6 +54,8 @@ export interface ResourceRequest {
   readonly needsUnifiedMemory?: boolean;
   /** Memory that is attached by CXL will do. */
   readonly allowsCxlMemory?: boolean;
+  /** Storage bandwidth that all its nodes together draw, in MB/s. */
+  readonly storageMbps?: number;
 }
 
 /** What a claim holds of one GPU. */

@@ -62,6 +62,13 @@ export const DEFAULT_WEIGHTS: CostWeights = {
   conformance: 0.1,
 };
 
+/** Limits on what running work draws together; absent ones do not limit. */
+export interface DrawCaps {
+  readonly powerWatts?: number;
+  /** Storage bandwidth in MB/s. */
+  readonly storageMbps?: number;
+}
+
 /** A part of the cluster under one policy. */
 export interface VCluster {
   readonly id: VClusterId;
@@ -82,6 +89,8 @@ export interface VCluster {
   readonly sharesNodes: boolean;
   /** Shares may be of parts of a GPU; true where it is left out. */
   readonly splitsGpus?: boolean;
+  /** What its running work may draw together. */
+  readonly caps?: DrawCaps;
   readonly createdAt: Millis;
 }
 

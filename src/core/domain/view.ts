@@ -37,6 +37,8 @@ export interface RunningView {
   readonly walltimeMs: Millis;
   readonly startedAt?: Millis;
   readonly isSensitive: boolean;
+  /** Storage bandwidth that it draws, in MB/s; absent for none. */
+  readonly storageMbps?: number;
 }
 
 /** A node as the scheduler sees it. */

@@ -179,9 +179,9 @@ function kindOf(capacity: NodeCapacity): string {
   const known = KINDS.get(capacity);
   if (known !== undefined) return known;
   const { cpus, memoryBytes, gpuMilli, gpuType, features } = capacity;
-  const { conformance = "", hasUnifiedMemory = false, cxlMemoryBytes = 0 } = capacity;
+  const { conformance = "", hasUnifiedMemory = false, cxlMemoryBytes = 0, powerWatts = 0 } = capacity;
   const memory = `${memoryBytes} ${hasUnifiedMemory} ${cxlMemoryBytes}`;
-  const kind = `${cpus} ${memory} ${gpuMilli} ${gpuType} ${conformance}\n${features.join("\n")}`;
+  const kind = `${cpus} ${memory} ${gpuMilli} ${gpuType} ${conformance} ${powerWatts}\n${features.join("\n")}`;
   KINDS.set(capacity, kind);
   return kind;
 }

@@ -9,10 +9,11 @@ import { reason } from "../domain/reason.ts";
 import { mayBorrow } from "../domain/tenant.ts";
 import type { PendingView } from "../domain/view.ts";
 import { endOf } from "./availability.ts";
-import { loansOf, loanText } from "./loans.ts";
 import type { Pass, Reservation, Standing } from "./pass.ts";
-import { borrowingOf, nodesHeldBy, nodesLeft, nodesMaxOf, standingOf } from "./pass.ts";
+import { borrowingOf, capOver, hasCaps, nodesHeldBy, nodesLeft, nodesMaxOf, standingOf } from "./pass.ts";
 import { selectNodes } from "./select-nodes.ts";
+import { capText } from "./sharing/caps.ts";
+import { loansOf, loanText } from "./sharing/loans.ts";
 import { reasonsOf } from "./why-waiting.ts";
 
 /** What equal demands share as long as the pass takes nothing. */
@@ -44,15 +45,20 @@ export class PassReasons {
     const standing = standingOf(pass, pending);
     const known = this.#knownOf(standing);
     const own = [...orderReasons(pass, pending), ...ownReasons(pass, pending, known.needed)];
-    const others = [...this.#othersReasons(standing, known, pending), ...loanReasons(pass, standing, pending)];
+    const others = [
+      ...this.#othersReasons(standing, known, pending),
+      ...loanReasons(pass, standing, pending),
+      ...capReasons(pass, standing, pending),
+    ];
     if (own.length === 0) return others;
     return others.length === 0 ? own : [...own, ...others];
   }
 
-  #othersReasons(standing: Standing, known: Known, { walltimeMs }: PendingView): readonly Reason[] {
+  #othersReasons(standing: Standing, known: Known, pending: PendingView): readonly Reason[] {
+    const { walltimeMs } = pending;
     const pass = this.#pass;
     const end = endOf(pass.now, walltimeMs);
-    const isBehind = pass.isClosed || end > firstPromise(pass);
+    const isBehind = pass.isClosed || end > firstPromise(pass) || hasCaps(pass, pending);
     if (!known.fitsNow) return isBehind ? known.lackingPlain : known.lacking;
     if (pass.isClosed) return PRIORITY;
     return isHeld(pass, standing, end) ? reservedReasons(pass, known, { standing, end }) : NONE;
@@ -93,6 +99,15 @@ function loanReasons(pass: Pass, standing: Standing, pending: PendingView): read
   const borrowing = borrowingOf(pass, standing);
   if (!borrowing || !selectNodes(borrowing.demand)) return NONE;
   return [reason("LOAN_LIMIT", loanText(pass.view, pass.loans ?? loansOf(pass.view), borrowing.demand))];
+}
+
+/** It has its nodes, but not what it would draw there. */
+function capReasons(pass: Pass, standing: Standing, pending: PendingView): readonly Reason[] {
+  const selection = standing.isBlocked ? undefined : selectNodes(standing.demand);
+  const found = selection && capOver(pass, pending, selection.picks);
+  if (!found) return NONE;
+  const code = found.cap.dimension === "powerWatts" ? "POWER_CAP" : "STORAGE_CAP";
+  return [reason(code, capText(found.cap, found.draw))];
 }
 
 function ownReasons(pass: Pass, pending: PendingView, needed: number): readonly Reason[] {

@@ -14,13 +14,15 @@ import type { Availability, Taken } from "./availability.ts";
 import { availabilityOf, earliestSlot, endOf, promise, takeIdle, takeShare } from "./availability.ts";
 import type { Demand } from "./demand.ts";
 import { demandOf, fitsWhenIdle, shapeOf, traitsOf } from "./demand.ts";
-import type { Loans } from "./loans.ts";
-import { lend, loansOf, mayLend, withLent } from "./loans.ts";
 import type { NodeIndex } from "./node-index.ts";
 import { indexNodes, takeNode } from "./node-index.ts";
 import type { Policy } from "./policy.ts";
 import type { Pick, Selection } from "./select-nodes.ts";
 import { selectNodes } from "./select-nodes.ts";
+import type { Cap, Draw } from "./sharing/caps.ts";
+import { Caps, powerOf } from "./sharing/caps.ts";
+import type { Loans } from "./sharing/loans.ts";
+import { lend, loansOf, mayLend, withLent } from "./sharing/loans.ts";
 
 /** A promise of the pass: what it places does not delay this allocation. */
 export interface Reservation {
@@ -43,6 +45,8 @@ export interface Pass {
   readonly taken: Taken[];
   /** Made when the first start is to be promised. */
   availability?: Availability;
+  /** Counted when the first comes that one of them holds for. */
+  caps?: Caps;
   /** Counted when the first would borrow. */
   loans?: Loans;
   /** Those that place in the order of submission, and where something waits. */
@@ -110,12 +114,50 @@ export function judge(pass: Pass, pending: PendingView): Verdict {
   const selection = pass.isClosed ? undefined : (select(pass, standing, pending) ?? borrow(pass, standing, pending));
   const limit = nodesLeft(pass, pending.tenant);
   if (limit < (selection?.needed ?? pending.request.nodesMin)) return WAIT;
-  if (selection) return { kind: "place", picks: selection.picks.slice(0, limit) };
+  if (selection) {
+    const picks = selection.picks.slice(0, limit);
+    return isCapped(pass, pending, picks) ? WAIT : { kind: "place", picks };
+  }
   standing.fitsWhenIdle ??= fitsWhenIdle(standing.demand);
   if (!standing.fitsWhenIdle) return WAIT;
   if (isInOrder(pass, pending.vcluster)) pass.stopped.set(pending.vcluster, pending.shortId);
   return WAIT_FOR_NODES;
 }
+
+/** What a cap keeps waiting is promised its start under that cap alone. */
+function isCapped(pass: Pass, pending: PendingView, picks: readonly Pick[]): boolean {
+  if (!hasCaps(pass, pending)) return false;
+  const draw = drawOf(pending, picks);
+  const cap = capsOf(pass).tooLow(pending, draw);
+  if (cap) capsOf(pass).promise(cap, draw);
+  return cap !== undefined;
+}
+
+/** Returns whether a cap holds for the allocation. */
+export const hasCaps = ({ policy, view }: Pass, { vcluster }: PendingView): boolean =>
+  policy.caps !== undefined || view.vcluster(vcluster)?.caps !== undefined;
+
+/** Returns the cap that keeps the allocation from these nodes, with what it would draw. */
+export function capOver(
+  pass: Pass,
+  pending: PendingView,
+  picks: readonly Pick[],
+): { readonly cap: Cap; readonly draw: Draw } | undefined {
+  if (!hasCaps(pass, pending)) return undefined;
+  const draw = drawOf(pending, picks);
+  const cap = capsOf(pass).tooLow(pending, draw);
+  return cap && { cap, draw };
+}
+
+function capsOf(pass: Pass): Caps {
+  pass.caps ??= new Caps(pass.view, pass.policy.caps, pass.now);
+  return pass.caps;
+}
+
+const drawOf = ({ request }: PendingView, picks: readonly Pick[]): Draw => ({
+  powerWatts: picks.reduce((sum, { offer }) => sum + powerOf(offer.of.capacity, offer.need), 0),
+  storageMbps: request.storageMbps ?? 0,
+});
 
 /** Returns whether the vCluster places its work in the order of submission, and lets nothing overtake. */
 export const isInOrder = ({ view }: Pass, vcluster: VClusterId): boolean =>
@@ -176,6 +218,7 @@ export function place(pass: Pass, pending: PendingView, picks: readonly Pick[]):
     else takeIdle(availability, one);
     return { order: node.order, claim };
   });
+  if (hasCaps(pass, pending)) capsOf(pass).take(pending, drawOf(pending, picks));
   if (picks.some(({ offer }) => offer.lender !== undefined)) {
     pass.loans ??= loansOf(pass.view);
     lend(pass.loans, pending.vcluster, picks);

@@ -1,5 +1,5 @@
 /** The settings that `plan` obeys: the policy is data, so that a replay tries what a server runs. */
-import type { CostWeights } from "../domain/tenant.ts";
+import type { CostWeights, DrawCaps } from "../domain/tenant.ts";
 import { DEFAULT_WEIGHTS } from "../domain/tenant.ts";
 
 /** What decides the rank of what waits. */
@@ -33,6 +33,8 @@ export interface Policy {
   readonly energyPrice: number;
   /** Of the scoring factors, in vClusters that were not given their own. */
   readonly weights: CostWeights;
+  /** What all running work may draw together; absent for as much as it likes. */
+  readonly caps?: DrawCaps;
 }
 
 /** Queues as most sites know them: by submission, the first that waits is not delayed. */

@@ -48,8 +48,8 @@ export class NodeViews {
     const known = this.#shared.get(capacity);
     if (known) return known;
     const { cpus, memoryBytes, gpuMilli, gpuType, features, group } = capacity;
-    const { conformance, hasUnifiedMemory, cxlMemoryBytes } = capacity;
-    const kind = [conformance ?? null, hasUnifiedMemory ?? false, cxlMemoryBytes ?? 0];
+    const { conformance, hasUnifiedMemory, cxlMemoryBytes, powerWatts } = capacity;
+    const kind = [conformance ?? null, hasUnifiedMemory ?? false, cxlMemoryBytes ?? 0, powerWatts ?? 0];
     const key = JSON.stringify([cpus, memoryBytes, gpuMilli, gpuType, features, group, ...kind]);
     const first = this.#capacities.get(key) ?? capacity;
     this.#capacities.set(key, first);

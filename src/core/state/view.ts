@@ -148,6 +148,7 @@ function runningView(a: Allocation): RunningView {
     claims: a.parts.map((p) => p.claim),
     preemptionClass: a.spec.preemptionClass,
     walltimeMs: a.walltimeMs,
+    ...(a.spec.resources.storageMbps && { storageMbps: a.spec.resources.storageMbps }),
     ...(a.startedAt !== undefined && { startedAt: a.startedAt }),
     isSensitive: a.spec.isSensitive,
   };

@@ -70,6 +70,7 @@ const COMMANDS: Readonly<Record<string, Obey>> = {
     const dedicatedNodes = expand(options.get("dedicated") ?? "").map(nodeId);
     const schedulerType = choice(SCHEDULER_TYPES, options.get("type"), "hpc_backfill");
     const loans = {
+      ...capsOf(options),
       allowsLending: options.has("lends"),
       allowsBorrowing: flags.includes("borrows") || options.has("borrows"),
       ...(options.has("lends") && { lendPart: number(options, "lends", 0) }),
@@ -116,6 +117,7 @@ function setNodes(cluster: Cluster, { words: [names = "", ...flags], options }: 
     group: number(options, "group", 0),
     ...(options.has("make") && { conformance: options.get("make") ?? "" }),
     ...(flags.includes("unified") && { hasUnifiedMemory: true }),
+    ...(options.has("watts") && { powerWatts: number(options, "watts", 0) }),
     ...(options.has("cxl") && { cxlMemoryBytes: number(options, "cxl", 0) * GIBIBYTE }),
   });
   for (const name of expand(names)) {
@@ -148,6 +150,7 @@ function pendingFrom(n: number, name: string, { words, options }: Line): Pending
     ...(words.includes("one-make") && { needsConformance: true }),
     ...(words.includes("unified") && { needsUnifiedMemory: true }),
     ...(words.includes("cxl") && { allowsCxlMemory: true }),
+    ...(options.has("storage") && { storageMbps: number(options, "storage", 0) }),
   });
   const notBefore = options.get("not-before");
   const waited = number(options, "waited", 0);
@@ -206,8 +209,21 @@ const policyOf = ({ options }: Line): Policy => ({
   order: choice(ORDERS, options.get("order"), "fcfs"),
   backfill: choice(BACKFILLS, options.get("backfill"), "easy"),
   reservations: number(options, "promises", 1),
+  ...capsOf(options),
   backfillOrder: choice(BACKFILL_ORDERS, options.get("overtakes"), "rank"),
 });
+
+function capsOf(options: ReadonlyMap<string, string>): Pick<VCluster, "caps"> {
+  const powerWatts = options.get("power-cap");
+  const storageMbps = options.get("storage-cap");
+  if (powerWatts === undefined && storageMbps === undefined) return {};
+  return {
+    caps: {
+      ...(powerWatts !== undefined && { powerWatts: Number(powerWatts) }),
+      ...(storageMbps !== undefined && { storageMbps: Number(storageMbps) }),
+    },
+  };
+}
 
 function choice<T extends string>(all: readonly T[], text: string | undefined, otherwise: T): T {
   if (text === undefined) return otherwise;

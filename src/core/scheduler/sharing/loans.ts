@@ -4,14 +4,14 @@
  * lender needs them: see `mayReclaim`. No start is promised on them. Counted once a pass,
  * when somebody would borrow.
  */
-import type { VClusterId } from "../domain/ids.ts";
-import type { VCluster } from "../domain/tenant.ts";
-import { borrowMaxOf, lendMaxOf, mayBorrow } from "../domain/tenant.ts";
-import type { ClusterView, PendingView, RunningView } from "../domain/view.ts";
-import type { Demand, Offer } from "./demand.ts";
-import { needOn, suitsClass, withOffers } from "./demand.ts";
-import type { NodeIndex } from "./node-index.ts";
-import type { Pick } from "./select-nodes.ts";
+import type { VClusterId } from "../../domain/ids.ts";
+import type { VCluster } from "../../domain/tenant.ts";
+import { borrowMaxOf, lendMaxOf, mayBorrow } from "../../domain/tenant.ts";
+import type { ClusterView, PendingView, RunningView } from "../../domain/view.ts";
+import type { Demand, Offer } from "../demand.ts";
+import { needOn, suitsClass, withOffers } from "../demand.ts";
+import type { NodeIndex } from "../node-index.ts";
+import type { Pick } from "../select-nodes.ts";
 
 /** How many nodes each vCluster has lent, and has of others. */
 export interface Loans {
