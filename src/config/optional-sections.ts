@@ -55,7 +55,10 @@ export const OPTIONAL = {
 
   checkpoint: z.strictObject({
     evaluation_interval_seconds: key(seconds(86_400).default(30), "Pause between two looks at what to checkpoint."),
-    checkpoint_timeout_seconds: key(seconds(86_400).default(300), "Longest time that one checkpoint may take."),
+    checkpoint_timeout_seconds: key(
+      seconds(86_400).default(300),
+      "Time that work has to save its state when it makes room for other work.",
+    ),
     max_deferral_seconds: key(seconds(86_400).default(60), "Longest time that work may put a checkpoint off."),
   }),
 
@@ -88,6 +91,18 @@ export const OPTIONAL = {
     usage_half_life_hours: key(
       count(1, 87_600).default(168),
       "Hours after which use counts half as much for fair share.",
+    ),
+    preemption_enabled: key(
+      z.boolean().default(true),
+      "Have running work make room for work of a higher class that cannot start otherwise.",
+    ),
+    preemption_class_distance: key(
+      count(1, 10).default(1),
+      "How many classes lower work must be to make room for other work.",
+    ),
+    preemption_count_max: key(
+      count(1, 1_000).default(10),
+      "How often one allocation makes room at most; after that it runs to its end.",
     ),
     budget_period_days: key(count(1, 3_660).default(90), "Days over which node-hour and GPU-hour budgets count."),
   }),

@@ -161,6 +161,12 @@ export const METRICS = {
     help: "Placements proposed by scheduling passes, by result: accepted or refused by the state.",
     labels: ["result"],
   },
+  lattice_scheduling_preemptions_total: {
+    kind: "counter",
+    of: SERVER,
+    help: "Allocations that were asked to make room for others.",
+    labels: [],
+  },
 
   lattice_agents_connected: {
     kind: "gauge",

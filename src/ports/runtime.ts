@@ -13,6 +13,14 @@ export interface RuntimeListener {
   onExited(key: WorkloadKey, exit: WorkloadExit): void;
 }
 
+/** Is told how a workload takes it that it is asked to save its state. */
+export interface CheckpointListener {
+  /** Called just before the signal is sent: an exit that is told earlier has nothing to do with it. */
+  onAsking(): void;
+  /** Called once when the workload says that its state is saved. */
+  onSaved(): void;
+}
+
 export interface Runtime {
   /** What is not guaranteed on this node, one sentence each (no cgroup v2, not root…). */
   readonly limitations: readonly string[];
@@ -24,6 +32,11 @@ export interface Runtime {
   start(key: WorkloadKey, listener: RuntimeListener): Promise<Millis>;
   /** Keeps with the workload what a restarted agent must know of it. */
   note(key: WorkloadKey, note: WorkloadNote): Promise<void>;
+  /**
+   * Sends SIGUSR1 to those processes of the workload that take it, and looks out for its
+   * marker file until it has ended. Returns false, and sends nothing, where none takes it.
+   */
+  checkpoint(key: WorkloadKey, listener: CheckpointListener): Promise<boolean>;
   /** Sends SIGTERM to everything the workload started. */
   terminate(key: WorkloadKey): Promise<void>;
   /** Kills everything the workload started; returns when nothing of it is alive. */

@@ -3,14 +3,16 @@
  * AllocationStatus; what has a `task_group` in it is a task group.
  */
 import { create } from "@bufbuild/protobuf";
-import { logIndex } from "../base/brand.ts";
+import { logIndex, millis } from "../base/brand.ts";
 import type {
   Allocation,
   Dependency,
   EndCause,
+  Hold,
   Part,
   PartPhase,
   PastAttempt,
+  Stopping,
   StopReason,
   TaskOf,
 } from "../core/domain/allocation.ts";
@@ -77,7 +79,14 @@ function allocationToProto(allocation: Allocation): AllocationStatus {
     taskGroupShortId: BigInt(task?.groupShortId ?? 0),
     stopping: stopping?.reason ?? "",
     stoppingBy: stopping?.by ?? "",
+    preemptedCount: allocation.preemptedCount ?? 0,
+    heldNodes: [...(allocation.hold?.nodes ?? [])],
   });
+  if (allocation.savedMs !== undefined) status.saved = durationToProto(allocation.savedMs);
+  if (allocation.hold) status.heldUntil = timestampToProto(allocation.hold.until);
+  if (stopping?.checkpointMs !== undefined) {
+    status.checkpointUntil = timestampToProto(millis(stopping.at + stopping.checkpointMs));
+  }
   status.spec = allocationSpecToProto(allocation.spec);
   status.createdAt = timestampToProto(allocation.submittedAt);
   status.walltime = durationToProto(allocation.walltimeMs);
@@ -116,14 +125,27 @@ function allocationFromProto(proto: AllocationStatus): Allocation {
     ...(proto.dagId !== "" && { dag: dagId(proto.dagId) }),
     waitsFor: proto.waitsFor.map(dependencyFromProto),
     ...(proto.notBefore && { notBefore: timestampFromProto(proto.notBefore) }),
+    ...(proto.preemptedCount > 0 && { preemptedCount: proto.preemptedCount }),
+    ...(proto.saved && { savedMs: durationFromProto(proto.saved) }),
+    ...(proto.heldUntil && { hold: holdFromProto(proto) }),
   };
 }
 
-const stoppingFromProto = (proto: AllocationStatus): NonNullable<Allocation["stopping"]> => ({
-  reason: proto.stopping as StopReason,
-  at: timestampFromProto(proto.stoppingSince),
-  by: proto.stoppingBy,
+const holdFromProto = (proto: AllocationStatus): Hold => ({
+  nodes: proto.heldNodes.map(nodeId),
+  until: timestampFromProto(proto.heldUntil),
 });
+
+function stoppingFromProto(proto: AllocationStatus): Stopping {
+  const at = timestampFromProto(proto.stoppingSince);
+  const checkpointMs = proto.checkpointUntil && millis(timestampFromProto(proto.checkpointUntil) - at);
+  return {
+    reason: proto.stopping as StopReason,
+    at,
+    by: proto.stoppingBy,
+    ...(checkpointMs !== undefined && { checkpointMs }),
+  };
+}
 
 const taskFromProto = (proto: AllocationStatus, index: number): TaskOf => ({
   group: taskGroupId(proto.taskGroupId),

@@ -208,6 +208,7 @@ function assignmentToProto(assignment: Assignment, memory: WorkMemory) {
     attempt,
     action: action.kind,
     stopReason: action.kind === "stop" ? action.reason : "",
+    checkpointMs: BigInt(action.kind === "stop" ? (action.checkpointMs ?? 0) : 0),
     walltimeMs: BigInt(assignment.walltimeMs),
     ...(!isKnown && { work: workToProto(assignment.work) }),
   };
@@ -221,12 +222,12 @@ function assignmentFromProto(proto: ProtoAssignment, memory: WorkMemory, node: N
   return { allocation: allocationId(id), attempt, action: actionFromProto(proto), walltimeMs, work };
 }
 
-function actionFromProto({ action, stopReason }: ProtoAssignment): AssignmentAction {
+function actionFromProto({ action, stopReason, checkpointMs }: ProtoAssignment): AssignmentAction {
   if (action === "prepare" || action === "run") return { kind: action };
   if (action !== "stop") throw invalid(`unknown action ${JSON.stringify(action)}`);
   const reason = STOP_REASONS.find((known) => known === stopReason);
   if (reason === undefined) throw invalid(`unknown stop reason ${JSON.stringify(stopReason)}`);
-  return { kind: "stop", reason };
+  return { kind: "stop", reason, ...(checkpointMs > 0n && { checkpointMs: millis(Number(checkpointMs)) }) };
 }
 
 const STOP_REASONS: readonly StopReason[] = [
@@ -236,6 +237,7 @@ const STOP_REASONS: readonly StopReason[] = [
   "part_failed",
   "dependency",
   "head_ended",
+  "preempted",
 ];
 
 const PHASES: readonly WorkloadReport["phase"][] = ["ready", "running", "ended"];
@@ -250,6 +252,7 @@ const CAUSES: readonly EndCause[] = [
   "supervisor_lost",
   "node_lost",
   "isolated",
+  "checkpointed",
 ];
 
 function workloadReportToProto(report: WorkloadReport) {

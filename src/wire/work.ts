@@ -40,6 +40,8 @@ export function workToProto(work: Work): ProtoWork {
     cpusPerTask: spec.resources.cpusPerTask,
     setSlurmEnv: work.setsSlurmEnv ?? true,
     requeueCount: work.requeueCount,
+    preemptedCount: work.preemptedCount ?? 0,
+    isResumed: work.isResumed ?? false,
     dagId: work.dag ?? "",
     ...(task && {
       taskGroupId: task.group,
@@ -67,6 +69,8 @@ export function workFromProto(proto: ProtoWork, node: NodeId): Work {
     nodeIds: proto.nodeIds.map(nodeId),
     runsHere: proto.runsHere,
     requeueCount: proto.requeueCount,
+    ...(proto.preemptedCount > 0 && { preemptedCount: proto.preemptedCount }),
+    ...(proto.isResumed && { isResumed: true }),
     setsSlurmEnv: proto.setSlurmEnv,
     ...(proto.taskIndex !== undefined && { task: taskFromProto(proto, proto.taskIndex) }),
     ...(proto.dagId !== "" && { dag: dagId(proto.dagId) }),

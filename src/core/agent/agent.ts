@@ -9,10 +9,20 @@ import type { DesiredSet, Fence, Work, WorkloadReport } from "../domain/assignme
 import type { RecoveredWorkload, WorkloadExit, WorkloadKey, WorkloadNote } from "../domain/workload.ts";
 
 /**
- * How far a workload has come. `killing` lasts until nothing of it is alive and its exit
+ * How far a workload has come. `checkpointing` is the time that it has to save its state
+ * before it is ended. `killing` lasts until nothing of it is alive and its exit
  * is known: only then it counts as ended.
  */
-export const STAGES = ["preparing", "prepared", "starting", "running", "terminating", "killing", "ended"] as const;
+export const STAGES = [
+  "preparing",
+  "prepared",
+  "starting",
+  "running",
+  "checkpointing",
+  "terminating",
+  "killing",
+  "ended",
+] as const;
 /** One of the stages. */
 export type Stage = (typeof STAGES)[number];
 
@@ -29,6 +39,12 @@ export interface Workload {
   readonly startedAt?: Millis;
   /** Set once it is to end other than by itself. */
   readonly endCause?: EndCause;
+  /** Time that it has to save its state, once it is to end. */
+  readonly checkpointMs?: Millis;
+  /** It has been asked to save its state: that it ends may mean no more than that it did. */
+  readonly isAsked?: boolean;
+  /** It has said that what it needs to go on is saved. */
+  readonly isSaved?: boolean;
   readonly exit?: WorkloadExit;
   /** Nothing of it is alive. */
   readonly isDead: boolean;
@@ -64,7 +80,7 @@ export interface Agent {
 }
 
 /** A timer of one workload, or of the agent when `key` is absent. Setting it again replaces it. */
-export type TimerName = "walltime" | "grace" | "kill" | "isolation" | "report";
+export type TimerName = "walltime" | "checkpoint" | "grace" | "kill" | "isolation" | "report";
 
 /** What happened, and when. */
 export type AgentInput = { readonly at: Millis } & (
@@ -84,6 +100,12 @@ export type AgentInput = { readonly at: Millis } & (
   | { readonly kind: "started"; readonly key: WorkloadKey; readonly startedAt: Millis }
   | { readonly kind: "start-failed"; readonly key: WorkloadKey; readonly detail: string }
   | { readonly kind: "exited"; readonly key: WorkloadKey; readonly exit: WorkloadExit }
+  /** The signal is about to be sent. */
+  | { readonly kind: "checkpoint-asked"; readonly key: WorkloadKey }
+  /** Nothing of the workload takes the signal. */
+  | { readonly kind: "checkpoint-unheard"; readonly key: WorkloadKey }
+  /** The workload says that its state is saved. */
+  | { readonly kind: "checkpointed"; readonly key: WorkloadKey }
   /** Nothing of the workload is alive. */
   | { readonly kind: "killed"; readonly key: WorkloadKey }
   | { readonly kind: "kill-failed"; readonly key: WorkloadKey; readonly detail: string }
@@ -95,6 +117,8 @@ export type AgentEffect =
   | { readonly kind: "prepare"; readonly key: WorkloadKey; readonly work: Work; readonly fence: Fence }
   | { readonly kind: "start"; readonly key: WorkloadKey }
   | { readonly kind: "note"; readonly key: WorkloadKey; readonly note: WorkloadNote }
+  /** Asks the work to save its state, and looks out for its word that it has. */
+  | { readonly kind: "checkpoint"; readonly key: WorkloadKey }
   | { readonly kind: "terminate"; readonly key: WorkloadKey }
   | { readonly kind: "kill"; readonly key: WorkloadKey }
   | { readonly kind: "release"; readonly key: WorkloadKey }
@@ -124,6 +148,7 @@ export function phaseOf(stage: Stage): WorkloadReport["phase"] | undefined {
     case "starting":
       return "ready";
     case "running":
+    case "checkpointing":
     case "terminating":
     case "killing":
       return "running";

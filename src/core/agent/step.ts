@@ -5,13 +5,30 @@
  */
 import type { Millis } from "../../base/brand.ts";
 import { millis } from "../../base/brand.ts";
+import type { EndCause } from "../domain/allocation.ts";
 import type { DesiredSet, WorkloadReport } from "../domain/assignment.ts";
 import { compareFence } from "../domain/assignment.ts";
 import type { RecoveredWorkload } from "../domain/workload.ts";
 import { workloadName } from "../domain/workload.ts";
 import type { Agent, AgentEffect, AgentInput, AgentMemory, TimerName, Workload } from "./agent.ts";
 import { NO_MEMORY, reportOf } from "./agent.ts";
-import { beginEnd, onExited, onKilled, onKillFailed, onPrepared, onStarted, onStartFailed } from "./workload.ts";
+import { ask, askAgain } from "./ask-checkpoint.ts";
+import type { Draft } from "./draft.ts";
+import { noteOf, put, timer } from "./draft.ts";
+import {
+  beginEnd,
+  endCauseOf,
+  onCheckpointAsked,
+  onCheckpointed,
+  onExited,
+  onKilled,
+  onKillFailed,
+  onLeft,
+  onPrepared,
+  onStarted,
+  onStartFailed,
+  withoutCheckpoint,
+} from "./workload.ts";
 
 /** Reports that are not committed are sent again after this long. */
 export const REPORT_REPEAT_MS = 10_000;
@@ -19,15 +36,6 @@ export const REPORT_REPEAT_MS = 10_000;
 const KILL_REPEAT_MS = 5_000;
 /** How exactly it is known when a server was last heard. */
 const HEARD_RESOLUTION_MS = 1_000;
-
-/** The state while one input is worked on, and the effects so far. */
-interface Draft {
-  readonly at: Millis;
-  memory: AgentMemory;
-  readonly workloads: Map<string, Workload>;
-  sequence: number;
-  readonly effects: AgentEffect[];
-}
 
 /** Returns the agent after `input`, and what its shell has to do, in order. */
 export function step(agent: Agent, input: AgentInput): { agent: Agent; effects: readonly AgentEffect[] } {
@@ -88,6 +96,12 @@ function noteInput(workload: Workload, input: WorkloadInput): Workload {
       return onStarted(workload, input.startedAt);
     case "exited":
       return onExited(workload, input.exit);
+    case "checkpoint-asked":
+      return onCheckpointAsked(workload);
+    case "checkpoint-unheard":
+      return withoutCheckpoint(workload);
+    case "checkpointed":
+      return onCheckpointed(workload);
     case "killed":
       return onKilled(workload);
     case "kill-failed":
@@ -97,9 +111,9 @@ function noteInput(workload: Workload, input: WorkloadInput): Workload {
 
 function onRecovered(draft: Draft, found: readonly RecoveredWorkload[], memory: AgentMemory | undefined): void {
   draft.memory = memory ?? NO_MEMORY;
-  for (const { key, work, fence, state, startedAt, exit, note } of found) {
+  for (const { key, work, fence, state, startedAt, exit, note, isSaved } of found) {
     if (compareFence(fence, draft.memory.fence) > 0) draft.memory = { ...draft.memory, fence };
-    put(draft, {
+    const workload: Workload = {
       key,
       work,
       stage: state === "prepared" ? "prepared" : "running",
@@ -110,7 +124,10 @@ function onRecovered(draft: Draft, found: readonly RecoveredWorkload[], memory: 
       ...(startedAt !== undefined && { startedAt }),
       ...(exit !== undefined && { exit }),
       ...(note?.endCause !== undefined && { endCause: note.endCause }),
-    });
+      ...(isSaved && { isSaved }),
+    };
+    if (note?.checkpointUntil === undefined || state === "prepared") put(draft, workload);
+    else askAgain(draft, workload, note.checkpointUntil);
   }
   for (const workload of draft.workloads.values()) armWalltime(draft, workload);
   armIsolation(draft);
@@ -148,7 +165,7 @@ function onDesired(draft: Draft, desired: DesiredSet): void {
     if (known !== undefined && known.walltimeMs !== assignment.walltimeMs) onWalltimeChanged(draft, name);
   }
   for (const [name, workload] of draft.workloads) {
-    if (!named.has(name)) put(draft, beginEnd({ ...workload, isNamed: false }, "lost"));
+    if (!named.has(name)) put(draft, beginEnd({ ...withoutCheckpoint(workload), isNamed: false }, "lost"));
   }
   armIsolation(draft);
 }
@@ -175,10 +192,16 @@ function applyAssignment(workload: Workload, { action, walltimeMs }: Assignment)
       return named;
     case "run":
       return { ...named, wants: "run" };
-    case "stop":
-      return beginEnd(named, action.reason === "walltime" ? "walltime" : "stopped");
+    case "stop": {
+      const ending = beginEnd(withoutCheckpoint(named), action.reason === "walltime" ? "walltime" : "stopped");
+      return action.checkpointMs === undefined ? ending : withCheckpoint(named, ending, action.checkpointMs);
+    }
   }
 }
+
+/** It is told so once: that its time is over, or that nobody takes the signal, stays as it is. */
+const withCheckpoint = (before: Workload, ending: Workload, checkpointMs: Millis): Workload =>
+  before.endCause === undefined || before.checkpointMs !== undefined ? { ...ending, checkpointMs } : ending;
 
 function onWalltimeChanged(draft: Draft, name: string): void {
   const workload = draft.workloads.get(name);
@@ -200,6 +223,7 @@ function onTimer(draft: Draft, name: TimerName, of: string | undefined): void {
   const workload = draft.workloads.get(of ?? "");
   if (workload === undefined) return;
   if (name === "walltime") endOverdue(draft, workload);
+  if (name === "checkpoint") put(draft, withoutCheckpoint(workload));
   if (name === "grace" && workload.stage === "terminating") kill(draft, workload);
   if (name === "kill" && workload.stage === "killing") kill(draft, workload);
 }
@@ -208,12 +232,18 @@ function endOverdue(draft: Draft, workload: Workload): void {
   const { startedAt, walltimeMs } = workload;
   if (startedAt === undefined || walltimeMs === 0) return;
   if (draft.at < startedAt + walltimeMs) armWalltime(draft, workload);
-  else put(draft, beginEnd(workload, "walltime"));
+  else put(draft, endNow(workload, "walltime"));
+}
+
+/** The time to save its state ends with what is more urgent. */
+function endNow(workload: Workload, cause: EndCause): Workload {
+  if (workload.stage !== "checkpointing") return beginEnd(workload, cause);
+  return { ...withoutCheckpoint(workload), ...(!workload.isSaved && { endCause: cause }) };
 }
 
 function endIsolated(draft: Draft): void {
   for (const workload of isolatedOf(draft)) {
-    if (draft.at >= isolationEnd(draft, workload)) put(draft, beginEnd(workload, "isolated"));
+    if (draft.at >= isolationEnd(draft, workload)) put(draft, endNow(workload, "isolated"));
   }
   armIsolation(draft);
 }
@@ -238,7 +268,10 @@ function settleWorkload(draft: Draft, workload: Workload, hasStale: boolean): vo
     else if (stage === "prepared" && workload.wants === "run" && !hasStale) begin(draft, workload);
   } else if (stage === "running" || stage === "terminating") {
     if (exit !== undefined) kill(draft, workload);
-    else if (stage === "running" && endCause !== undefined) terminate(draft, workload);
+    else if (stage === "running" && endCause !== undefined) askOrTerminate(draft, workload);
+  } else if (stage === "checkpointing") {
+    if (exit !== undefined) kill(draft, onLeft(workload));
+    else if (workload.isSaved || workload.checkpointMs === undefined) terminate(draft, workload);
   } else if (stage === "killing" && workload.isDead && exit !== undefined) {
     put(draft, finish(workload));
   }
@@ -251,6 +284,12 @@ function begin(draft: Draft, workload: Workload): void {
   }
   put(draft, { ...workload, stage: "starting" });
   draft.effects.push({ kind: "start", key: workload.key });
+}
+
+function askOrTerminate(draft: Draft, workload: Workload): void {
+  const { checkpointMs } = workload;
+  if (checkpointMs === undefined) terminate(draft, workload);
+  else ask(draft, workload, millis(draft.at + checkpointMs));
 }
 
 function terminate(draft: Draft, workload: Workload): void {
@@ -266,11 +305,8 @@ function kill(draft: Draft, workload: Workload): void {
   draft.effects.push({ kind: "kill", key: workload.key });
 }
 
-/** The agent's own decision to end it outweighs how the process then went. */
 function finish(workload: Workload): Workload {
-  const { endCause } = workload;
-  const exit = workload.exit ?? { cause: endCause ?? "lost" };
-  return { ...workload, stage: "ended", exit: { ...exit, cause: endCause ?? exit.cause } };
+  return { ...workload, stage: "ended", exit: { ...workload.exit, cause: endCauseOf(workload) } };
 }
 
 /** Sends what is true of each workload whose phase is another one than was last sent. */
@@ -316,7 +352,7 @@ function armWalltime(draft: Draft, workload: Workload): void {
 
 function armIsolation(draft: Draft): void {
   const ends = isolatedOf(draft)
-    .filter((workload) => workload.endCause === undefined)
+    .filter((workload) => workload.endCause === undefined || workload.stage === "checkpointing")
     .map((workload) => isolationEnd(draft, workload));
   if (ends.length === 0) return;
   draft.effects.push({ kind: "set-timer", timer: "isolation", at: millis(Math.min(...ends)) });
@@ -334,18 +370,3 @@ const isolatedOf = (draft: Draft): readonly Workload[] =>
   draft.memory.isolationGraceMs === 0
     ? []
     : [...draft.workloads.values()].filter((w) => w.work.spec.isolation === "stop" && w.stage !== "ended");
-
-const timer = (name: TimerName, at: number, { key }: Workload): AgentEffect => ({
-  kind: "set-timer",
-  timer: name,
-  key,
-  at: millis(at),
-});
-
-function noteOf({ key, walltimeMs, endCause }: Workload): AgentEffect {
-  return { kind: "note", key, note: { walltimeMs, ...(endCause !== undefined && { endCause }) } };
-}
-
-function put(draft: Draft, workload: Workload): void {
-  draft.workloads.set(workloadName(workload.key), workload);
-}

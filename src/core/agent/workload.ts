@@ -41,3 +41,34 @@ export function onKilled(workload: Workload): Workload {
 /** Notes that something of it would not die. */
 export const onKillFailed = (workload: Workload, detail: string): Workload =>
   workload.stage === "killing" ? { ...workload, killFault: detail } : workload;
+
+/** Notes that it is asked to save its state. */
+export const onCheckpointAsked = (workload: Workload): Workload =>
+  workload.stage === "checkpointing" ? { ...workload, isAsked: true } : workload;
+
+/** Notes that its state is saved. */
+export const onCheckpointed = (workload: Workload): Workload =>
+  workload.stage === "checkpointing" ? { ...workload, isSaved: true } : workload;
+
+/** Notes that it has no time to save its state. */
+export function withoutCheckpoint(workload: Workload): Workload {
+  const { checkpointMs: _, ...rest } = workload;
+  return rest;
+}
+
+/**
+ * Notes that it ended in the time that it had to save its state. Who was asked and leaves
+ * with 0 has saved it; who left before it was asked has simply ended.
+ */
+export function onLeft(workload: Workload): Workload {
+  const { endCause: _, ...ended } = workload;
+  if (!workload.isAsked) return ended;
+  const isClean = workload.exit?.exitCode === 0 && !workload.exit.signal;
+  return { ...workload, isSaved: workload.isSaved === true || isClean };
+}
+
+/** Returns why it ended: the agent's own decision to end it outweighs how the process then went. */
+export function endCauseOf({ endCause, isSaved, exit }: Workload): EndCause {
+  if (endCause === "stopped" && isSaved) return "checkpointed";
+  return endCause ?? exit?.cause ?? "lost";
+}

@@ -67,7 +67,14 @@ export interface AllocationSpec {
 }
 
 /** Why the work is being ended, and so which state follows once every node confirms. */
-export type StopReason = "cancelled" | "walltime" | "node_failed" | "part_failed" | "dependency" | "head_ended";
+export type StopReason =
+  | "cancelled"
+  | "walltime"
+  | "node_failed"
+  | "part_failed"
+  | "dependency"
+  | "head_ended"
+  | "preempted";
 
 /** How far one node's part has come. Phases only move forward within an attempt. */
 export const PART_PHASES = ["assigned", "ready", "running", "ended"] as const;
@@ -83,7 +90,9 @@ export type EndCause =
   | "out_of_memory"
   | "supervisor_lost"
   | "node_lost"
-  | "isolated";
+  | "isolated"
+  /** It saved its state, as it was asked to. */
+  | "checkpointed";
 
 /** The part of an allocation on one node. */
 export interface Part {
@@ -113,6 +122,23 @@ export interface PastAttempt {
   readonly nodes: readonly NodeId[];
   /** Why it was given up. */
   readonly message: string;
+}
+
+/** That the nodes are ending the work, and why. */
+export interface Stopping {
+  readonly reason: StopReason;
+  readonly at: Millis;
+  readonly by: string;
+  /** Time to save its state in, before it is ended; absent where it is not asked to. */
+  readonly checkpointMs?: Millis;
+}
+
+/** Nodes kept for one allocation. */
+export interface Hold {
+  /** In ascending order. */
+  readonly nodes: readonly NodeId[];
+  /** When they are given back at the latest. */
+  readonly until: Millis;
 }
 
 /** The place of a task in its array. */
@@ -146,7 +172,7 @@ export interface Allocation {
   /** In rank order; empty unless it holds nodes or has ended on them. */
   readonly parts: readonly Part[];
   /** Set while the nodes are ending the work. */
-  readonly stopping?: { readonly reason: StopReason; readonly at: Millis; readonly by: string };
+  readonly stopping?: Stopping;
   readonly exitCode?: number;
   readonly signal?: number;
   readonly task?: TaskOf;
@@ -155,6 +181,12 @@ export interface Allocation {
   readonly waitsFor: readonly Dependency[];
   /** Not placed before this moment (a requeue of isolated work, or a back-off). */
   readonly notBefore?: Millis;
+  /** Runs that ended to make room for work of a higher class. */
+  readonly preemptedCount?: number;
+  /** How long the runs were that ended with their state saved: of the walltime, this is used. Absent where nothing is saved. */
+  readonly savedMs?: Millis;
+  /** While it waits: the nodes that others let go for it, and that nobody else is given. */
+  readonly hold?: Hold;
 }
 
 /** Returns the nodes of the allocation, in rank order. */

@@ -34,6 +34,10 @@ export interface Work {
   /** Whether a process is started on this node, or the node is only held. */
   readonly runsHere: boolean;
   readonly requeueCount: number;
+  /** How often it made room for others; absent is never. */
+  readonly preemptedCount?: number;
+  /** Whether an earlier run saved its state. */
+  readonly isResumed?: boolean;
   /** Absent counts as true. */
   readonly setsSlurmEnv?: boolean;
   readonly task?: TaskOf & { readonly range: TaskRange; readonly count: number };
@@ -44,7 +48,8 @@ export interface Work {
 export type AssignmentAction =
   | { readonly kind: "prepare" }
   | { readonly kind: "run" }
-  | { readonly kind: "stop"; readonly reason: StopReason };
+  /** First it may save its state, where time for that is given. */
+  | { readonly kind: "stop"; readonly reason: StopReason; readonly checkpointMs?: Millis };
 
 /** One allocation that should be on the node. */
 export interface Assignment {

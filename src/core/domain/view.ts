@@ -24,6 +24,17 @@ export interface PendingView {
   readonly notBefore?: Millis;
   /** How it can be told to save its state; absent where it cannot. */
   readonly checkpoint?: "auto" | "manual";
+  /** Nodes that are kept for it. */
+  readonly hold?: readonly NodeId[];
+}
+
+/** What it takes to have an allocation make room. */
+export interface Displacement {
+  readonly attempt: number;
+  readonly shortId: ShortId;
+  readonly checkpoint?: "auto" | "manual";
+  /** How often it has made room before. */
+  readonly count: number;
 }
 
 /** An allocation that holds nodes. */
@@ -39,6 +50,10 @@ export interface RunningView {
   readonly isSensitive: boolean;
   /** Storage bandwidth that it draws, in MB/s; absent for none. */
   readonly storageMbps?: number;
+  /** Absent from what may not be displaced. */
+  readonly displacement?: Displacement;
+  /** Its nodes are ending it. */
+  readonly isEnding?: boolean;
 }
 
 /** A node as the scheduler sees it. */
@@ -54,6 +69,8 @@ export interface NodeView {
   readonly gpuFree: readonly number[];
   readonly claimCount: number;
   readonly hasExclusiveClaim: boolean;
+  /** The allocation that it is kept for, if any. */
+  readonly heldFor?: AllocationId;
 }
 
 /** A tenant as the scheduler sees it. */
@@ -78,6 +95,10 @@ export interface UsageView {
 export interface ClusterView {
   /** The queue by class, highest first, then by short id: the order of submission. Walked lazily. */
   pending(): Iterable<PendingView>;
+  /** Those that wait for nodes which are kept for them, by short id: they are not in the queue. Absent where nothing is kept. */
+  holders?(): Iterable<PendingView>;
+  /** The lowest class that holds nodes; undefined when nothing does, absent where nobody makes room. */
+  lowestClassRunning?(): number | undefined;
   readonly pendingCount: number;
   running(): Iterable<RunningView>;
   /** In ascending order of id. */

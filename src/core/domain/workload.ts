@@ -30,6 +30,8 @@ export interface WorkloadNote {
   readonly walltimeMs: Millis;
   /** Set once the agent has begun to end it. */
   readonly endCause?: EndCause;
+  /** Set while the work may save its state before it is ended. */
+  readonly checkpointUntil?: Millis;
 }
 
 /** A workload found on the node by a restarted agent. */
@@ -41,4 +43,6 @@ export interface RecoveredWorkload {
   readonly startedAt?: Millis;
   readonly exit?: WorkloadExit;
   readonly note?: WorkloadNote;
+  /** It has said that its state is saved. */
+  readonly isSaved?: boolean;
 }

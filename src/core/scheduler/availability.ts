@@ -48,9 +48,14 @@ export function availabilityOf(
     const end = laterThan(now, endOf(startedAt ?? now, walltimeMs));
     for (const claim of claims) {
       const place = view.placeOf(claim.nodeId) ?? -1;
+      if (view.nodes[place]?.heldFor !== undefined) continue;
       if (claim.isExclusive) releases.addWhole(index.classAt[place], end);
       else releases.addShare(index.sharedAt.get(place), end);
     }
+  }
+  for (const { hold, walltimeMs } of view.holders?.() ?? []) {
+    const end = laterThan(now, endOf(now, walltimeMs));
+    for (const node of hold ?? []) releases.addWhole(index.classAt[view.placeOf(node) ?? -1], end);
   }
   for (const { node, end, isExclusive } of taken) {
     if (isExclusive) releases.addWhole(node.members, laterThan(now, end));

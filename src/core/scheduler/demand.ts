@@ -183,10 +183,17 @@ export function fitsWhenIdle(demand: Demand): boolean {
 
 /** Returns the same for a demand whose offers may all be used together. */
 export function fitsAlikeWhenIdle(demand: Demand): boolean {
-  const ready = demand.offers.map(({ of }) => of.ready);
+  return suffices(
+    demand,
+    demand.offers.map(({ of }) => of.ready),
+  );
+}
+
+/** Returns whether so many nodes of each offer are enough. */
+export function suffices(demand: Demand, counts: readonly number[]): boolean {
   const { nodesMin, nodesMax } = demand.request;
-  if (ready.reduce((sum, count) => sum + count, 0) < nodesMin) return false;
-  const cover = coverFeatures(demand, ready);
+  if (counts.reduce((sum, count) => sum + count, 0) < nodesMin) return false;
+  const cover = coverFeatures(demand, counts);
   return cover !== undefined && cover.reduce((sum, count) => sum + count, 0) <= nodesMax;
 }
 

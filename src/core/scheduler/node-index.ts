@@ -89,7 +89,7 @@ export function indexNodes(view: ClusterView): NodeIndex {
     members.ready++;
     const place = nodes === view.nodes ? order : (view.placeOf(node.id) ?? order);
     classAt[place] = members;
-    if (node.hasExclusiveClaim) continue;
+    if (node.hasExclusiveClaim || node.heldFor !== undefined) continue;
     const { free, gpuFree } = node;
     const open: OpenNode = { view: node, members, order, free, gpuFree, idleFrom: Number.NEGATIVE_INFINITY };
     if (node.claimCount > 0) sharedAt.set(place, open);
@@ -105,8 +105,11 @@ export function indexNodes(view: ClusterView): NodeIndex {
 }
 
 /** Returns whether anything at all can be placed on the node. */
-export const isOpen = ({ state, isDisabled, claimCount, hasExclusiveClaim, free }: NodeView): boolean =>
-  (claimCount === 0 || (!hasExclusiveClaim && free.cpus > 0)) && isSchedulable(state) && !isDisabled;
+export const isOpen = ({ state, isDisabled, claimCount, hasExclusiveClaim, free, heldFor }: NodeView): boolean =>
+  (claimCount === 0 || (!hasExclusiveClaim && free.cpus > 0)) &&
+  heldFor === undefined &&
+  isSchedulable(state) &&
+  !isDisabled;
 
 /** Returns how many nodes of the class have no claim. */
 export const idleCount = (members: NodeClass): number => members.idle.length - members.idleHead;

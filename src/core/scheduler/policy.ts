@@ -1,4 +1,5 @@
 /** The settings that `plan` obeys: the policy is data, so that a replay tries what a server runs. */
+import type { Millis } from "../../base/brand.ts";
 import type { CostWeights, DrawCaps } from "../domain/tenant.ts";
 import { DEFAULT_WEIGHTS } from "../domain/tenant.ts";
 
@@ -21,6 +22,16 @@ export const BACKFILL_ORDERS = ["rank", "shortest", "packed"] as const;
  */
 export type BackfillOrder = (typeof BACKFILL_ORDERS)[number];
 
+/** When work makes room for work of a higher class. */
+export interface PreemptionPolicy {
+  /** How many classes lower it must be, at least 1. */
+  readonly classDistance: number;
+  /** How often one allocation makes room at most. */
+  readonly countMax: number;
+  /** Time that it has to save its state. */
+  readonly checkpointMs: Millis;
+}
+
 export interface Policy {
   /** Pending allocations looked at in one pass at most. */
   readonly depth: number;
@@ -35,6 +46,8 @@ export interface Policy {
   readonly weights: CostWeights;
   /** What all running work may draw together; absent for as much as it likes. */
   readonly caps?: DrawCaps;
+  /** Absent where nobody makes room. */
+  readonly preemption?: PreemptionPolicy;
 }
 
 /** Queues as most sites know them: by submission, the first that waits is not delayed. */

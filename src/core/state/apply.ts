@@ -16,6 +16,7 @@ import { archive, forgetIdempotency } from "./handlers/archive.ts";
 import { cancel, cancelDag, enforceStop, updateWalltime } from "./handlers/cancel.ts";
 import { disableNode, drainNode, enableNode, registerNode, setNodeHealth, undrainNode } from "./handlers/nodes.ts";
 import { assignNodes } from "./handlers/placement.ts";
+import { preemptAllocations, releaseHold } from "./handlers/preemption.ts";
 import { recordNodeReports, recordReports } from "./handlers/reports.ts";
 import { submitAllocation, submitDag, submitTaskGroup } from "./handlers/submit.ts";
 import { createTenant, createVCluster, updateTenant, updateVCluster } from "./handlers/tenants.ts";
@@ -41,6 +42,8 @@ const HANDLERS: Handlers = {
   "cancel-dag": cancelDag,
   "update-walltime": updateWalltime,
   "assign-nodes": assignNodes,
+  "preempt-allocations": preemptAllocations,
+  "release-hold": releaseHold,
   "record-reports": recordReports,
   "record-node-reports": recordNodeReports,
   "stop-allocation": enforceStop,

@@ -10,9 +10,15 @@ import { dropUndefined } from "../../base/drop-undefined.ts";
 import type { Allocation } from "../domain/allocation.ts";
 import { nodesOf } from "../domain/allocation.ts";
 import type { AllocationId, NodeId, ShortId, TaskGroupId, UserId } from "../domain/ids.ts";
-import { shortId } from "../domain/ids.ts";
+import { allocationId, shortId } from "../domain/ids.ts";
 import type { AllocationState } from "../domain/lifecycle.ts";
-import { ALLOCATION_TRANSITIONS, holdsNodes, isTerminal, NODE_TRANSITIONS } from "../domain/lifecycle.ts";
+import {
+  ALLOCATION_TRANSITIONS,
+  holdsNodes,
+  isSchedulable,
+  isTerminal,
+  NODE_TRANSITIONS,
+} from "../domain/lifecycle.ts";
 import type { Node } from "../domain/node.ts";
 import { nodeStateOf } from "../domain/node.ts";
 import type { TaskGroup } from "../domain/task-group.ts";
@@ -62,7 +68,9 @@ export function changeAllocation(ctx: Applying, before: Allocation, change: Allo
     to === before.state || ALLOCATION_TRANSITIONS[before.state].includes(to),
     `allocation ${before.id} cannot go from ${before.state} to ${to}`,
   );
-  const after = dropUndefined({ ...before, ...change, version: ctx.index });
+  // Nodes are kept for what waits, and for that alone.
+  const letsGo = before.hold !== undefined && to !== "pending";
+  const after = dropUndefined({ ...before, ...change, ...(letsGo && { hold: undefined }), version: ctx.index });
   write(ctx, before, after);
   return after;
 }
@@ -148,6 +156,7 @@ export function writeNode(ctx: Applying, facts: Omit<Node, "state" | "version" |
   nodes.put(after.id, after);
   ctx.state.indexes.nodeViews.touch(after.id);
   if (from !== to) {
+    if (!isSchedulable(to)) loseHold(ctx, after.id);
     ctx.events.push({
       kind: "node-changed",
       index: ctx.index,
@@ -160,6 +169,14 @@ export function writeNode(ctx: Applying, facts: Omit<Node, "state" | "version" |
   }
   return after;
 }
+
+/** What waits for a node that cannot be used waits in vain. */
+function loseHold(ctx: Applying, node: NodeId): void {
+  const holder = ctx.state.tables.allocations.get(ctx.state.indexes.heldFor.get(node) ?? NO_ALLOCATION);
+  if (holder) changeAllocation(ctx, holder, { hold: undefined, message: `node ${node}, kept for it, cannot be used` });
+}
+
+const NO_ALLOCATION = allocationId("");
 
 /** Draining ends with the last claim. */
 function settleNode(ctx: Applying, id: NodeId): void {

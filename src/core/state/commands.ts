@@ -31,6 +31,18 @@ export interface Placement {
   readonly claims: readonly Claim[];
 }
 
+/** Who makes room for whom. */
+export interface Preemption {
+  readonly allocation: AllocationId;
+  readonly version: LogIndex;
+  /** What it is to start on; kept for it until `holdUntil`. In ascending order. */
+  readonly nodes: readonly NodeId[];
+  readonly holdUntil: Millis;
+  readonly victims: readonly { readonly allocation: AllocationId; readonly attempt: number }[];
+  /** Time that they have to save their state. */
+  readonly checkpointMs: Millis;
+}
+
 /** What one node reports. */
 export interface NodeReport {
   readonly node: NodeId;
@@ -61,6 +73,10 @@ export type CommandBody =
   | { readonly kind: "cancel-dag"; readonly dag: DagId }
   | { readonly kind: "update-walltime"; readonly allocation: AllocationId; readonly walltimeMs: Millis }
   | { readonly kind: "assign-nodes"; readonly placements: readonly Placement[] }
+  /** Others make room for work that waits; refused whole when any of it no longer holds. */
+  | { readonly kind: "preempt-allocations"; readonly preemption: Preemption }
+  /** Gives back the nodes that are kept for an allocation, once their time is over. */
+  | { readonly kind: "release-hold"; readonly allocation: AllocationId }
   | { readonly kind: "record-reports"; readonly node: NodeId; readonly reports: readonly WorkloadReport[] }
   /** The same of several nodes at once: an allocation is written once for all of them, however wide it is. */
   | { readonly kind: "record-node-reports"; readonly reports: readonly NodeReport[] }

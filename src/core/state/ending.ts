@@ -23,6 +23,7 @@ const WEIGHT: Readonly<Record<StopReason, number>> = {
   head_ended: 0,
   part_failed: 1,
   node_failed: 2,
+  preempted: 2,
   dependency: 3,
   walltime: 3,
   cancelled: 4,
@@ -81,10 +82,31 @@ function conclude(ctx: Applying, a: Allocation): void {
     case "walltime":
       changeAllocation(ctx, a, { ...end, state: "failed", message: `walltime of ${a.walltimeMs / 1000} s exceeded` });
       return;
+    case "preempted":
+      if (ran.some((p) => p.cause === "checkpointed" || p.cause === "stopped" || isLost(p))) makeRoom(ctx, a, ran);
+      else judgeEnd(ctx, a, { ran, culprit, status });
+      return;
     default:
       judgeEnd(ctx, a, { ran, culprit, status });
   }
 }
+
+/**
+ * Puts work that made room back into the queue: it goes on from its saved state with the
+ * walltime that is left, or does again what was lost. What had ended before it was asked
+ * to make room has simply ended.
+ */
+function makeRoom(ctx: Applying, a: Allocation, ran: readonly Part[]): void {
+  const isSaved = a.startedAt !== undefined && ran.every((p) => p.cause === "checkpointed" || isSuccess(p));
+  const why = `${a.message || "it made room"}; ${isSaved ? "its state was saved" : "its state was not saved"}`;
+  const usedMs = millis((a.savedMs ?? 0) + ctx.at - (a.startedAt ?? ctx.at));
+  const cleared = isSaved && a.state === "checkpointing" ? suspend(ctx, a, millis(usedMs)) : a;
+  restart(ctx, cleared, { why, of: a, change: { preemptedCount: (a.preemptedCount ?? 0) + 1 } });
+}
+
+/** Nothing of it runs and its nodes are free: what is left of it is its saved state. */
+const suspend = (ctx: Applying, a: Allocation, savedMs: Millis): Allocation =>
+  changeAllocation(ctx, a, { state: "suspended", parts: [], stopping: undefined, startedAt: undefined, savedMs });
 
 interface Ending {
   /** The parts that ran something. */
@@ -128,8 +150,7 @@ const restartDelayMs = (requeueCount: number): number => Math.min(60_000, 1000 <
 
 /**
  * Puts an allocation back into the queue, or fails it when its policy or cap forbids.
- * The submit time stays. Work that must not run twice waits until the lost node has
- * surely ended it.
+ * Work that must not run twice waits until the lost node has surely ended it.
  */
 function requeue(
   ctx: Applying,
@@ -142,18 +163,32 @@ function requeue(
     changeAllocation(ctx, a, { state: "failed", endedAt: ctx.at, ...status, message: `${why}${cap}` });
     return;
   }
-  const isolatedUntil = Math.max(0, ...a.parts.map((p) => p.isolatedUntil ?? 0));
   const restartAt = isNodeFault(a) ? 0 : ctx.at + restartDelayMs(a.requeueCount);
+  restart(ctx, a, { why, of: a, restartAt, change: { requeueCount: a.requeueCount + 1 } });
+}
+
+interface Restart {
+  readonly why: string;
+  /** The allocation as its run ended. */
+  readonly of: Allocation;
+  /** Not before this moment. */
+  readonly restartAt?: number;
+  readonly change: AllocationChange;
+}
+
+/** Makes an allocation pending again. Its submit time stays. */
+function restart(ctx: Applying, a: Allocation, { why, of, restartAt = 0, change }: Restart): void {
+  const isolatedUntil = Math.max(0, ...of.parts.map((p) => p.isolatedUntil ?? 0));
   const notBefore = Math.max(isolatedUntil, restartAt);
   changeAllocation(ctx, a, {
     state: "pending",
     message: `requeued: ${why}`,
     attempt: a.attempt + 1,
-    requeueCount: a.requeueCount + 1,
-    pastAttempts: [...(a.pastAttempts ?? []), { attempt: a.attempt, nodes: nodesOf(a), message: why }],
+    pastAttempts: [...(a.pastAttempts ?? []), { attempt: a.attempt, nodes: nodesOf(of), message: why }],
     parts: [],
     stopping: undefined,
     startedAt: undefined,
     notBefore: notBefore > 0 ? millis(notBefore) : undefined,
+    ...change,
   });
 }

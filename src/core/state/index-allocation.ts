@@ -3,7 +3,7 @@
  * out and putting it in are mirror images, and a restart rebuilds them from the tables.
  */
 import { OrderedMap } from "../../base/ordered-map.ts";
-import type { Allocation, TaskOf } from "../domain/allocation.ts";
+import type { Allocation, Hold, TaskOf } from "../domain/allocation.ts";
 import type { AllocationId, NodeId, TaskGroupId, TenantId } from "../domain/ids.ts";
 import { holdsNodes, isTerminal } from "../domain/lifecycle.ts";
 import type { Amount, Claim } from "../domain/resources.ts";
@@ -45,9 +45,11 @@ export function indexAllocation(state: State, a: Allocation): void {
   const { indexes } = state;
   indexes.byShortId.set(a.shortId, a.id);
   if (a.task) indexTask(state, a.task, a.id);
-  if (a.state === "pending" && a.waitsFor.length === 0) enqueue(state, a);
+  if (a.hold) indexHold(state, a, a.hold);
+  else if (a.state === "pending" && a.waitsFor.length === 0) enqueue(state, a);
   if (holdsNodes(a.state)) {
     indexes.active.add(a.id);
+    countClass(state, a, 1);
     for (const part of a.parts) changeNodeLoad(state, a.id, { claim: part.claim, how: "add" });
     changeTenantLoad(state, a.spec.tenant, { open: 0, nodesHeld: a.parts.length });
   }
@@ -62,9 +64,11 @@ export function indexAllocation(state: State, a: Allocation): void {
 /** Takes an allocation out of every index it belongs to. */
 export function unindexAllocation(state: State, a: Allocation): void {
   const { indexes } = state;
-  if (a.state === "pending") queueOf(state, a)?.delete(a.shortId);
+  if (a.hold) unindexHold(state, a, a.hold);
+  else if (a.state === "pending") queueOf(state, a)?.delete(a.shortId);
   if (holdsNodes(a.state)) {
     indexes.active.delete(a.id);
+    countClass(state, a, -1);
     for (const part of a.parts) changeNodeLoad(state, a.id, { claim: part.claim, how: "remove" });
     changeTenantLoad(state, a.spec.tenant, { open: 0, nodesHeld: -a.parts.length });
   }
@@ -120,6 +124,26 @@ function recordUsage({ indexes }: State, { spec, user, parts, startedAt, endedAt
   if (startedAt === undefined || endedAt === undefined) return;
   const gpuMilli = parts.reduce((sum, { claim }) => sum + claim.gpuMilli, 0);
   indexes.usage.record({ tenant: spec.tenant, user, nodes: parts.length, gpuMilli, startedAt, endedAt });
+}
+
+function indexHold({ indexes }: State, a: Allocation, { nodes }: Hold): void {
+  indexes.holders.set(a.shortId, a.id);
+  for (const node of nodes) {
+    indexes.heldFor.set(node, a.id);
+    indexes.nodeViews.touch(node);
+  }
+}
+
+function unindexHold({ indexes }: State, a: Allocation, { nodes }: Hold): void {
+  indexes.holders.delete(a.shortId);
+  for (const node of nodes) {
+    indexes.heldFor.delete(node);
+    indexes.nodeViews.touch(node);
+  }
+}
+
+function countClass({ indexes: { activeByClass } }: State, { spec }: Allocation, change: 1 | -1): void {
+  activeByClass[spec.preemptionClass] = (activeByClass[spec.preemptionClass] ?? 0) + change;
 }
 
 function enqueue(state: State, a: Allocation): void {

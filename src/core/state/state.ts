@@ -80,11 +80,17 @@ export interface TenantLoad {
 /** What is derived from the tables. */
 export interface Indexes {
   readonly byShortId: Map<number, AllocationId | TaskGroupId>;
-  /** Pending, all dependencies satisfied: by class, then by short id. */
+  /** Pending, all dependencies satisfied, no nodes kept for them: by class, then by short id. */
   readonly queue: readonly OrderedMap<AllocationId>[];
   readonly arrivals: Arrivals;
   /** Holding nodes. */
   readonly active: Set<AllocationId>;
+  /** How many hold nodes, by class. */
+  readonly activeByClass: number[];
+  /** Pending, with nodes kept for them, by short id. */
+  readonly holders: OrderedMap<AllocationId>;
+  /** For whom a node is kept. */
+  readonly heldFor: Map<NodeId, AllocationId>;
   readonly nodeLoad: Map<NodeId, NodeLoad>;
   readonly nodeViews: NodeViews;
   /** Of work that has ended since this server started, or that was still in memory then. */
@@ -130,6 +136,9 @@ function emptyIndexes(): Indexes {
     queue: Array.from({ length: 11 }, () => new OrderedMap<AllocationId>()),
     arrivals: new Arrivals(),
     active: new Set(),
+    activeByClass: Array.from({ length: 11 }, () => 0),
+    holders: new OrderedMap(),
+    heldFor: new Map(),
     nodeLoad: new Map(),
     nodeViews: new NodeViews(),
     usage: new Usage(),

@@ -6,8 +6,9 @@ import { nodesOf } from "../domain/allocation.ts";
 import type { Assignment, AssignmentAction, Work } from "../domain/assignment.ts";
 import type { NodeId } from "../domain/ids.ts";
 import { NOTHING, subtractAmounts } from "../domain/resources.ts";
-import type { ClusterView, NodeView, PendingView, QueueView, RunningView } from "../domain/view.ts";
+import type { ClusterView, Displacement, NodeView, PendingView, QueueView, RunningView } from "../domain/view.ts";
 import { gpusFree, tenantLoadOf } from "./index-allocation.ts";
+import { checkpointStrategy, isDisplaceable, runLimitOf } from "./preemption.ts";
 import type { State } from "./state.ts";
 
 /** Returns the scheduler's view. Valid until the next command is applied. */
@@ -21,6 +22,13 @@ export function viewOf(state: State): ClusterView {
       }
     },
     pendingCount: indexes.queue.reduce((sum, queue) => sum + queue.size, 0),
+    *holders() {
+      for (const id of indexes.holders.values()) yield pendingView(recordOf(state, id));
+    },
+    lowestClassRunning() {
+      const lowest = indexes.activeByClass.findIndex((count) => count > 0);
+      return lowest < 0 ? undefined : lowest;
+    },
     *running() {
       for (const id of indexes.active) yield runningView(recordOf(state, id));
     },
@@ -66,14 +74,17 @@ function assignmentOf(state: State, a: Allocation, node: NodeId): Assignment | u
     allocation: a.id,
     attempt: a.attempt,
     action: actionOf(a),
-    walltimeMs: a.walltimeMs,
+    walltimeMs: runLimitOf(a),
     work: workOf(state, a, { part, rank }),
   };
 }
 
 /** All nodes of an allocation start together: each prepares its part, and runs it when all are ready. */
 function actionOf(a: Allocation): AssignmentAction {
-  if (a.stopping) return { kind: "stop", reason: a.stopping.reason };
+  if (a.stopping) {
+    const { reason, checkpointMs } = a.stopping;
+    return { kind: "stop", reason, ...(checkpointMs !== undefined && { checkpointMs }) };
+  }
   const isReady = a.parts.length === 1 || a.parts.every((p) => p.phase !== "assigned");
   return { kind: isReady ? "run" : "prepare" };
 }
@@ -90,6 +101,8 @@ function workOf(state: State, a: Allocation, { part, rank }: { readonly part: Pa
     nodeIds: nodesOf(a),
     runsHere: a.spec.runOn === "every" || rank === 0,
     requeueCount: a.requeueCount,
+    ...(a.preemptedCount !== undefined && { preemptedCount: a.preemptedCount }),
+    ...(a.savedMs !== undefined && { isResumed: true }),
     ...(a.task &&
       group &&
       first &&
@@ -119,22 +132,20 @@ function pendingView(a: Allocation): PendingView {
     vcluster: a.spec.vcluster,
     request: a.spec.resources,
     preemptionClass: a.spec.preemptionClass,
-    walltimeMs: a.walltimeMs,
+    walltimeMs: runLimitOf(a),
     submittedAt: a.submittedAt,
     isSensitive: a.spec.isSensitive,
     ...(a.notBefore !== undefined && { notBefore: a.notBefore }),
     ...checkpointOf(a),
+    ...(a.hold && { hold: a.hold.nodes }),
   };
   PENDING.set(a, view);
   return view;
 }
 
-/** The strategy stands among the parts of the contract that are kept as they came. */
 function checkpointOf({ spec }: Allocation): Pick<PendingView, "checkpoint"> {
-  const { checkpoint } = spec.extra ?? {};
-  if (typeof checkpoint !== "object" || checkpoint === null || !("strategy" in checkpoint)) return {};
-  const { strategy } = checkpoint;
-  return strategy === "auto" || strategy === "manual" ? { checkpoint: strategy } : {};
+  const strategy = checkpointStrategy(spec);
+  return strategy === undefined || strategy === "none" ? {} : { checkpoint: strategy };
 }
 
 function runningView(a: Allocation): RunningView {
@@ -147,18 +158,28 @@ function runningView(a: Allocation): RunningView {
     vcluster: a.spec.vcluster,
     claims: a.parts.map((p) => p.claim),
     preemptionClass: a.spec.preemptionClass,
-    walltimeMs: a.walltimeMs,
+    walltimeMs: runLimitOf(a),
     ...(a.spec.resources.storageMbps && { storageMbps: a.spec.resources.storageMbps }),
     ...(a.startedAt !== undefined && { startedAt: a.startedAt }),
     isSensitive: a.spec.isSensitive,
+    ...(isDisplaceable(a) && { displacement: displacementOf(a) }),
+    ...(a.stopping && { isEnding: true }),
   };
   RUNNING.set(a, view);
   return view;
 }
 
+const displacementOf = (a: Allocation): Displacement => ({
+  attempt: a.attempt,
+  shortId: a.shortId,
+  count: a.preemptedCount ?? 0,
+  ...checkpointOf(a),
+});
+
 function nodeView(state: State, id: NodeId): NodeView {
   const node = present(state.tables.nodes.get(id), `no record of ${id}`);
   const load = state.indexes.nodeLoad.get(node.id);
+  const holder = state.indexes.heldFor.get(node.id);
   return {
     id: node.id,
     version: node.version,
@@ -169,5 +190,6 @@ function nodeView(state: State, id: NodeId): NodeView {
     gpuFree: gpusFree(node.capacity, load),
     claimCount: load?.claims.size ?? 0,
     hasExclusiveClaim: (load?.exclusiveCount ?? 0) > 0,
+    ...(holder !== undefined && { heldFor: holder }),
   };
 }

@@ -101,6 +101,7 @@ export class EffectRunner {
       log.warn(`cannot ${effect.kind} a workload`, { ...key, error });
       if (effect.kind === "prepare") this.#feed({ kind: "prepare-failed", key, detail });
       if (effect.kind === "start") this.#feed({ kind: "start-failed", key, detail });
+      if (effect.kind === "checkpoint") this.#feed({ kind: "checkpoint-unheard", key });
       if (effect.kind === "kill") this.#feed({ kind: "kill-failed", key, detail });
     }
   }
@@ -118,13 +119,20 @@ export class EffectRunner {
       }
       case "note":
         return runtime.note(key, effect.note);
+      case "checkpoint": {
+        const isHeard = await runtime.checkpoint(key, {
+          onAsking: () => this.#feed({ kind: "checkpoint-asked", key }),
+          onSaved: () => this.#feed({ kind: "checkpointed", key }),
+        });
+        return isHeard ? undefined : this.#feed({ kind: "checkpoint-unheard", key });
+      }
       case "terminate":
         return runtime.terminate(key);
       case "kill":
         await runtime.kill(key);
         return this.#feed({ kind: "killed", key });
       case "release":
-        for (const timer of ["walltime", "grace", "kill"]) this.#dropTimer(timer, key);
+        for (const timer of ["walltime", "checkpoint", "grace", "kill"]) this.#dropTimer(timer, key);
         return runtime.release(key);
     }
   }

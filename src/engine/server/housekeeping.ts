@@ -4,10 +4,12 @@ import type { AllocationId, DagId, TaskGroupId } from "../../core/domain/ids.ts"
 import { LIMITS } from "../../core/domain/limits.ts";
 import { isGroupOver } from "../../core/domain/task-group.ts";
 import { isArchivable } from "../../core/state/handlers/archive.ts";
+import { runLimitOf } from "../../core/state/preemption.ts";
 import type { State } from "../../core/state/state.ts";
 import type { CancelTimer } from "../../ports/clock.ts";
 import type { LoopParts } from "./loop-parts.ts";
 import { SYSTEM } from "./replica.ts";
+import { releaseHolds } from "./scheduling/preemption.ts";
 
 const PERIOD_MS = 1_000;
 const FORGET_PERIOD_MS = 600_000;
@@ -42,6 +44,7 @@ export class Housekeeping {
     this.#isBusy = true;
     try {
       await this.#enforceWalltime();
+      await releaseHolds(this.#parts);
       await this.#archive();
       await this.#forget();
     } catch (error) {
@@ -57,7 +60,7 @@ export class Housekeeping {
     for (const id of replica.state.indexes.active) {
       const a = replica.state.tables.allocations.get(id);
       if (!a?.startedAt || a.walltimeMs === 0 || a.stopping) continue;
-      if (a.startedAt + a.walltimeMs + a.spec.gracePeriodMs + WALLTIME_MARGIN_MS > now) continue;
+      if (a.startedAt + runLimitOf(a) + a.spec.gracePeriodMs + WALLTIME_MARGIN_MS > now) continue;
       if (!replica.isLeader) return;
       await replica.propose(
         { kind: "stop-allocation", allocation: id, attempt: a.attempt, reason: "walltime" },

@@ -7,11 +7,13 @@
 import type { AllocationId } from "../../core/domain/ids.ts";
 import type { Decision, PendingView } from "../../core/domain/view.ts";
 import { decideHead, hasOpenNode } from "../../core/scheduler/plan.ts";
+import { startHolders } from "../../core/scheduler/preempt.ts";
 import { amongPromised } from "../../core/scheduler/score/ranking.ts";
 import type { StateEvent } from "../../core/state/events.ts";
 import type { CancelTimer } from "../../ports/clock.ts";
 import type { LoopParts } from "./loop-parts.ts";
 import { SYSTEM } from "./replica.ts";
+import { proposePreemption } from "./scheduling/preemption.ts";
 
 /** Long enough to gather a burst, short enough that nobody notices. */
 const DEBOUNCE_MS = 2;
@@ -88,6 +90,7 @@ export class ScheduleLoop {
           log.debug("placements were refused", { refused });
         }
       }
+      await proposePreemption(this.#parts);
     } catch (error) {
       log.warn("a scheduling pass failed", { error });
     } finally {
@@ -112,16 +115,17 @@ export class ScheduleLoop {
   #decide(cause: Cause, head: readonly PendingView[]): readonly Decision[] {
     const { clock, settings, rankings } = this.#parts;
     const { view, queue } = rankings.sources();
+    const held = startHolders(view);
     if (head.length === 0 || !hasOpenNode(view)) {
       this.#left = undefined;
-      return [];
+      return held;
     }
     const { policy } = settings;
     const left = cause === "arrival" && policy.backfill !== "none" ? this.#left : undefined;
     const tried = left ? amongPromised(head, left.promised, queue.arrivedAfter(left.arrivals)) : head;
     const { decisions, reservations } = decideHead(view, policy, { now: clock.now(), head: tried });
     this.#left = { promised: reservations.map(({ allocation }) => allocation), arrivals: queue.arrivals };
-    return decisions;
+    return [...held, ...decisions];
   }
 }
 

@@ -10,13 +10,14 @@ import type { RecoveredWorkload, WorkloadExit, WorkloadKey, WorkloadNote } from 
 import { workloadName } from "../../core/domain/workload.ts";
 import type { LogPiece } from "../../ports/agent-link.ts";
 import type { CancelTimer } from "../../ports/clock.ts";
-import type { Runtime, RuntimeListener } from "../../ports/runtime.ts";
+import type { CheckpointListener, Runtime, RuntimeListener } from "../../ports/runtime.ts";
 import type { Findings } from "../checkers/findings.ts";
 import type { Span } from "../world/chance.ts";
-import { within } from "../world/chance.ts";
+import { pick, within } from "../world/chance.ts";
 import type { SimProcess } from "../world/process.ts";
 
 const STEP_MS: Span = [1, 30];
+const SAVING_MS: Span = [10, 2_000];
 const SIGTERM = 15;
 const SIGKILL = 9;
 /** The environment variable that says how long the work lasts. */
@@ -31,6 +32,7 @@ interface Running {
   startedAt?: Millis;
   exit?: WorkloadExit;
   note?: WorkloadNote;
+  isSaved?: boolean;
   end?: CancelTimer;
 }
 
@@ -70,6 +72,10 @@ export class SimMachine {
       note: async (key, note) => {
         await this.#step();
         this.#find(key).note = note;
+      },
+      checkpoint: async (key, listener) => {
+        await this.#step();
+        return this.#checkpoint(this.#find(key), listener);
       },
       terminate: async (key) => {
         await this.#step();
@@ -113,6 +119,24 @@ export class SimMachine {
     return running.startedAt;
   }
 
+  /** Some work does not hear, some says that its state is saved, some just leaves, some is too slow. */
+  #checkpoint(running: Running, listener: CheckpointListener): boolean {
+    const how = pick(this.#random, ["hears nothing", "says so", "leaves", "is too slow"]);
+    if (how === "hears nothing" || running.state !== "running") return false;
+    listener.onAsking();
+    const { world } = this.#process;
+    const delay = within(this.#random, SAVING_MS);
+    if (how === "says so") {
+      world.after(delay, () => {
+        if (running.state !== "running") return;
+        running.isSaved = true;
+        this.#process.receive(() => listener.onSaved());
+      });
+    }
+    if (how === "leaves") world.after(delay, () => this.#end(running, { exitCode: 0, cause: "exited" }));
+    return true;
+  }
+
   #end(running: Running, exit: WorkloadExit): void {
     if (running.state !== "running") return;
     running.state = "ended";
@@ -133,7 +157,7 @@ export class SimMachine {
   }
 }
 
-const recovered = ({ key, work, fence, state, startedAt, exit, note }: Running): RecoveredWorkload => ({
+const recovered = ({ key, work, fence, state, startedAt, exit, note, isSaved }: Running): RecoveredWorkload => ({
   key,
   work,
   fence,
@@ -141,6 +165,7 @@ const recovered = ({ key, work, fence, state, startedAt, exit, note }: Running):
   ...(startedAt !== undefined && { startedAt }),
   ...(exit !== undefined && { exit }),
   ...(note !== undefined && { note }),
+  ...(isSaved && { isSaved }),
 });
 
 const NO_OUTPUT: AsyncIterable<LogPiece> = {

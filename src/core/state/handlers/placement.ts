@@ -77,6 +77,10 @@ function checkClaim(state: State, a: Allocation, claim: Claim): Result<void, Fau
   if (!node || !isSchedulable(node.state)) {
     return refuse("NODE_UNSUITABLE", `node ${claim.nodeId} is ${node?.state ?? "unknown"}`);
   }
+  const holder = state.indexes.heldFor.get(claim.nodeId);
+  if (holder !== undefined && holder !== a.id) {
+    return refuse("NODE_UNSUITABLE", `node ${claim.nodeId} is kept for allocation ${holder}`);
+  }
   const load = state.indexes.nodeLoad.get(claim.nodeId);
   const isTaken = claim.isExclusive ? (load?.claims.size ?? 0) > 0 : (load?.exclusiveCount ?? 0) > 0;
   if (isTaken || !gpusFor(state, claim) || !fits(addAmounts(load?.used ?? NOTHING, claim), node.capacity)) {

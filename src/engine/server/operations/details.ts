@@ -1,6 +1,7 @@
 /** Makes what reads give back from the records, in memory or archived. */
-import type { Allocation } from "../../../core/domain/allocation.ts";
-import { nodesOf } from "../../../core/domain/allocation.ts";
+import { compareText } from "../../../base/compare.ts";
+import type { Allocation, Hold } from "../../../core/domain/allocation.ts";
+import { displayId, nodesOf } from "../../../core/domain/allocation.ts";
 import type { Reason } from "../../../core/domain/reason.ts";
 import { reason } from "../../../core/domain/reason.ts";
 import type { TaskGroup } from "../../../core/domain/task-group.ts";
@@ -29,7 +30,17 @@ export function groupDetail(server: Server, group: TaskGroup): AllocationDetail 
 
 /** Returns why an allocation waits: for others, or for the scheduler. */
 export function reasonsOf(server: Server, a: Allocation): readonly Reason[] {
+  if (a.hold) return [makingRoom(server, a.hold)];
   return a.waitsFor.length > 0 ? waitingReasons(server, a) : server.reasons.of(a.id);
+}
+
+/** Returns that others are making room, and who still is. */
+export function makingRoom({ replica }: Server, { nodes, until }: Hold): Reason {
+  const { nodeLoad } = replica.state.indexes;
+  const ids = new Set(nodes.flatMap((node) => [...(nodeLoad.get(node)?.claims.keys() ?? [])]));
+  const busy = [...ids].flatMap((id) => findAllocation(replica.state, id) ?? []).filter(({ stopping }) => stopping);
+  const who = busy.map(displayId).sort(compareText).join(", ") || "all have";
+  return reason("MAKING_ROOM", `${who}; ${nodes.length} nodes are kept for it until ${new Date(until).toISOString()}`);
 }
 
 /** Returns what an allocation or group waits for besides nodes. */

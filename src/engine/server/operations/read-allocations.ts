@@ -9,7 +9,7 @@ import type { HistoryQuery } from "../../../ports/state-mirror.ts";
 import type { Call } from "../call.ts";
 import type { Server } from "../server.ts";
 import { demand, may, resourceOf } from "./access.ts";
-import { allocationDetail, detailOf, groupDetail, waitingReasons } from "./details.ts";
+import { allocationDetail, detailOf, groupDetail, makingRoom, waitingReasons } from "./details.ts";
 import { find, findOne } from "./lookup.ts";
 import { numberCursor, pageSize } from "./paging.ts";
 import type { AllocationDetail, AllocationFilter, Explanation, Page, PageRequest } from "./results.ts";
@@ -28,7 +28,8 @@ export async function explainAllocation(server: Server, call: Call, ref: string)
   const common = { id: a.id, shortId: a.shortId, state: a.state };
   if (a.state !== "pending") return { ...common, reasons: [], position: 0 };
   if (a.waitsFor.length > 0) return { ...common, reasons: waitingReasons(server, a), position: 0 };
-  return { ...common, ...(server.reasons.explain(a.id) ?? { reasons: [], position: 0 }) };
+  if (a.hold) return { ...common, reasons: [makingRoom(server, a.hold)], position: 1 };
+  return { ...common, ...((await server.reasons.explain(a.id)) ?? { reasons: [], position: 0 }) };
 }
 
 /** Returns allocations and arrays from the newest to the oldest, also those that have left memory. */

@@ -18,13 +18,18 @@ export interface Account {
 export interface AccountPolicy {
   /** Account for work that an open server took from nobody in particular; empty when there is none. */
   readonly defaultUser: string;
+  /** Root, and accounts below `uidMin`, may run work. */
   readonly allowsRoot: boolean;
+  /** Below it accounts are the system's; absent: 1000. */
+  readonly uidMin?: number;
 }
 
 /** The name that an open server gives to everyone. */
 const ANONYMOUS = "anonymous";
 const NAME = /^[A-Za-z_][A-Za-z0-9_.@+\\-]{0,254}$/;
 const KEEP_MS = 60_000;
+/** Where the accounts of people begin (login.defs, UID_MIN). */
+const UID_MIN = 1_000;
 
 /** Finds accounts, and remembers them for a minute. */
 export class Accounts {
@@ -37,7 +42,7 @@ export class Accounts {
 
   /**
    * Returns the account that `user` works as.
-   * @throws INVALID_SPEC when there is none, or it is root and root is not allowed.
+   * @throws INVALID_SPEC when there is none, or it is root's or the system's and that is not allowed.
    */
   async resolve(user: string): Promise<Account> {
     const isMapped = user === ANONYMOUS && this.#policy.defaultUser !== "";
@@ -48,14 +53,19 @@ export class Accounts {
       const advice = user === ANONYMOUS ? "start the agent with --default-user" : "create the account on the node";
       throw refused(`this node has no account ${name}`, advice);
     }
-    const mayBeRoot = this.#policy.allowsRoot || (isMapped && name === "root");
-    if (account.uid === 0 && !mayBeRoot) {
+    if (this.#policy.allowsRoot || isMapped) return account;
+    if (account.uid === 0) {
       throw refused(
         `account ${name} is root, which may not run work on this node`,
         "start the agent with --allow-root",
       );
     }
-    return account;
+    const { uidMin = UID_MIN } = this.#policy;
+    if (account.uid >= uidMin) return account;
+    throw refused(
+      `account ${name} (uid ${account.uid}) is the system's, which may not run work on this node`,
+      `use an account of a person, or start the agent with --min-uid=${account.uid}`,
+    );
   }
 
   #find(name: string): Promise<Account | undefined> {

@@ -20,6 +20,8 @@ export interface EnvironmentRequest {
   readonly work: Work;
   readonly account: Account;
   readonly workdir: string;
+  /** The file by which it says that its state is saved. */
+  readonly checkpointMarker: string;
 }
 
 /** Marks every process of a workload; see `findLineage`. */
@@ -30,7 +32,13 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const RESERVED = new Set(["PPID", "UID", "EUID", "BASHOPTS", "SHELLOPTS", "BASH_VERSINFO", "OPTIND", "LINENO", "IFS"]);
 
 /** Returns the environment that a workload starts with. */
-export function environmentOf({ key, work, account, workdir }: EnvironmentRequest): WorkloadEnvironment {
+export function environmentOf({
+  key,
+  work,
+  account,
+  workdir,
+  checkpointMarker,
+}: EnvironmentRequest): WorkloadEnvironment {
   const variables = new Map<string, string>([
     ["HOME", account.home],
     ["USER", account.name],
@@ -48,6 +56,7 @@ export function environmentOf({ key, work, account, workdir }: EnvironmentReques
     for (const [name, value] of Object.entries(entries)) variables.set(name, String(value).replaceAll("\0", ""));
   };
   set(latticeVariables(key, work, workdir));
+  set(restartVariables(work, checkpointMarker));
   if (work.setsSlurmEnv ?? true) set(slurmVariables(work, account, workdir));
   return { variables, skipped };
 }
@@ -76,6 +85,18 @@ function latticeVariables(key: WorkloadKey, work: Work, workdir: string): Record
   };
 }
 
+/** How to say that the state is saved, and what is known of earlier runs. */
+function restartVariables(work: Work, checkpointMarker: string): Record<string, string | number> {
+  return {
+    LATTICE_CHECKPOINT_MARKER: checkpointMarker,
+    LATTICE_RESTART_COUNT: restartsOf(work),
+    LATTICE_PREEMPTED_COUNT: work.preemptedCount ?? 0,
+    ...(work.isResumed && { LATTICE_RESUMED: 1 }),
+  };
+}
+
+const restartsOf = ({ requeueCount, preemptedCount = 0 }: Work): number => requeueCount + preemptedCount;
+
 function slurmVariables(work: Work, account: Account, workdir: string): Record<string, string | number> {
   const { spec, claim, task } = work;
   const nodeList = compressNodeList(work.nodeIds);
@@ -101,7 +122,7 @@ function slurmVariables(work: Work, account: Account, workdir: string): Record<s
     SLURM_JOB_USER: account.name,
     SLURM_JOB_PARTITION: spec.vcluster,
     SLURM_JOB_ACCOUNT: spec.tenant,
-    ...(work.requeueCount > 0 && { SLURM_RESTART_COUNT: work.requeueCount }),
+    ...(restartsOf(work) > 0 && { SLURM_RESTART_COUNT: restartsOf(work) }),
     ...(task && {
       SLURM_ARRAY_JOB_ID: task.groupShortId,
       SLURM_ARRAY_TASK_ID: task.index,

@@ -12,13 +12,13 @@ import type { RecoveredWorkload, WorkloadExit, WorkloadKey, WorkloadNote } from 
 import { workloadName } from "../../../core/domain/workload.ts";
 import type { LogPiece, LogRequest } from "../../../ports/agent-link.ts";
 import type { Logger } from "../../../ports/log.ts";
-import type { Runtime, RuntimeListener } from "../../../ports/runtime.ts";
+import type { CheckpointListener, Runtime, RuntimeListener } from "../../../ports/runtime.ts";
 import { SUPERVISOR_SCRIPT } from "../supervisor-script.ts";
 import type { Accounts } from "./account.ts";
 import type { Containment } from "./containment.ts";
 import { readLogs } from "./log-reader.ts";
 import type { ProcessId } from "./process-table.ts";
-import { isAlive, signalProcess } from "./process-table.ts";
+import { isAlive, signalProcess, takesSignal } from "./process-table.ts";
 import { stage } from "./stage-workload.ts";
 import { findSupervisor, followSupervisor, freeClaim } from "./supervisor-claim.ts";
 import type { OutputRecord } from "./workload-folder.ts";
@@ -46,6 +46,9 @@ const OUTPUT_KEEP_MS = 7 * 24 * 3_600_000;
 const SWEEP_MS = 3_600_000;
 /** With less than this on the disk of the state directory, no work is taken. */
 const FREE_BYTES_MIN = 64 * 1024 ** 2;
+const SIGUSR1 = 10;
+/** Between two looks for the word of a workload. */
+const MARKER_PAUSE_MS = 100;
 const TOOLS = "/usr/bin:/bin:/usr/sbin:/sbin";
 
 /** Runs workloads as processes of this machine. */
@@ -56,6 +59,7 @@ export class ProcessRuntime implements Runtime {
   readonly #setsid: string;
   readonly #setpriv: string;
   #closedFolder: string | undefined;
+  #isClosed = false;
   #sweeping: ReturnType<typeof setInterval> | undefined;
 
   /** @throws NOT_SUPPORTED when a program that it needs is missing. */
@@ -122,6 +126,21 @@ export class ProcessRuntime implements Runtime {
     await this.#tracked.get(workloadName(key))?.folder.writeNote(note);
   }
 
+  async checkpoint(key: WorkloadKey, listener: CheckpointListener): Promise<boolean> {
+    const tracked = this.#get(key);
+    const first = await this.#firstProcess(tracked);
+    const pids = await this.#options.containment.processes(workloadName(key), first);
+    const takes = await Promise.all(pids.map((pid) => takesSignal(pid, SIGUSR1)));
+    const hearers = pids.filter((_, i) => takes[i]);
+    // Its word counts also where it was given before the question.
+    const isSaved = await tracked.folder.isCheckpointed();
+    if (hearers.length === 0 && !isSaved) return false;
+    listener.onAsking();
+    for (const pid of hearers) signalProcess(pid, "SIGUSR1");
+    void this.#awaitMarker(tracked, listener);
+    return true;
+  }
+
   async terminate(key: WorkloadKey): Promise<void> {
     const tracked = this.#get(key);
     const first = await this.#firstProcess(tracked);
@@ -158,6 +177,7 @@ export class ProcessRuntime implements Runtime {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     clearInterval(this.#sweeping);
     await this.#options.containment.close();
   }
@@ -187,6 +207,13 @@ export class ProcessRuntime implements Runtime {
     const tracked: Tracked = { ...workload, isStarted: false, isSupervisorGone: false };
     this.#tracked.set(name, tracked);
     return tracked;
+  }
+
+  async #awaitMarker(tracked: Tracked, listener: CheckpointListener): Promise<void> {
+    while (!tracked.isSupervisorGone && !this.#isClosed) {
+      if (await tracked.folder.isCheckpointed()) return listener.onSaved();
+      await Bun.sleep(MARKER_PAUSE_MS);
+    }
   }
 
   /** The workload's first process may not be there yet: nothing that ends it may overtake its start. */
@@ -224,7 +251,8 @@ export class ProcessRuntime implements Runtime {
     const { key, work, fence, output, owner } = record;
     const tracked = this.#track(name, { folder, output, owner });
     const note = await folder.readNote();
-    const base = { key, work, fence, ...(note && { note }) };
+    const isSaved = await folder.isCheckpointed();
+    const base = { key, work, fence, ...(note && { note }), ...(isSaved && { isSaved }) };
     const claimed = await findSupervisor(folder);
     if (claimed === undefined) return { ...base, state: "prepared" };
     tracked.isStarted = true;

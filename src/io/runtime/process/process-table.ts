@@ -100,3 +100,21 @@ async function hasMarker(pid: number, marker: string): Promise<boolean> {
     return false;
   }
 }
+
+/**
+ * Returns whether a process does something of its own about a signal: it has a handler for
+ * it, or blocks it to wait for it. To any other the signal would be the end.
+ */
+export async function takesSignal(pid: number, signal: number): Promise<boolean> {
+  try {
+    return maskHas(await readFile(`/proc/${pid}/status`, "latin1"), signal);
+  } catch {
+    return false;
+  }
+}
+
+/** Reads the text of /proc/PID/status: the masks of caught and blocked signals, signal 1 being the lowest bit. */
+export function maskHas(status: string, signal: number): boolean {
+  const masks = [...status.matchAll(/^Sig(?:Cgt|Blk):\s*([0-9a-f]+)$/gm)];
+  return masks.some(([, digits]) => ((BigInt(`0x${digits}`) >> BigInt(signal - 1)) & 1n) === 1n);
+}

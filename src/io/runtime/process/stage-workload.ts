@@ -59,7 +59,10 @@ async function stageProgram({ key, work, fence, folder, accounts, closedFolder }
   const owner = { uid: account.uid, gid: account.gid };
   const workdir = resolve(account.home, work.spec.workdir);
   const output = outputOf(work, account, workdir);
-  const { variables, skipped } = environmentOf({ key, work, account, workdir });
+  const { variables, skipped } = environmentOf({
+    ...{ key, work, account, workdir },
+    checkpointMarker: folder.checkpointMarker,
+  });
   const launch = launchScript({
     environment: variables,
     workdir,
@@ -73,6 +76,7 @@ async function stageProgram({ key, work, fence, folder, accounts, closedFolder }
   await folder.create();
   const { program } = work.spec;
   await Promise.all([
+    folder.createCheckpoint(owner),
     folder.writeOwned("stdout", "", { mode: 0o600, owner }),
     folder.writeOwned("stderr", "", { mode: 0o600, owner }),
     folder.writeOwned("reserve", RESERVE, { mode: 0o600, owner: AGENT }),

@@ -11,9 +11,10 @@
  *   child         the workload's first process, likewise
  *   launch-error  why the launch script could not start the program
  *   verdict exit  what the supervisor saw
+ *   checkpoint/saved  its word that its state is saved
  *   reserve       room for exit on a disk that the output has filled
  */
-import { mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { chown, mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Fence, Work } from "../../../core/domain/assignment.ts";
 import type { WorkloadExit, WorkloadKey, WorkloadNote } from "../../../core/domain/workload.ts";
@@ -49,6 +50,7 @@ export interface Owner {
 }
 
 const OWNER_ONLY = 0o600;
+const CHECKPOINT = "checkpoint";
 
 /** One workload's folder. */
 export class WorkloadFolder {
@@ -78,6 +80,23 @@ export class WorkloadFolder {
     } finally {
       await file.close();
     }
+  }
+
+  /** Makes the folder in which the workload gives its word that its state is saved. */
+  async createCheckpoint(owner: Owner): Promise<void> {
+    const path = this.file(CHECKPOINT);
+    await mkdir(path, { mode: 0o700 });
+    if (process.getuid?.() === 0) await chown(path, owner.uid, owner.gid);
+  }
+
+  /** The file that says so once it is there. */
+  get checkpointMarker(): string {
+    return this.file(`${CHECKPOINT}/saved`);
+  }
+
+  /** Whether the workload says that its state is saved. */
+  async isCheckpointed(): Promise<boolean> {
+    return (await this.writtenAt(`${CHECKPOINT}/saved`)) !== undefined;
   }
 
   /** Records the work: from here on a restarted agent knows it as prepared. */
@@ -147,6 +166,7 @@ export class WorkloadFolder {
     // Room first: the output may have filled the disk.
     await this.#drop(["reserve", "script", "launch.sh"]);
     await this.#replace("output.json", JSON.stringify(output));
+    await rm(this.file(CHECKPOINT), { recursive: true, force: true });
     await this.#drop(["work.json", "note.json", "child", "launch-error", "verdict", "exit"]);
     await rm(destination, { recursive: true, force: true });
     await rename(this.path, destination);

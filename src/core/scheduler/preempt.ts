@@ -1,0 +1,193 @@
+/**
+ * Preemption as the scheduler decides it: which allocation that waits is worth having others
+ * make room, who they are, and on which nodes it then starts. Comes after the placements of
+ * a pass, so whatever can start otherwise has. Pure; `core/state` checks it again.
+ */
+import type { LogIndex, Millis } from "../../base/brand.ts";
+import { compareText } from "../../base/compare.ts";
+import type { AllocationId, NodeId } from "../domain/ids.ts";
+import { claimOn } from "../domain/resources.ts";
+import type { SchedulerType } from "../domain/tenant.ts";
+import type { ClusterView, Decision, NodeView, PendingView, RunningView } from "../domain/view.ts";
+import { endOf } from "./availability.ts";
+import type { Demand } from "./demand.ts";
+import { demandOf, shapeOf } from "./demand.ts";
+import type { NodeIndex } from "./node-index.ts";
+import { indexNodes } from "./node-index.ts";
+import type { Policy, PreemptionPolicy } from "./policy.ts";
+import { preemptionCost } from "./preemption-cost.ts";
+import { selectNodes } from "./select-nodes.ts";
+import type { Ground, Victim } from "./victims.ts";
+import { chooseVictims, compareSets, withoutClaim } from "./victims.ts";
+
+/** Who is to make room for whom, and on which nodes. */
+export interface PlannedPreemption {
+  readonly allocation: AllocationId;
+  readonly version: LogIndex;
+  /** In ascending order. */
+  readonly nodes: readonly NodeId[];
+  readonly victims: readonly { readonly allocation: AllocationId; readonly attempt: number }[];
+}
+
+/** Work that ends within this time anyway is waited for. */
+const NEARLY_OVER_MS = 5 * 60_000;
+
+/** Whether the work of a vCluster makes room for others. */
+const MAKES_ROOM: Readonly<Record<SchedulerType, boolean>> = {
+  hpc_backfill: true,
+  interactive_fifo: true,
+  service_bin_pack: false,
+  sensitive_reservation: false,
+};
+
+/**
+ * Returns the preemption to make at `now`, if any: for the highest class that waits for
+ * nothing but nodes which lower classes hold, in order of submission. One at a time: the
+ * next is found once this one is in the view.
+ */
+export function planPreemption(view: ClusterView, policy: Policy, now: Millis): PlannedPreemption | undefined {
+  const { preemption, depth } = policy;
+  const lowest = view.lowestClassRunning?.();
+  if (!preemption || lowest === undefined) return undefined;
+  const tried = new Set<string>();
+  let survey: Survey | undefined;
+  let looked = 0;
+  for (const pending of view.pending()) {
+    if (pending.preemptionClass - lowest < preemption.classDistance || looked++ >= depth) return undefined;
+    const { request, vcluster, isSensitive } = pending;
+    if ((pending.notBefore ?? 0) > now || isOverQuota(view, pending)) continue;
+    const shape = `${vcluster} ${isSensitive} ${shapeOf(request)}`;
+    // Of the same shape, work of no higher class has no more to choose from.
+    if (tried.has(shape)) continue;
+    tried.add(shape);
+    survey ??= surveyOf(view, { preemption, now });
+    const found = findVictims(survey, pending, preemption);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** Returns the placements of those whose nodes have come free. */
+export function startHolders(view: ClusterView): readonly Decision[] {
+  const decisions: Decision[] = [];
+  for (const pending of view.holders?.() ?? []) {
+    const decision = isOverQuota(view, pending) ? undefined : startOnHold(view, pending);
+    if (decision) decisions.push(decision);
+  }
+  return decisions;
+}
+
+/** What the nodes are without the work that ends already, and who may make room. */
+interface Survey extends Ground {
+  readonly candidates: readonly Victim[];
+}
+
+function surveyOf(
+  view: ClusterView,
+  { preemption, now }: { readonly preemption: PreemptionPolicy; readonly now: Millis },
+): Survey {
+  const running = [...view.running()];
+  const soon = without(
+    view,
+    running.filter(({ isEnding }) => isEnding),
+  );
+  const candidates = running
+    .filter((work) => makesRoom(view, work, { preemption, now }))
+    .map((work): Victim => ({ running: work, cost: preemptionCost(view, work, now) }));
+  return { view: soon, index: indexNodes(soon), candidates };
+}
+
+function makesRoom(
+  view: ClusterView,
+  { displacement, vcluster, startedAt, walltimeMs }: RunningView,
+  { preemption, now }: { readonly preemption: PreemptionPolicy; readonly now: Millis },
+): boolean {
+  if (!displacement || displacement.count >= preemption.countMax) return false;
+  const type = view.vcluster(vcluster)?.schedulerType;
+  if (type !== undefined && !MAKES_ROOM[type]) return false;
+  return endOf(startedAt ?? now, walltimeMs) - now >= NEARLY_OVER_MS;
+}
+
+function findVictims(
+  survey: Survey,
+  pending: PendingView,
+  { classDistance }: PreemptionPolicy,
+): PlannedPreemption | undefined {
+  const demand = demandFor(survey.view, survey.index, pending);
+  const classMax = pending.preemptionClass - classDistance;
+  const candidates = survey.candidates.filter(({ running }) => running.preemptionClass <= classMax);
+  const alike = demand.needsConformance && demand.byMake.length > 0 ? demand.byMake : [demand];
+  let best: readonly Victim[] | undefined;
+  for (const one of alike) {
+    const victims = chooseVictims(survey, one, candidates);
+    // It starts without anybody's help: when what ends has ended, or what is promised to others is over.
+    if (victims?.length === 0) return undefined;
+    if (victims && (!best || compareSets(victims, best) < 0)) best = victims;
+  }
+  return best && startAfter(survey, pending, best);
+}
+
+/** Chooses the nodes as they are without the victims, the way a pass does. */
+function startAfter(survey: Survey, pending: PendingView, victims: readonly Victim[]): PlannedPreemption | undefined {
+  const after = without(
+    survey.view,
+    victims.map(({ running }) => running),
+  );
+  const selection = selectNodes(demandFor(after, indexNodes(after), pending));
+  if (!selection) return undefined;
+  const nodes = selection.picks
+    .slice(0, selection.needed)
+    .map(({ node }) => node.view.id)
+    .sort(compareText);
+  const wanted = new Set(nodes);
+  if (!victims.every(({ running }) => running.claims.some(({ nodeId }) => wanted.has(nodeId)))) return undefined;
+  return {
+    allocation: pending.id,
+    version: pending.version,
+    nodes,
+    victims: victims.map(({ running }) => ({ allocation: running.id, attempt: running.displacement?.attempt ?? 0 })),
+  };
+}
+
+function startOnHold(view: ClusterView, pending: PendingView): Decision | undefined {
+  const nodes = (pending.hold ?? []).flatMap((id): readonly NodeView[] => {
+    const node = view.nodes[view.placeOf(id) ?? -1];
+    if (!node) return [];
+    const { heldFor: _, ...own } = node;
+    return [own];
+  });
+  const own = { ...view, nodes };
+  const selection = selectNodes(demandFor(own, indexNodes(own), pending));
+  if (!selection) return undefined;
+  const isShared = sharesNodes(view, pending);
+  const claims = selection.picks
+    .toSorted((a, b) => compareText(a.node.view.id, b.node.view.id))
+    .map(({ node, offer }) => claimOn(pending.request, { id: node.view.id, capacity: offer.of.capacity }, isShared));
+  return { kind: "place", allocation: pending.id, version: pending.version, claims };
+}
+
+function demandFor(view: ClusterView, index: NodeIndex, pending: PendingView): Demand {
+  const needsConformance = view.vcluster(pending.vcluster)?.schedulerType === "sensitive_reservation";
+  return demandOf(index, pending, { isShared: sharesNodes(view, pending), needsConformance });
+}
+
+const sharesNodes = (view: ClusterView, { vcluster, isSensitive }: PendingView): boolean =>
+  !isSensitive && view.vcluster(vcluster)?.sharesNodes === true;
+
+function isOverQuota(view: ClusterView, { tenant, request }: PendingView): boolean {
+  const known = view.tenant(tenant);
+  return known !== undefined && known.nodesHeld + request.nodesMin > known.quota.nodesMax;
+}
+
+/** Returns the view without the claims of some work. Nodes that are kept for somebody stay as they are. */
+function without(view: ClusterView, ended: readonly RunningView[]): ClusterView {
+  const nodes = [...view.nodes];
+  for (const { claims } of ended) {
+    for (const claim of claims) {
+      const place = view.placeOf(claim.nodeId) ?? -1;
+      const node = nodes[place];
+      if (node && node.heldFor === undefined) nodes[place] = withoutClaim(node, claim);
+    }
+  }
+  return { ...view, nodes };
+}
