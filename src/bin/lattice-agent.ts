@@ -33,7 +33,8 @@ async function run(options: AgentOptions): Promise<void> {
   for (const flag of options.inactive) log.warn("NOT ACTIVE IN THIS BUILD: the flag is ignored", { flag });
   const state = await openStateDir(resolve(options.stateDir));
   process.chdir("/");
-  const policy = { defaultUser: options.defaultUser, allowsRoot: options.allowsRoot };
+  const { defaultUser, allowsRoot, uidMin } = options;
+  const policy = { defaultUser, allowsRoot, uidMin };
   const runtime = await openRuntime({ stateDir: state.path, instanceId: state.instanceId, policy, log });
   for (const limitation of runtime.limitations) log.warn("limitation of this node", { limitation });
   const { host, port } = options.listen;

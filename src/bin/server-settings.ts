@@ -24,5 +24,6 @@ export const settingsOf = (config: ServerConfig): ServerSettings => {
     endedInMemoryMax: ENDED_IN_MEMORY_MAX,
     logStreamsMax: rateLimit.logStreamsMax,
     setsSlurmEnv: compat.isSlurmEnvSet,
+    accounts: config.api.accounts,
   };
 };

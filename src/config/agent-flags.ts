@@ -28,7 +28,8 @@ const FLAGS: FlagSpecs = {
   "state-dir": { value: "FOLDER", meaning: "where workloads are kept (default: /var/lib/lattice/agent)" },
   "state-file": { value: "FILE", meaning: "older form of --state-dir: the folder of FILE" },
   "default-user": { value: "NAME", meaning: "account for work that an open server took from nobody in particular" },
-  "allow-root": { meaning: "let user root run work" },
+  "allow-root": { meaning: "let user root, and accounts of the system, run work" },
+  "min-uid": { value: "UID", meaning: "least uid of accounts that run work (default: 1000)" },
   "tsdb-endpoint": { value: "URL", meaning: "not active in this build" },
   "bootstrap-cert": { value: "FILE", meaning: "certificate of this node, PEM, for https:// endpoints" },
   "bootstrap-key": { value: "FILE", meaning: "private key of that certificate, PEM" },
@@ -73,6 +74,7 @@ export interface AgentOptions {
   readonly stateDir: string;
   readonly defaultUser: string;
   readonly allowsRoot: boolean;
+  readonly uidMin: number;
   readonly logLevel: LogLevel;
   /** Bearer token; empty for an open server. */
   readonly token: string;
@@ -135,6 +137,7 @@ function optionsFrom(reader: OptionReader, env: Environment): AgentOptions {
     stateDir: reader.text("state-dir", stateFile === "" ? defaultStateDir(env) : dirname(stateFile)),
     defaultUser: reader.text("default-user", ""),
     allowsRoot: reader.isOn("allow-root"),
+    uidMin: reader.number("min-uid", 1) ?? 1_000,
     logLevel: reader.logLevel(),
     token: env.LATTICE_AGENT_TOKEN ?? "",
     tls: tlsFiles(reader),

@@ -2,7 +2,6 @@
 import { hostname } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { millis } from "../base/brand.ts";
-import type { Policy } from "../core/scheduler/policy.ts";
 import { DEFAULT_POLICY } from "../core/scheduler/policy.ts";
 import { WEIGHT_PROFILES } from "../core/scheduler/score/weight-profiles.ts";
 import { Secret } from "./redact.ts";
@@ -28,6 +27,7 @@ export function buildConfig(values: ConfigValues): ServerConfig {
       auth,
       ...tlsOf(api),
       claims: { user: api.oidc_username_claim, tenant: api.oidc_tenant_claim },
+      accounts: api.account_mapping,
       discovery: { issuer: api.oidc_issuer, clientId: api.oidc_client_id },
     },
     backup: backupOf(values),
@@ -47,7 +47,6 @@ export function buildConfig(values: ConfigValues): ServerConfig {
         reservations: scheduling.reservations,
         backfillOrder: scheduling.backfill_order,
         weights: WEIGHT_PROFILES[scheduling.weight_profile],
-        ...preemptionOf(values),
       },
       usageHalfLifeMs: inMillis(scheduling.usage_half_life_hours * 3_600),
     },
@@ -86,17 +85,6 @@ function quorumOf(quorum: ConfigValues["quorum"], defaultHost: string): ServerCo
       (quorum.advertise_address ?? ownEntry) !== undefined || (listen !== undefined && !isWildcard(address)),
     electionTimeoutMs: quorum.election_timeout_ms,
     heartbeatIntervalMs: quorum.heartbeat_interval_ms,
-  };
-}
-
-function preemptionOf({ scheduling, checkpoint }: ConfigValues): Pick<Policy, "preemption"> {
-  if (!scheduling.preemption_enabled) return {};
-  return {
-    preemption: {
-      classDistance: scheduling.preemption_class_distance,
-      countMax: scheduling.preemption_count_max,
-      checkpointMs: inMillis(checkpoint.checkpoint_timeout_seconds),
-    },
   };
 }
 

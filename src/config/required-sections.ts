@@ -69,6 +69,11 @@ export const REQUIRED = {
       "Claim that holds the login name of a token's user; a token without it is of its subject (sub).",
     ),
     oidc_tenant_claim: key(z.string().min(1).default("tenant"), "Claim that names the tenant of a token's user."),
+    account_mapping: key(
+      z.record(z.string().min(1), z.string().min(1)).default({}),
+      'The account of the nodes that work of each user runs as, where it is not of the same name; "*@DOMAIN" is everyone of a domain, and "*" their name before the @.',
+      { example: '{ "ann@example.com": "ann01", "*@example.com": "*" }' },
+    ),
     oidc_hmac_secret: key(
       z.string().min(1).optional(),
       "Secret shared with whoever signs HS256 tokens; for development and emergencies. An oidc_issuer wins over it.",

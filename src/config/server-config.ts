@@ -82,6 +82,8 @@ export interface ServerConfig {
     /** Absent: in the clear. With `ca`, callers need certificates, and so do members. */
     readonly tls?: { readonly cert: string; readonly key: string; readonly ca?: string };
     readonly claims: ClaimNames;
+    /** Accounts of the nodes by user; see core/access/account-map. */
+    readonly accounts: Readonly<Record<string, string>>;
     readonly discovery: AuthDiscovery;
   };
   readonly backup: {

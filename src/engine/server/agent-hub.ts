@@ -3,6 +3,7 @@
  * this server's own state, and takes in what is. Whether a node is well, the leader judges
  * (node-health.ts).
  */
+import { accountOf } from "../../core/access/account-map.ts";
 import { PART_PHASES } from "../../core/domain/allocation.ts";
 import type { Fence, WorkloadReport } from "../../core/domain/assignment.ts";
 import { fault, LatticeError } from "../../core/domain/errors.ts";
@@ -297,7 +298,11 @@ export class AgentHub {
     const { replica, settings } = this.#parts;
     const assignments = assignmentsOf(replica.state, node).map((a) => ({
       ...a,
-      work: { ...a.work, setsSlurmEnv: settings.setsSlurmEnv },
+      work: {
+        ...a.work,
+        user: accountOf(a.work.user, settings.accounts ?? {}),
+        setsSlurmEnv: settings.setsSlurmEnv,
+      },
     }));
     connection.session.send({ kind: "desired", desired: { fence: this.#fence(), assignments } });
   }

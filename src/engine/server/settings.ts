@@ -1,4 +1,5 @@
 /** The numbers that the loops of a server run by, from its configuration. */
+import type { AccountMap } from "../../core/access/account-map.ts";
 import type { Policy } from "../../core/scheduler/policy.ts";
 
 /** Those that may change while the server runs. */
@@ -27,6 +28,8 @@ export interface ServerSettings {
   /** Streams of output that one user may hold at a time; absent: any number. */
   readonly logStreamsMax?: number;
   readonly setsSlurmEnv: boolean;
+  /** Accounts of the nodes by user; absent: those of the same names. */
+  readonly accounts?: AccountMap;
   readonly policy: Policy;
   /** After this time use counts half as much for fair share; the leader has all servers count so. */
   readonly usageHalfLifeMs: number;
