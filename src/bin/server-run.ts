@@ -22,6 +22,7 @@ import { openTelemetry } from "../io/telemetry/prometheus.ts";
 import type { CertificateKeeper } from "../io/tls/certificate-keeper.ts";
 import type { Backups } from "../ports/backups.ts";
 import type { Logger } from "../ports/log.ts";
+import { auditFilesOf, signerOf } from "./server-audit.ts";
 import { authOf } from "./server-auth.ts";
 import { backupsOf, takeStagedRestore } from "./server-backups.ts";
 import { prepareLog } from "./server-log.ts";
@@ -141,6 +142,8 @@ async function startLoops(config: ServerConfig, log: Logger, parts: LoopParts): 
     }),
     consensus,
     backups,
+    signer: signerOf(config, log),
+    auditFiles: auditFilesOf(config),
     onFailed(cause) {
       log.error("this server stops: its storage or state can no longer be trusted", { ...cause });
       process.exit(FAULTS[cause.reason].exit);

@@ -14,11 +14,12 @@ export const schedulingOf = ({ scheduling }: ServerConfig): SchedulingSettings =
 
 /** Returns the settings of the server's loops. */
 export const settingsOf = (config: ServerConfig): ServerSettings => {
-  const { rateLimit, nodeAgent, quorum, backup, compat } = config;
+  const { rateLimit, nodeAgent, quorum, backup, audit, compat } = config;
   return {
     ...nodeAgent,
     ...schedulingOf(config),
     snapshotThreshold: quorum.snapshotThreshold,
+    auditArchiveAfterMs: audit.archiveAfterMs,
     backupIntervalMs: backup.intervalMs,
     backupsKept: backup.keep,
     endedInMemoryMax: ENDED_IN_MEMORY_MAX,

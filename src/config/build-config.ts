@@ -2,6 +2,7 @@
 import { hostname } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { millis } from "../base/brand.ts";
+import type { Policy } from "../core/scheduler/policy.ts";
 import { DEFAULT_POLICY } from "../core/scheduler/policy.ts";
 import { WEIGHT_PROFILES } from "../core/scheduler/score/weight-profiles.ts";
 import { Secret } from "./redact.ts";
@@ -31,6 +32,7 @@ export function buildConfig(values: ConfigValues): ServerConfig {
       discovery: { issuer: api.oidc_issuer, clientId: api.oidc_client_id },
     },
     backup: backupOf(values),
+    audit: auditOf(values),
     nodeAgent: {
       heartbeatIntervalMs: inMillis(node_agent.heartbeat_interval_seconds),
       heartbeatTimeoutMs: inMillis(node_agent.heartbeat_timeout_seconds),
@@ -47,6 +49,7 @@ export function buildConfig(values: ConfigValues): ServerConfig {
         reservations: scheduling.reservations,
         backfillOrder: scheduling.backfill_order,
         weights: WEIGHT_PROFILES[scheduling.weight_profile],
+        ...preemptionOf(values),
       },
       usageHalfLifeMs: inMillis(scheduling.usage_half_life_hours * 3_600),
     },
@@ -88,6 +91,17 @@ function quorumOf(quorum: ConfigValues["quorum"], defaultHost: string): ServerCo
   };
 }
 
+function preemptionOf({ scheduling, checkpoint }: ConfigValues): Pick<Policy, "preemption"> {
+  if (!scheduling.preemption_enabled) return {};
+  return {
+    preemption: {
+      classDistance: scheduling.preemption_class_distance,
+      countMax: scheduling.preemption_count_max,
+      checkpointMs: inMillis(checkpoint.checkpoint_timeout_seconds),
+    },
+  };
+}
+
 function backupOf({ backup, quorum }: ConfigValues): ServerConfig["backup"] {
   const { s3_endpoint, s3_region, s3_access_key_id, s3_secret_access_key } = backup;
   const location = backup.location ?? join(dirname(resolve(quorum.data_dir)), "backups");
@@ -101,6 +115,17 @@ function backupOf({ backup, quorum }: ConfigValues): ServerConfig["backup"] {
       ...(s3_access_key_id !== undefined && { accessKeyId: new Secret(s3_access_key_id) }),
       ...(s3_secret_access_key !== undefined && { secretAccessKey: new Secret(s3_secret_access_key) }),
     },
+  };
+}
+
+function auditOf({ audit, quorum }: ConfigValues): ServerConfig["audit"] {
+  const { audit_signing_key: key, audit_signing_key_path: path } = quorum;
+  const location = audit.location ?? join(dirname(resolve(quorum.data_dir)), "audit");
+  return {
+    keyPath: resolve(path ?? join(quorum.data_dir, "audit.key")),
+    ...(key !== undefined && { key: new Secret(key) }),
+    location: location.startsWith("s3://") ? location : resolve(location),
+    archiveAfterMs: inMillis(audit.archive_after_days * 86_400),
   };
 }
 

@@ -23,11 +23,7 @@ export interface EnvironmentReading {
 }
 
 /** Variables of other programs that begin like a key of a section. */
-const FOREIGN: ReadonlySet<string> = new Set([
-  "LATTICE_API_URL",
-  "LATTICE_QUORUM_ENDPOINT",
-  "LATTICE_QUORUM_AUDIT_SIGNING_KEY",
-]);
+const FOREIGN: ReadonlySet<string> = new Set(["LATTICE_API_URL", "LATTICE_QUORUM_ENDPOINT"]);
 
 /** Returns the settings in `env`; `readText` reads the files that *_FILE variables name. */
 export function readEnvironment(

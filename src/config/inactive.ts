@@ -6,7 +6,6 @@
 export const INACTIVE: Readonly<Record<string, string>> = {
   role: "machine roles",
   "quorum.bind_network": "choice of network",
-  "quorum.audit_signing_key_path": "audit log",
   "api.bind_network": "choice of network",
   storage: "S3, shared storage and VAST",
   telemetry: "metrics of work",

@@ -48,6 +48,18 @@ export const OPTIONAL = {
     }),
   }),
 
+  audit: z.strictObject({
+    location: key(
+      backupLocation().optional(),
+      "Where archives of the audit log are kept: a folder, or s3://BUCKET/PREFIX with the keys of backup.",
+      { example: "/var/lib/lattice/audit", defaultInWords: "the folder audit beside quorum.data_dir" },
+    ),
+    archive_after_days: key(
+      count(0, 36_500).default(0),
+      "Age at which entries move to archives by themselves; 0 for by hand only.",
+    ),
+  }),
+
   network: z.strictObject({
     vni_pool_start: key(count(1, 65_535).default(100), "First virtual network id of the Slingshot pool."),
     vni_pool_end: key(count(1, 65_535).default(4_095), "Last virtual network id of the Slingshot pool."),

@@ -38,9 +38,13 @@ export const REQUIRED = {
     bind_network: key(network().default("any"), "Network that the Raft listener belongs to: hsn, management or any."),
     audit_signing_key_path: key(
       path().optional(),
-      "File with the 32-byte Ed25519 seed that signs the audit log; LATTICE_QUORUM_AUDIT_SIGNING_KEY holds it in base64.",
-      { reach: "file", example: "/etc/lattice/audit.key" },
+      "File with the 32-byte Ed25519 seed that signs this server's entries of the audit log; made when it is not there.",
+      { example: "/etc/lattice/audit.key", defaultInWords: "the file audit.key in data_dir" },
     ),
+    audit_signing_key: key(z.string().min(1).optional(), "The same seed in base64, in the place of a file.", {
+      isSecret: true,
+      example: "32-random-bytes-in-base64",
+    }),
   }),
 
   api: z.strictObject({

@@ -99,6 +99,16 @@ export interface ServerConfig {
       readonly secretAccessKey?: Secret;
     };
   };
+  readonly audit: {
+    /** Of the signing key; made when it is not there. */
+    readonly keyPath: string;
+    /** The key itself, in base64; wins over the file. */
+    readonly key?: Secret;
+    /** Of archives: a folder as an absolute path, or s3://bucket/prefix. */
+    readonly location: string;
+    /** Age at which entries move to archives; 0 for never. */
+    readonly archiveAfterMs: Millis;
+  };
   readonly nodeAgent: {
     /** How often agents are told to send a heartbeat. */
     readonly heartbeatIntervalMs: Millis;

@@ -168,6 +168,31 @@ export const METRICS = {
     labels: [],
   },
 
+  lattice_audit_entries: {
+    kind: "gauge",
+    of: SERVER,
+    help: "Entries of the audit log so far, archived ones included.",
+    labels: [],
+  },
+  lattice_audit_verified_entries: {
+    kind: "gauge",
+    of: SERVER,
+    help: "Up to which entry of the audit log this server has verified hashes and signatures.",
+    labels: [],
+  },
+  lattice_audit_last_verified_timestamp_seconds: {
+    kind: "gauge",
+    of: SERVER,
+    help: "When this server last had the whole audit log verified, in seconds since the epoch; no value before.",
+    labels: [],
+  },
+  lattice_audit_problems: {
+    kind: "gauge",
+    of: SERVER,
+    help: "What this server found wrong with the audit log when it last verified it; 0 is as it should be.",
+    labels: [],
+  },
+
   lattice_agents_connected: {
     kind: "gauge",
     of: SERVER,

@@ -22,9 +22,11 @@ import type { SimDisk } from "./disk/disk.ts";
 import type { SimLogStore } from "./disk/log-store.ts";
 import { createLog, hasLog, openLog } from "./disk/log-store.ts";
 import { SimStateMirror } from "./disk/state-mirror.ts";
+import { fakeSigner } from "./fake-signer.ts";
 import type { SimNetwork } from "./network/network.ts";
 import { SimSnapshots } from "./network/snapshots.ts";
 import type { SimStream } from "./network/stream.ts";
+import { NO_AUDIT_FILES } from "./no-audit-files.ts";
 import { NO_BACKUPS } from "./no-backups.ts";
 import { callOfAgent } from "./nodes/agent-call.ts";
 import type { Observer } from "./observer.ts";
@@ -224,6 +226,8 @@ export class SimServer {
       snapshots: new SimSnapshots(network, { id, process, disk }),
       consensus,
       backups: NO_BACKUPS,
+      signer: fakeSigner(this.name),
+      auditFiles: NO_AUDIT_FILES,
       onFailed: (cause: Fault) => {
         process.world.log(this.name, "fails", cause.message);
         observer.onStopped(id, cause);

@@ -52,10 +52,13 @@ export const ACCESS = {
   "usage.read": row("own", "tenant", "tenant", "tenant", "own"),
   "service.read": row("tenant", "tenant", "tenant", "tenant", "tenant"),
   "audit.read": row("none", "none", "none", "tenant", "none"),
+  "audit.verify": row("none", "none", "none", "none", "none"),
+  "audit.archive": row("none", "none", "none", "none", "none"),
   "self.read": row("all", "all", "all", "all", "all"),
   "raft.read": row("none", "all", "all", "all", "none"),
   "raft.change": row("none", "none", "none", "none", "none"),
   "backup.manage": row("none", "none", "none", "none", "none"),
+  "backup.restore": row("none", "none", "none", "none", "none"),
   "agent.connect": row("none", "none", "all", "none", "none"),
 } as const satisfies Record<string, Row>;
 

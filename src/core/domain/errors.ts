@@ -94,6 +94,7 @@ export const FAULTS = {
   BACKUP_NOT_FOUND: spec("not_found", 404, 4, "never", "list backups with: lattice admin backup list"),
   BACKUP_FAILED: spec("internal", 500, 1, "never", "check backup.location: the folder or bucket, its rights and space"),
   BACKUP_DAMAGED: spec("data_loss", 500, 1, "never", "restore another backup: lattice admin backup list"),
+  AUDIT_DAMAGED: spec("data_loss", 500, 1, "never", "see what is wrong with: lattice admin audit verify"),
   INTERNAL: spec("internal", 500, 1, "never", "report the request id to the operator"),
   CORRUPT_LOG: spec(
     "data_loss",

@@ -5,7 +5,7 @@
  */
 import type { LogIndex } from "../../base/brand.ts";
 import { millis } from "../../base/brand.ts";
-import { ok } from "../../base/result.ts";
+import { err, ok } from "../../base/result.ts";
 import { refuse } from "../domain/errors.ts";
 import { DEFAULT_TENANT, DEFAULT_VCLUSTER, DEFAULT_WEIGHTS } from "../domain/tenant.ts";
 import type { Applying } from "./applying.ts";
@@ -13,6 +13,14 @@ import { writeMeta } from "./applying.ts";
 import type { Command, CommandBody, CommandKind, Outcome } from "./commands.ts";
 import type { StateEvent } from "./events.ts";
 import { archive, forgetIdempotency } from "./handlers/archive.ts";
+import {
+  appendAudit,
+  archiveAudit,
+  recordAudit,
+  registerAuditKey,
+  retireAudit,
+  whyUnverifiable,
+} from "./handlers/audit.ts";
 import { cancel, cancelDag, enforceStop, updateWalltime } from "./handlers/cancel.ts";
 import { disableNode, drainNode, enableNode, registerNode, setNodeHealth, undrainNode } from "./handlers/nodes.ts";
 import { assignNodes } from "./handlers/placement.ts";
@@ -59,6 +67,10 @@ const HANDLERS: Handlers = {
   "update-vcluster": updateVCluster,
   archive,
   "forget-idempotency": forgetIdempotency,
+  "record-audit": recordAudit,
+  "register-audit-key": registerAuditKey,
+  "retire-audit": retireAudit,
+  "archive-audit": archiveAudit,
 };
 
 /** Applies the command committed at `index`. A refusal changes nothing and is equal on every server. */
@@ -67,8 +79,10 @@ export function apply(state: State, index: LogIndex, command: Command): Applied 
   const remembered = recall(state, command);
   if (remembered) return { outcome: remembered, events: [] };
   const ctx: Applying = { state, index, at, by: command.by, events: [], agenda: [] };
-  const outcome = dispatch(ctx, command.kind, command);
+  const unverifiable = whyUnverifiable(state, command);
+  const outcome = unverifiable ? err(unverifiable) : dispatch(ctx, command.kind, command);
   settle(ctx);
+  if (command.audit && !unverifiable) appendAudit(ctx, command.audit, outcome);
   if (at > metaOf(state).time) writeMeta(ctx, { time: at });
   if (command.idempotency) {
     const { key, fingerprint } = command.idempotency;

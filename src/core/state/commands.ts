@@ -4,7 +4,9 @@
  * what is consecutive or derived is computed by `apply`.
  */
 import type { LogIndex, Millis } from "../../base/brand.ts";
+import type { Hash64 } from "../../base/hash.ts";
 import type { Result } from "../../base/result.ts";
+import type { AuditArchive, AuditKey, SignedAudit } from "../audit/entry.ts";
 import type { AllocationSpec, Dependency, StopReason } from "../domain/allocation.ts";
 import type { Registration, WorkloadReport } from "../domain/assignment.ts";
 import type { Fault } from "../domain/errors.ts";
@@ -144,7 +146,15 @@ export type CommandBody =
     }
   /** Moves ended records from memory to the archive; skips what is still referred to. */
   | { readonly kind: "archive"; readonly ids: readonly (AllocationId | TaskGroupId | DagId)[] }
-  | { readonly kind: "forget-idempotency"; readonly before: Millis };
+  | { readonly kind: "forget-idempotency"; readonly before: Millis }
+  /** Nothing but its audit entry: what is done besides the log is recorded by it first. */
+  | { readonly kind: "record-audit" }
+  /** Makes a server's public key known, before it signs anything else. */
+  | { readonly kind: "register-audit-key"; readonly key: AuditKey }
+  /** Moves audit entries from memory to disk. */
+  | { readonly kind: "retire-audit"; readonly to: number }
+  /** Drops entries from disk that an archive holds; `rowsHash` is what they add to the hash of archived rows. */
+  | { readonly kind: "archive-audit"; readonly archive: AuditArchive; readonly rowsHash: Hash64 };
 
 /** The name of a command. */
 export type CommandKind = CommandBody["kind"];
@@ -162,7 +172,12 @@ export type Command = CommandBody & {
   readonly at: Millis;
   readonly by: UserId;
   readonly idempotency?: IdempotencyKey;
+  /** The entry that is committed together with it. */
+  readonly audit?: SignedAudit;
 };
+
+/** What may come with a command. */
+export type CommandExtras = Pick<Command, "idempotency" | "audit">;
 
 /** What a command gave, equal on every server. */
 export type Output =

@@ -11,6 +11,8 @@ import { millis } from "../../base/brand.ts";
 import type { Hash64 } from "../../base/hash.ts";
 import { addHash, EMPTY_HASH, hashHex } from "../../base/hash.ts";
 import { OrderedMap } from "../../base/ordered-map.ts";
+import type { AuditArchive, AuditEntry, AuditHead, AuditKey } from "../audit/entry.ts";
+import { EMPTY_CHAIN } from "../audit/entry.ts";
 import type { Allocation } from "../domain/allocation.ts";
 import type { Dag } from "../domain/dag.ts";
 import type { AllocationId, DagId, NodeId, TaskGroupId, TenantId, VClusterId } from "../domain/ids.ts";
@@ -36,6 +38,8 @@ export interface Meta {
   /** Count and hash of the rows that have left memory. */
   readonly archivedCount: number;
   readonly archivedHash: Hash64;
+  /** Where the chain of audit entries stands; absent before the first one. */
+  readonly audit?: AuditHead;
 }
 
 /** The first outcome under an idempotency key. */
@@ -58,6 +62,12 @@ export interface Tables {
   readonly tenants: Table<TenantId, Tenant>;
   readonly vclusters: Table<VClusterId, VCluster>;
   readonly idempotency: Table<string, RememberedOutcome>;
+  /** The latest entries, by `entryId`; older ones are on disk, then in archives. */
+  readonly audit: Table<string, AuditEntry>;
+  /** Every key that a server has ever signed with, by its id. */
+  readonly auditKeys: Table<string, AuditKey>;
+  /** By `entryId` of the first entry. */
+  readonly auditArchives: Table<string, AuditArchive>;
 }
 
 /** What the claims on one node add up to. */
@@ -126,6 +136,9 @@ export function emptyState(): State {
     tenants: new Table("tenants"),
     vclusters: new Table("vclusters"),
     idempotency: new Table("idempotency"),
+    audit: new Table("audit"),
+    auditKeys: new Table("auditKeys"),
+    auditArchives: new Table("auditArchives"),
   };
   return { tables, indexes: emptyIndexes() };
 }
@@ -163,6 +176,9 @@ const FIRST_META: Meta = {
 
 /** Returns the meta row. */
 export const metaOf = (state: State): Meta => state.tables.meta.get(META_ID) ?? FIRST_META;
+
+/** Returns where the chain of audit entries stands. */
+export const auditHeadOf = (state: State): AuditHead => metaOf(state).audit ?? EMPTY_CHAIN;
 
 /** Returns the canonical hash of the state, archive included, as 16 hexadecimal digits. */
 export function stateHash(state: State): string {

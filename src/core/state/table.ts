@@ -85,6 +85,12 @@ export class Table<K extends string, R> {
     return this.#hashOf(id, text);
   }
 
+  /** Drops an archived row from disk too. */
+  dropArchived(id: K): void {
+    this.#archived.delete(id);
+    this.#changes.set(id, undefined);
+  }
+
   /** Puts a row read from the mirror or a snapshot; it does not count as changed. */
   restore(id: K, text: string): R {
     const record: R = JSON.parse(text);

@@ -16,6 +16,8 @@ export interface Call {
   readonly credentialEndsAt?: number;
   /** The client certificate of the connection, verified; whatever the principal was made of. */
   readonly certificate?: CertificateIdentity;
+  /** Network address of the caller, where the listener knows it. */
+  readonly from?: string;
   /** Aborts when the caller has gone. */
   readonly signal: AbortSignal;
 }
@@ -26,6 +28,7 @@ const WITHOUT_BARRIER: readonly Operation[] = [
   "raft.read",
   "raft.change",
   "backup.manage",
+  "backup.restore",
   "agent.connect",
   "allocation.submit",
 ];

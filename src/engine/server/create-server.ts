@@ -1,6 +1,8 @@
 /** Puts the loops of a server together over its ports; starts and stops them in order. */
 import type { Fault } from "../../core/domain/errors.ts";
 import { metaOf } from "../../core/state/state.ts";
+import type { AuditFiles } from "../../ports/audit-files.ts";
+import type { AuditSigner } from "../../ports/audit-signer.ts";
 import type { Backups } from "../../ports/backups.ts";
 import type { Clock, Entropy } from "../../ports/clock.ts";
 import type { Consensus } from "../../ports/consensus.ts";
@@ -10,6 +12,7 @@ import { NO_METRICS } from "../../ports/metrics.ts";
 import type { Snapshots } from "../../ports/snapshots.ts";
 import type { StateMirror } from "../../ports/state-mirror.ts";
 import { AgentHub } from "./agent-hub.ts";
+import { openAudit } from "./audit/open-audit.ts";
 import { BackupSchedule } from "./backup-schedule.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { PeerBus } from "./peers/peer-bus.ts";
@@ -38,6 +41,8 @@ export interface ServerParts {
   readonly snapshots: Snapshots;
   readonly consensus: Consensus;
   readonly backups: Backups;
+  readonly signer: AuditSigner;
+  readonly auditFiles: AuditFiles;
   /** Where figures go; absent: nowhere. */
   readonly telemetry?: Metrics & Exposition;
   /** Called once when this server can no longer be trusted: the process must end. */
@@ -59,7 +64,6 @@ export function startServer(parts: ServerParts): RunningServer {
   const settings = { ...parts.settings };
   const { mirror, snapshots, consensus, onFailed, telemetry } = parts;
   const metrics = telemetry ?? NO_METRICS;
-  const { snapshotThreshold } = settings;
   const proposer = entropy.uuid();
   const replica = new Replica({
     proposer,
@@ -68,12 +72,13 @@ export function startServer(parts: ServerParts): RunningServer {
     consensus,
     clock,
     log,
-    snapshotThreshold,
+    snapshotThreshold: settings.snapshotThreshold,
     onFailed,
   });
   const bus = new PeerBus({ replica, clock, log });
   const rankings = new Rankings({ replica, clock, settings });
   const loop = { version, advertise, replica, bus, clock, log, settings, metrics, rankings };
+  const audit = openAudit(loop, { process: proposer, signer: parts.signer, auditFiles: parts.auditFiles });
   const agents = new AgentHub(loop);
   const watches = new WatchHub();
   const scheduler = new ScheduleLoop(loop);
@@ -90,10 +95,12 @@ export function startServer(parts: ServerParts): RunningServer {
   scheduler.start();
   housekeeping.start();
   schedule.start();
+  audit.start();
   replica.start();
   return {
     server: {
       ...{ version, clock, entropy, log, settings, backups, replica, bus, agents, watches, metrics },
+      ...audit.parts,
       reasons: new WaitingReasons(loop),
       ...(telemetry && { exposition: telemetry }),
     },
@@ -102,6 +109,7 @@ export function startServer(parts: ServerParts): RunningServer {
       scheduler.beginCycles();
     },
     async stop() {
+      audit.stop();
       housekeeping.stop();
       schedule.stop();
       scheduler.stop();

@@ -11,7 +11,7 @@ import { userId } from "../../core/domain/ids.ts";
 import { decodeMembership } from "../../core/raft/membership.ts";
 import type { MemberId, SnapshotMeta } from "../../core/raft/raft-types.ts";
 import { apply } from "../../core/state/apply.ts";
-import type { CommandBody, IdempotencyKey, Output } from "../../core/state/commands.ts";
+import type { CommandBody, CommandExtras, Output } from "../../core/state/commands.ts";
 import type { StateEvent } from "../../core/state/events.ts";
 import { decodeSnapshot, takeArchived, takeChanges } from "../../core/state/snapshot.ts";
 import type { State } from "../../core/state/state.ts";
@@ -164,14 +164,14 @@ export class Replica {
    * @throws LatticeError with the refusal, or OVERLOADED, SHUTTING_DOWN, or NO_QUORUM, also
    * when it is not known whether the command was stored.
    */
-  propose(body: CommandBody, by: UserId, idempotency?: IdempotencyKey): Promise<Output> {
+  propose(body: CommandBody, by: UserId, extras: CommandExtras = {}): Promise<Output> {
     if (this.#hasFailed) return Promise.reject(new LatticeError(STOPPED));
     if (this.#inFlight.size >= IN_FLIGHT_MAX) {
       const text = `${this.#inFlight.size} changes wait to be stored`;
       return Promise.reject(new LatticeError({ reason: "OVERLOADED", message: text, retryAfterMs: 1000 }));
     }
     const { clock, consensus, proposer } = this.#parts;
-    const command = { ...body, at: clock.now(), by, ...(idempotency && { idempotency }) };
+    const command = { ...body, at: clock.now(), by, ...extras };
     const { proposal, output } = this.#inFlight.add(clock.monotonic());
     consensus.propose(proposal, encodeEntry({ tag: `${proposer}:${proposal}`, command }));
     this.#tell((listener) => listener.onProposed?.(body.kind, output));
@@ -238,7 +238,7 @@ export class Replica {
       const { tag, command } = decodeEntry(entry.data);
       const { outcome, events: caused } = apply(this.#state, entry.index, command);
       for (const event of caused) events.push(event);
-      hasArchived ||= command.kind === "archive";
+      hasArchived ||= command.kind === "archive" || command.kind === "retire-audit";
       const settle = this.#takeOwn(tag);
       if (settle) settled.push(() => settle(outcome));
     }

@@ -1,9 +1,13 @@
 /** What the operations of a running server work with. Made once, in bin/. */
+
+import type { AuditFiles } from "../../ports/audit-files.ts";
 import type { Backups } from "../../ports/backups.ts";
 import type { Clock, Entropy } from "../../ports/clock.ts";
 import type { Logger } from "../../ports/log.ts";
 import type { Exposition, Metrics } from "../../ports/metrics.ts";
 import type { AgentHub } from "./agent-hub.ts";
+import type { Auditor } from "./audit/auditor.ts";
+import type { Denials } from "./audit/denials.ts";
 import type { PeerBus } from "./peers/peer-bus.ts";
 import type { Replica } from "./replica.ts";
 import type { ServerSettings } from "./settings.ts";
@@ -20,6 +24,10 @@ export interface Server {
   /** What /metrics answers with; absent where nobody scrapes. */
   readonly exposition?: Exposition;
   readonly backups: Backups;
+  readonly auditor: Auditor;
+  readonly denials: Denials;
+  /** Archives of the audit log. */
+  readonly auditFiles: AuditFiles;
   readonly replica: Replica;
   readonly bus: PeerBus;
   readonly agents: AgentHub;

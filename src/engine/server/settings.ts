@@ -27,6 +27,8 @@ export interface ServerSettings {
   readonly backupsKept: number;
   /** Streams of output that one user may hold at a time; absent: any number. */
   readonly logStreamsMax?: number;
+  /** Age at which audit entries move to archives; 0 or absent: never by themselves. */
+  readonly auditArchiveAfterMs?: number;
   readonly setsSlurmEnv: boolean;
   /** Accounts of the nodes by user; absent: those of the same names. */
   readonly accounts?: AccountMap;

@@ -1,13 +1,15 @@
 /** What the backup Worker does for each request: local files by pack and unpack, the place of the backups by a BlobStore. */
-import { mkdirSync, rmSync, statSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { millis } from "../../base/brand.ts";
 import { compareText } from "../../base/compare.ts";
 import { backupName, backupPath, backupTime } from "../../core/backup/backup-name.ts";
+import { LatticeError } from "../../core/domain/errors.ts";
 import type { BackupFile, BackupInfo, BackupRequest, BackupVerdict, RestoreRequest } from "../../ports/backups.ts";
 import type { BlobStore } from "../../ports/blob-store.ts";
 import { backupError } from "./backup-error.ts";
-import type { BackupPlaces, BackupQuestion } from "./backup-worker-messages.ts";
+import type { BackupPlaces, BackupQuestion, BackupTasks } from "./backup-worker-messages.ts";
 import { openDirectoryStore } from "./directory-store.ts";
 import { packBackup } from "./pack.ts";
 import { stageRestore } from "./restore-stage.ts";
@@ -26,6 +28,10 @@ export async function doBackupTask(question: BackupQuestion): Promise<unknown> {
       return verify(store, places, question.given.name);
     case "stage":
       return stage(store, places, question.given);
+    case "keep":
+      return keep(store, places, question.given);
+    case "read":
+      return withScratch(places.dataDir, (scratch) => read(store, scratch, question.given.name));
     case "remove":
       for (const name of question.given.names) await store.remove(name);
       return null;
@@ -89,6 +95,27 @@ function stage(store: BlobStore, places: BackupPlaces, request: RestoreRequest):
     const path = backupPath(store.location, name);
     return { path, bytes: statSync(file).size, createdAt: manifest.createdAt, manifest };
   });
+}
+
+type Text = BackupTasks["keep"]["given"];
+
+function keep(store: BlobStore, { dataDir }: BackupPlaces, { name, text }: Text): Promise<null> {
+  return withScratch(dataDir, async (scratch) => {
+    const path = join(scratch, `new-${name}`);
+    writeFileSync(path, text, { mode: 0o640 });
+    try {
+      await store.put(name, path);
+    } catch (error) {
+      const isTaken = error instanceof LatticeError && error.fault.reason === "ALREADY_EXISTS";
+      if (!isTaken || (await read(store, scratch, name)).text !== text) throw error;
+    }
+    return null;
+  });
+}
+
+async function read(store: BlobStore, scratch: string, name: string): Promise<BackupTasks["read"]["result"]> {
+  const bytes = readFileSync(await store.fetch(name, scratch));
+  return { text: bytes.toString("utf8"), sha256: createHash("sha256").update(bytes).digest("hex") };
 }
 
 /** Runs `work` with a folder of its own beside the data. What an interrupted task has left there goes first. */

@@ -20,6 +20,12 @@ export interface BackupTasks {
   readonly list: { readonly given: Record<never, never>; readonly result: readonly BackupFile[] };
   readonly verify: { readonly given: { readonly name: string }; readonly result: BackupVerdict };
   readonly stage: { readonly given: RestoreRequest; readonly result: BackupInfo };
+  /** Stores a text as a file; one that is there with the same text is no error. */
+  readonly keep: { readonly given: { readonly name: string; readonly text: string }; readonly result: null };
+  readonly read: {
+    readonly given: { readonly name: string };
+    readonly result: { readonly text: string; readonly sha256: string };
+  };
   readonly remove: { readonly given: { readonly names: readonly string[] }; readonly result: null };
 }
 

@@ -5,6 +5,7 @@ import type { Operation } from "../../../core/access/operations.ts";
 import type { Allocation } from "../../../core/domain/allocation.ts";
 import { LatticeError } from "../../../core/domain/errors.ts";
 import type { TaskGroup } from "../../../core/domain/task-group.ts";
+import type { AuditedAct } from "../audit/auditor.ts";
 import type { Call } from "../call.ts";
 
 /** @throws FORBIDDEN unless the caller may do `operation` to `resource`. */
@@ -22,4 +23,11 @@ export const resourceOf = ({ user, spec }: Allocation | TaskGroup): Resource => 
   owner: user,
   tenant: spec.tenant,
   isSensitive: spec.isSensitive,
+});
+
+/** Returns what is audited of an operation on an allocation or task group. */
+export const actOn = (operation: Operation, record: Allocation | TaskGroup): AuditedAct => ({
+  operation,
+  target: { tenant: record.spec.tenant, allocation: record.id },
+  resource: resourceOf(record),
 });

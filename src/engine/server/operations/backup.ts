@@ -45,7 +45,7 @@ export async function stageRestore(
   call: Call,
   { path, isForced }: { readonly path: string; readonly isForced: boolean },
 ): Promise<BackupInfo> {
-  demand(call, "backup.manage");
+  demand(call, "backup.restore");
   const name = nameOf(server, path);
   const { replica, clock, entropy, log, backups } = server;
   const { self, members } = replica.status;
@@ -57,6 +57,7 @@ export async function stageRestore(
     const next = "stop them first; force restores over a running quorum, and what it holds is lost";
     throw new LatticeError(fault("ILLEGAL_TRANSITION", `other servers of this cluster are alive: ${names}`, next));
   }
+  await server.auditor.recordFirst(call, { operation: "backup.restore", target: { name } }).catch(withOfflineAdvice);
   const { restoreEpoch, nextShortId } = metaOf(replica.state);
   const backup = await backups.stage({
     name,
@@ -66,6 +67,13 @@ export async function stageRestore(
   });
   log.warn("a restore is staged; the next start puts it in place", { path: backup.path, by: call.principal.user });
   return backup;
+}
+
+/** Without a quorum nothing can be audited, and so not restored through the API. */
+function withOfflineAdvice(error: unknown): never {
+  if (!(error instanceof LatticeError) || error.fault.reason !== "NO_QUORUM") throw error;
+  const next = "stop the servers and restore on each: lattice-server restore --from FILE";
+  throw new LatticeError({ ...error.fault, next }, { cause: error });
 }
 
 function nameOf(server: Server, path: string): string {

@@ -4,7 +4,7 @@ import { displayId } from "../../../core/domain/allocation.ts";
 import { fault, LatticeError } from "../../../core/domain/errors.ts";
 import type { Call } from "../call.ts";
 import type { Server } from "../server.ts";
-import { demand, resourceOf } from "./access.ts";
+import { actOn, demand, resourceOf } from "./access.ts";
 import { allocationDetail, detailOf } from "./details.ts";
 import type { Found } from "./lookup.ts";
 import { find, findById, findOne } from "./lookup.ts";
@@ -17,7 +17,8 @@ export async function cancelAllocation(server: Server, call: Call, ref: string):
   demand(call, "allocation.cancel", resourceOf(found.record));
   if (!isRepeat(server, call, "cancel")) refuseArchived(found);
   const target = found.record.id;
-  await propose(server, call, { operation: "cancel", request: target, body: { kind: "cancel", target } });
+  const act = actOn("allocation.cancel", found.record);
+  await propose(server, call, { operation: "cancel", request: target, body: { kind: "cancel", target }, act });
 }
 
 /** Changes how long an allocation may run in all, and returns it as it then is. */
@@ -32,7 +33,8 @@ export async function updateWalltime(
   const a = findOne(server, ref);
   demand(call, "allocation.update", resourceOf(a));
   const body = { kind: "update-walltime", allocation: a.id, walltimeMs: millis(walltimeMs) } as const;
-  await propose(server, call, { operation: "update-walltime", request: [a.id, walltimeMs], body });
+  const act = actOn("allocation.update", a);
+  await propose(server, call, { operation: "update-walltime", request: [a.id, walltimeMs], body, act });
   const found = findById(server, a.id);
   return found ? detailOf(server, found) : allocationDetail(server, a);
 }

@@ -85,14 +85,19 @@ export async function removeMember(server: Server, call: Call, id: number): Prom
 export async function transferLeadership(server: Server, call: Call, id: number): Promise<void> {
   demand(call, "raft.change");
   const to = memberId(id);
+  await recordFirst(server, call, `hand leadership to ${to}`);
   await server.bus.askLeader(TRANSFER, { to }).catch(asQuorumFault);
   server.log.info("leadership was handed over", { to, by: call.principal.user });
 }
 
 async function change(server: Server, call: Call, wanted: MembershipChange): Promise<void> {
+  await recordFirst(server, call, `${wanted.kind} ${wanted.id}`);
   await server.bus.askLeader(CHANGE_MEMBERS, wanted).catch(asQuorumFault);
   server.log.info("the members of the quorum were changed", { ...wanted, by: call.principal.user });
 }
+
+const recordFirst = ({ auditor }: Server, call: Call, name: string): Promise<void> =>
+  auditor.recordFirst(call, { operation: "raft.change", target: { name } });
 
 function memberId(id: number): MemberId {
   if (Number.isSafeInteger(id) && id >= 1) return id;

@@ -53,7 +53,12 @@ export async function cancelDag(server: Server, call: Call, id: string): Promise
   demand(call, "dag.cancel", { owner: dag.user, tenant: dag.tenant });
   if (!server.replica.state.tables.dags.has(dag.id)) return 0;
   const body = { kind: "cancel-dag", dag: dag.id } as const;
-  const output = await propose(server, call, { operation: "cancel-dag", request: dag.id, body });
+  const act = {
+    operation: "dag.cancel",
+    target: { tenant: dag.tenant, name: dag.id },
+    resource: { owner: dag.user, tenant: dag.tenant },
+  } as const;
+  const output = await propose(server, call, { operation: "cancel-dag", request: dag.id, body, act });
   return output.kind === "cancelled" ? output.count : 0;
 }
 

@@ -2,6 +2,7 @@
 import { present } from "../../../base/assert.ts";
 import { millis } from "../../../base/brand.ts";
 import { compareText } from "../../../base/compare.ts";
+import type { Operation } from "../../../core/access/operations.ts";
 import { fault, LatticeError } from "../../../core/domain/errors.ts";
 import type { NodeId } from "../../../core/domain/ids.ts";
 import { nodeId } from "../../../core/domain/ids.ts";
@@ -54,14 +55,18 @@ export async function drainNode(
 ): Promise<number> {
   demand(call, "node.drain");
   const node = findNode(server, id).id;
-  const output = await change(server, call, { kind: "drain-node", node, reason: reason || "drained by an operator" });
+  const output = await change(server, call, {
+    operation: "node.drain",
+    body: { kind: "drain-node", node, reason: reason || "drained by an operator" },
+  });
   return output.kind === "drained" ? output.activeAllocations : 0;
 }
 
 /** Gives a drained node back to the scheduler. */
 export async function undrainNode(server: Server, call: Call, id: string): Promise<void> {
   demand(call, "node.undrain");
-  await change(server, call, { kind: "undrain-node", node: findNode(server, id).id });
+  const body = { kind: "undrain-node", node: findNode(server, id).id } as const;
+  await change(server, call, { operation: "node.undrain", body });
 }
 
 /** Takes a node out until it is enabled. */
@@ -72,17 +77,25 @@ export async function disableNode(
 ): Promise<void> {
   demand(call, "node.disable");
   const node = findNode(server, id).id;
-  await change(server, call, { kind: "disable-node", node, reason: reason || "disabled by an operator" });
+  const body = { kind: "disable-node", node, reason: reason || "disabled by an operator" } as const;
+  await change(server, call, { operation: "node.disable", body });
 }
 
 /** Undoes `disableNode`. */
 export async function enableNode(server: Server, call: Call, id: string): Promise<void> {
   demand(call, "node.enable");
-  await change(server, call, { kind: "enable-node", node: findNode(server, id).id });
+  const body = { kind: "enable-node", node: findNode(server, id).id } as const;
+  await change(server, call, { operation: "node.enable", body });
 }
 
-function change(server: Server, call: Call, body: CommandBody): Promise<Output> {
-  return propose(server, call, { operation: body.kind, request: body, body });
+interface NodeChange {
+  readonly operation: Operation;
+  readonly body: Extract<CommandBody, { readonly node: NodeId; readonly kind: `${string}-node` }>;
+}
+
+function change(server: Server, call: Call, { operation, body }: NodeChange): Promise<Output> {
+  const act = { operation, target: { node: body.node } };
+  return propose(server, call, { operation: body.kind, request: body, body, act });
 }
 
 function findNode(server: Server, id: string): Node {

@@ -4,6 +4,7 @@ import { hashHex, hashText } from "../../../base/hash.ts";
 import { fault, LatticeError } from "../../../core/domain/errors.ts";
 import { LIMITS } from "../../../core/domain/limits.ts";
 import type { CommandBody, IdempotencyKey, Output } from "../../../core/state/commands.ts";
+import type { AuditedAct } from "../audit/auditor.ts";
 import type { Call } from "../call.ts";
 import type { Server } from "../server.ts";
 
@@ -12,11 +13,19 @@ export interface Proposal {
   readonly operation: string;
   readonly request: unknown;
   readonly body: CommandBody;
+  /** What is audited of it. */
+  readonly act: AuditedAct | undefined;
 }
 
 /** Proposes and returns what it gave. A repeat under the same key gives the first outcome. */
-export function propose(server: Server, call: Call, { operation, request, body }: Proposal): Promise<Output> {
-  return server.replica.propose(body, call.principal.user, idempotencyOf(call, operation, request));
+export async function propose(server: Server, call: Call, proposal: Proposal): Promise<Output> {
+  const { operation, request, body, act } = proposal;
+  const idempotency = idempotencyOf(call, operation, request);
+  const audit = act && (await server.auditor.entryOf(call, act));
+  return server.replica.propose(body, call.principal.user, {
+    ...(idempotency && { idempotency }),
+    ...(audit && { audit }),
+  });
 }
 
 /** Returns whether the caller repeats an operation whose outcome is known: it is proposed again to hear that one. */

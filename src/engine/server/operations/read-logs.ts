@@ -13,7 +13,7 @@ import type { LogPiece, LogRequest } from "../../../ports/agent-link.ts";
 import { holdLogReader } from "../agents/log-readers.ts";
 import type { Call } from "../call.ts";
 import type { Server } from "../server.ts";
-import { demand, resourceOf } from "./access.ts";
+import { actOn, demand, resourceOf } from "./access.ts";
 import { nodesOfAttempt } from "./details.ts";
 import { findById, findOne } from "./lookup.ts";
 import { mergeStreams } from "./merge-streams.ts";
@@ -25,6 +25,7 @@ export async function* readLogs(server: Server, call: Call, query: LogQuery): As
   demand(call, "allocation.logs", resourceOf(found));
   const release = holdLogReader(server, call);
   try {
+    await server.auditor.recordFirst(call, actOn("allocation.logs", found));
     yield* readFound(server, call, { query, found });
   } finally {
     release();

@@ -13,6 +13,7 @@ import { rangeSize } from "../../../core/domain/task-group.ts";
 import { parseDirectives } from "../../../core/slurm/parse-directives.ts";
 import type { CommandBody, NewAllocation, ProposedDependency } from "../../../core/state/commands.ts";
 import { groupOutcome } from "../../../core/state/dependencies.ts";
+import type { AuditedAct } from "../audit/auditor.ts";
 import type { Call } from "../call.ts";
 import type { Server } from "../server.ts";
 import { demand } from "./access.ts";
@@ -24,9 +25,35 @@ import type { Submitted } from "./results.ts";
 export async function submit(server: Server, call: Call, submission: Submission): Promise<Submitted> {
   const warnings: string[] = [];
   const body = await bodyOf(server, call, { submission, warnings });
-  const output = await propose(server, call, { operation: "submit", request: submission, body });
+  const output = await propose(server, call, {
+    operation: "submit",
+    request: submission,
+    body,
+    act: actOf(body, call),
+  });
   if (output.kind !== "submitted") throw new LatticeError(fault("INTERNAL", `submit gave ${output.kind}`));
   return { ...output, warnings };
+}
+
+/** Sensitive work is audited from its submission on. */
+function actOf(body: CommandBody, { principal }: Call): AuditedAct | undefined {
+  const target = (spec: AllocationSpec, id: string): AuditedAct => ({
+    operation: "allocation.submit",
+    target: { tenant: spec.tenant, vcluster: spec.vcluster, allocation: id },
+    resource: { owner: principal.user, tenant: spec.tenant, isSensitive: spec.isSensitive },
+  });
+  switch (body.kind) {
+    case "submit-allocation":
+      return target(body.allocation.spec, body.allocation.id);
+    case "submit-task-group":
+      return target(body.spec, body.id);
+    case "submit-dag": {
+      const first = body.members.find(({ spec }) => spec.isSensitive) ?? body.members[0];
+      return first && target(first.spec, first.id);
+    }
+    default:
+      return undefined;
+  }
 }
 
 interface Draft {

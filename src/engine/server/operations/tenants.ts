@@ -31,7 +31,8 @@ export async function createTenant(
   const quota = { ...DEFAULT_QUOTA, ...checkQuota(wanted.quota ?? {}) };
   const isolation = isolationOf(wanted.isolation) ?? "standard";
   const body = { kind: "create-tenant", tenant: id, name: wanted.name, quota, isolation } as const;
-  await propose(server, call, { operation: body.kind, request: body, body });
+  const act = { operation: "tenant.create", target: { tenant: id } } as const;
+  await propose(server, call, { operation: body.kind, request: body, body, act });
   return findTenant(server, id);
 }
 
@@ -46,7 +47,8 @@ export async function updateTenant(
   const isolation = isolationOf(change.isolation);
   const quota = checkQuota(change.quota ?? {});
   const body = { kind: "update-tenant", tenant, quota, ...(isolation && { isolation }) } as const;
-  await propose(server, call, { operation: body.kind, request: body, body });
+  const act = { operation: "tenant.update", target: { tenant } } as const;
+  await propose(server, call, { operation: body.kind, request: body, body, act });
   return findTenant(server, id);
 }
 

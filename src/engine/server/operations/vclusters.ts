@@ -50,7 +50,8 @@ export async function createVCluster(
     sharesNodes: wanted.sharesNodes ?? false,
     ...limitsOf(wanted),
   } as const;
-  await propose(server, call, { operation: body.kind, request: body, body });
+  const act = { operation: "vcluster.create", target: { tenant, vcluster } } as const;
+  await propose(server, call, { operation: body.kind, request: body, body, act });
   return findVCluster(server, vcluster);
 }
 
@@ -75,7 +76,8 @@ export async function updateVCluster(
     ...(sharesNodes !== undefined && { sharesNodes }),
     ...limitsOf(change),
   } as const;
-  await propose(server, call, { operation: body.kind, request: body, body });
+  const act = { operation: "vcluster.update", target: { tenant: before.tenant, vcluster: before.id } } as const;
+  await propose(server, call, { operation: body.kind, request: body, body, act });
   return findVCluster(server, id);
 }
 

@@ -95,12 +95,12 @@ test("a proposal that nobody answers is given up after a few seconds, and a repe
   world.group.elect(1);
   const key = { key: "k", fingerprint: "f" };
   consensus.isCut = true;
-  const first = replica.propose(tenant("a"), SYSTEM, key);
+  const first = replica.propose(tenant("a"), SYSTEM, { idempotency: key });
   first.catch(() => {});
   await world.clock.pass(6_000);
   await expect(first).rejects.toMatchObject(UNAVAILABLE);
   consensus.isCut = false;
-  const repeats = await Promise.all([1, 2, 3].map(() => replica.propose(tenant("a"), SYSTEM, key)));
+  const repeats = await Promise.all([1, 2, 3].map(() => replica.propose(tenant("a"), SYSTEM, { idempotency: key })));
   expect(repeats).toEqual([{ kind: "done" }, { kind: "done" }, { kind: "done" }]);
 });
 
