@@ -1,11 +1,12 @@
 /** Reasons why work waits, and their whole account, between domain and wire, both directions. */
 import { create } from "@bufbuild/protobuf";
-import type { Explanation } from "../core/domain/detail.ts";
+import type { Explanation, StartEstimate } from "../core/domain/detail.ts";
 import { allocationId, shortId } from "../core/domain/ids.ts";
 import type { AllocationState } from "../core/domain/lifecycle.ts";
 import type { Reason, ReasonCode } from "../core/domain/reason.ts";
 import type { ExplainResponse, PendingReason } from "../gen/lattice/v1/allocations_pb.ts";
 import { ExplainResponseSchema, PendingReasonSchema } from "../gen/lattice/v1/allocations_pb.ts";
+import { timestampFromProto, timestampToProto } from "./timestamp.ts";
 
 /** Writes one reason. */
 export const reasonToProto = (reason: Reason): PendingReason =>
@@ -27,13 +28,34 @@ export const explanationToProto = (explanation: Explanation): ExplainResponse =>
     state: explanation.state,
     reasons: explanation.reasons.map(reasonToProto),
     position: explanation.position,
+    ...startToProto(explanation.start),
   });
 
+const startToProto = (start: StartEstimate | undefined) =>
+  start && {
+    startsBy: timestampToProto(start.by),
+    startPromised: start.isPromised,
+    ...(start.likely !== undefined && { startsLikely: timestampToProto(start.likely) }),
+    ...(start.earliest !== undefined && { startsEarliest: timestampToProto(start.earliest) }),
+  };
+
+const startFromProto = (proto: ExplainResponse): StartEstimate | undefined =>
+  proto.startsBy && {
+    by: timestampFromProto(proto.startsBy),
+    isPromised: proto.startPromised,
+    ...(proto.startsLikely && { likely: timestampFromProto(proto.startsLikely) }),
+    ...(proto.startsEarliest && { earliest: timestampFromProto(proto.startsEarliest) }),
+  };
+
 /** Reads an explanation. */
-export const explanationFromProto = (proto: ExplainResponse): Explanation => ({
-  id: allocationId(proto.allocationId),
-  shortId: shortId(Number(proto.shortId)),
-  state: proto.state as AllocationState,
-  reasons: proto.reasons.map(reasonFromProto),
-  position: proto.position,
-});
+export function explanationFromProto(proto: ExplainResponse): Explanation {
+  const start = startFromProto(proto);
+  return {
+    id: allocationId(proto.allocationId),
+    shortId: shortId(Number(proto.shortId)),
+    state: proto.state as AllocationState,
+    reasons: proto.reasons.map(reasonFromProto),
+    position: proto.position,
+    ...(start && { start }),
+  };
+}

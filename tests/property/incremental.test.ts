@@ -11,7 +11,7 @@ import { allocationId, nodeId, userId } from "../../src/core/domain/ids.ts";
 import { DEFAULT_TENANT, DEFAULT_VCLUSTER } from "../../src/core/domain/tenant.ts";
 import type { Decision, PendingView } from "../../src/core/domain/view.ts";
 import type { Reservation } from "../../src/core/scheduler/pass.ts";
-import { decide, decideHead } from "../../src/core/scheduler/plan.ts";
+import { decide, decideHead, estimateStart, plan } from "../../src/core/scheduler/plan.ts";
 import type { Policy } from "../../src/core/scheduler/policy.ts";
 import { DEFAULT_POLICY, EASY_POLICY } from "../../src/core/scheduler/policy.ts";
 import { headOfQueue, rankedQueue } from "../../src/core/scheduler/queue.ts";
@@ -221,4 +221,27 @@ test("a ranking that was just made is the order of the queue, and says each one'
       expect(places).toEqual(places.map((_, i) => i + 1));
     }),
   );
+});
+
+describe("an estimated start", () => {
+  test("of the first that waits is the start that it is promised, and with shorter work no later", () => {
+    let estimated = 0;
+    holds(
+      fc.property(fc.array(step, { maxLength: 30 }), fc.double({ min: 0.1, max: 1, noNaN: true }), (steps, ratio) => {
+        const followed = new Followed(EASY_POLICY);
+        for (const one of steps) followed.follow(one);
+        const view = viewOf(followed.state);
+        const queue = [...view.pending()];
+        const [first] = plan(view, EASY_POLICY, followed.now).reservations;
+        if (!first) return;
+        estimated++;
+        const head = queue.slice(0, queue.findIndex(({ id }) => id === first.allocation) + 1);
+        const estimate = (lengthRatio: number) =>
+          estimateStart(view, EASY_POLICY, { now: followed.now, head, lengthRatio });
+        expect(estimate(1)).toBe(first.startsBy);
+        expect(estimate(ratio)).toBeLessThanOrEqual(first.startsBy);
+      }),
+    );
+    expect(estimated).toBeGreaterThan(20);
+  });
 });

@@ -113,6 +113,7 @@ function specFields(spec: AllocationSpec) {
     same_conformance: resources.needsConformance ?? false,
     unified_memory: resources.needsUnifiedMemory ?? false,
     cxl_memory: resources.allowsCxlMemory ?? false,
+    storage_bandwidth_mbps: resources.storageMbps ?? 0,
     tasks_per_node: resources.tasksPerNode,
     cpus_per_task: resources.cpusPerTask,
     lifecycle: spec.lifecycle,
@@ -147,6 +148,10 @@ export const explanationJson = (explanation: Explanation) => ({
   state: explanation.state,
   reasons: explanation.reasons,
   position: explanation.position,
+  starts_by: momentJson(explanation.start?.by),
+  start_promised: explanation.start?.isPromised ?? false,
+  starts_likely: momentJson(explanation.start?.likely),
+  starts_earliest: momentJson(explanation.start?.earliest),
 });
 
 /** Shows a change of an allocation. */

@@ -1,11 +1,12 @@
 /** `lattice explain`: why an allocation waits, and what would have to change. */
 import type { ExplainResponse } from "../../client/messages.ts";
+import { timestampFromProto } from "../../wire/timestamp.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { Command } from "../grammar/command.ts";
 import { type Palette, painterOf, paletteOf } from "../render/colour.ts";
 import { printOne } from "../render/print.ts";
 import { printable } from "../render/table.ts";
-import { pairs, wrap } from "../render/text.ts";
+import { moment, pairs, wrap } from "../render/text.ts";
 
 /** `lattice explain`. */
 export const explain: Command = {
@@ -28,10 +29,11 @@ export const explain: Command = {
 };
 
 function explanation(
-  { state, reasons, position }: ExplainResponse,
+  answer: ExplainResponse,
   id: string,
   { width, palette }: { readonly width: number; readonly palette: Palette },
 ): string {
+  const { state, reasons, position } = answer;
   const queue = position === 0 ? "" : `, number ${position} in the queue`;
   const lines = [`Allocation ${id} is ${painterOf(state, palette)(state)}${queue}.`];
   if (state !== "pending") return `${lines[0]}\n`;
@@ -40,5 +42,17 @@ function explanation(
     lines.push("", ...pairs([[code, printable(message)]], width));
     if (change !== "") lines.push(...wrap(`To change: ${printable(change)}`, width, "    "));
   }
+  if (answer.startsBy !== undefined) lines.push("", ...pairs(startLines(answer), width));
   return `${lines.join("\n")}\n`;
+}
+
+const at = (stamp: ExplainResponse["startsBy"]): string => (stamp ? moment(timestampFromProto(stamp)) : "");
+
+/** When it starts; what is only reckoned is said to be. */
+function startLines(answer: ExplainResponse): readonly (readonly [string, string])[] {
+  const by = `${at(answer.startsBy)}, ${answer.startPromised ? "promised" : "if all that is ahead lasts its walltime"}`;
+  const more: (readonly [string, string])[] = [];
+  if (answer.startsLikely) more.push(["Likely", at(answer.startsLikely)]);
+  if (answer.startsEarliest) more.push(["Earliest", at(answer.startsEarliest)]);
+  return [["Starts by", by], ...more];
 }

@@ -44,6 +44,20 @@ export interface Explanation {
   readonly reasons: readonly Reason[];
   /** 1 is next; 0 when it does not wait. */
   readonly position: number;
+  /** When it starts, as far as that can be told. */
+  readonly start?: StartEstimate;
+}
+
+/** When an allocation starts if nothing of higher rank comes. */
+export interface StartEstimate {
+  /** If all work lasts as long as its walltime. */
+  readonly by: Millis;
+  /** The scheduler keeps its nodes from then on: nothing of lower rank delays it. */
+  readonly isPromised: boolean;
+  /** If work lasts as long a part of its walltime as most of that which ended of late. */
+  readonly likely?: Millis;
+  /** If work lasts as short a part as the shortest tenth did. */
+  readonly earliest?: Millis;
 }
 
 /** One change of an allocation, as watchers see it. */

@@ -4,6 +4,7 @@
  * It never writes: its decisions are proposed, and `core/state` checks them again.
  */
 import type { Millis } from "../../base/brand.ts";
+import { millis } from "../../base/brand.ts";
 import type { AllocationId } from "../domain/ids.ts";
 import type { Reason } from "../domain/reason.ts";
 import { reason } from "../domain/reason.ts";
@@ -48,7 +49,7 @@ export interface Head {
 /** Returns the same for a queue that was ranked before. */
 export function planHead(view: ClusterView, policy: Policy, { now, head }: Head): Plan {
   const pass = beginPass(view, policy, now);
-  return runPass(pass, head, new PassReasons(pass));
+  return runPass(pass, head, { why: new PassReasons(pass) });
 }
 
 /** Returns the placements of `plan` by themselves, which takes less time. */
@@ -62,7 +63,7 @@ export const decideHead = (
   view: ClusterView,
   policy: Policy,
   { now, head }: Head,
-): Pick<Plan, "decisions" | "reservations"> => runPass(beginPass(view, policy, now), head, undefined);
+): Pick<Plan, "decisions" | "reservations"> => runPass(beginPass(view, policy, now), head, {});
 
 /** Returns whether anything at all can be placed. */
 export const hasOpenNode = (view: ClusterView): boolean => view.nodes.some(isOpen);
@@ -79,20 +80,64 @@ export function explain(
   const queue = [...rankedQueue(view, policy, now)];
   const at = queue.findIndex(({ id }) => id === allocation);
   const pending = queue[at];
-  if (!pending) return undefined;
+  const head = queue.slice(0, policy.depth);
+  return pending && explainHead(view, policy, { now, head, pending, position: at + 1 });
+}
+
+/** An allocation of a queue that was ranked before, and its place there. */
+export interface Asked extends Head {
+  readonly pending: PendingView;
+  readonly position: number;
+}
+
+/** Returns the same for a queue that was ranked before. */
+export function explainHead(view: ClusterView, policy: Policy, { now, head, pending, position }: Asked): Explanation {
   const pass = beginPass(view, policy, now);
   const why = new PassReasons(pass);
-  const { decisions, reasons, reservations } = runPass(pass, queue.slice(0, policy.depth), why);
-  const position = at + 1;
-  const promised = reservations.find((reservation) => reservation.allocation === allocation);
-  const known = reasons.get(allocation);
+  const { decisions, reasons, reservations } = runPass(pass, head, { why });
+  const promised = reservations.find(({ allocation }) => allocation === pending.id);
+  const known = reasons.get(pending.id);
   if (known) return { reasons: known, position, ...(promised && { startsBy: promised.startsBy }) };
-  if (decisions.some((decision) => decision.allocation === allocation)) return { reasons: [], position };
+  if (decisions.some(({ allocation }) => allocation === pending.id)) return { reasons: [], position };
   const detail = `it is number ${position}, a pass looks at ${policy.depth}`;
   return { reasons: [...why.of(pending), reason("NOT_CONSIDERED", detail)], position };
 }
 
-function runPass(pass: Pass, head: Iterable<PendingView>, why: PassReasons | undefined): Plan {
+/** The head up to the allocation in question, and the part of their walltimes that work is taken to last. */
+export interface Estimate extends Head {
+  readonly head: readonly PendingView[];
+  readonly lengthRatio: number;
+}
+
+/**
+ * Returns when the last of the head starts if all before it start first, nothing of higher
+ * rank comes and all lasts so long; undefined where no start is certain.
+ */
+export function estimateStart(
+  view: ClusterView,
+  policy: Policy,
+  { now, head, lengthRatio }: Estimate,
+): Millis | undefined {
+  const last = head.at(-1);
+  if (!last) return undefined;
+  const lasting = <T extends { readonly walltimeMs: Millis }>(work: T): T =>
+    work.walltimeMs > 0 ? { ...work, walltimeMs: millis(Math.max(1, Math.ceil(work.walltimeMs * lengthRatio))) } : work;
+  const shorter = { ...view, running: () => [...view.running()].map(lasting) };
+  const pass = beginPass(shorter, { ...policy, backfill: "conservative" }, now);
+  const { decisions, reservations } = runPass(pass, head.map(lasting), { isThorough: true });
+  if (decisions.some(({ allocation }) => allocation === last.id)) return now;
+  return reservations.find(({ allocation }) => allocation === last.id)?.startsBy;
+}
+
+/** What is wanted besides placements. */
+interface Wants {
+  /** Reasons of all that waits. */
+  readonly why?: PassReasons;
+  /** All promises, also once nothing more can be placed. */
+  readonly isThorough?: boolean;
+}
+
+function runPass(pass: Pass, head: Iterable<PendingView>, { why, isThorough = why !== undefined }: Wants): Plan {
   const decisions: Decision[] = [];
   const reasons = new Map<AllocationId, readonly Reason[]>();
   const tryPlace = (pending: PendingView): Verdict => {
@@ -100,11 +145,11 @@ function runPass(pass: Pass, head: Iterable<PendingView>, why: PassReasons | und
     if (verdict.kind === "place") decisions.push(place(pass, pending, verdict.picks));
     return verdict;
   };
-  const isHopeless = (pending: PendingView): boolean => !why && surelyWaits(pass, pending);
+  const isHopeless = (pending: PendingView): boolean => !isThorough && surelyWaits(pass, pending);
   const { backfillOrder } = pass.policy;
   const later: PendingView[] = [];
   for (const pending of head) {
-    if (!why && isOver(pass)) break;
+    if (!isThorough && isOver(pass)) break;
     if (isHopeless(pending)) continue;
     if (backfillOrder !== "rank" && hasPromisedAll(pass) && !isInOrder(pass, pending.vcluster)) {
       later.push(pending);

@@ -85,6 +85,7 @@ const ENDED: Allocation = {
       needsConformance: true,
       needsUnifiedMemory: true,
       allowsCxlMemory: true,
+      storageMbps: 800,
     }),
     lifecycle: "reactive",
     reactive: { nodesMin: 1, nodesMax: 9, metric: "queue", target: "10" },
@@ -193,7 +194,7 @@ test("a workflow survives", () => {
   expect(dagStatusFromProto(fromBinary(DagStatusSchema, bytes))).toEqual(detail);
 });
 
-const KINDS = { conformance: "f00d", hasUnifiedMemory: true, cxlMemoryBytes: 1_000 };
+const KINDS = { conformance: "f00d", hasUnifiedMemory: true, cxlMemoryBytes: 1_000, powerWatts: 2_800 };
 
 test("a node survives, with its claims and however odd its memory", () => {
   const detail: NodeDetail = {
@@ -254,6 +255,10 @@ test("a tenant, a vCluster and the quorum's status survive", () => {
     dedicatedNodes: [nodeId("n1")],
     allowsBorrowing: false,
     allowsLending: true,
+    lendPart: 0.5,
+    borrowNodesMax: 3,
+    splitsGpus: false,
+    caps: { powerWatts: 9_000, storageMbps: 100 },
     sharesNodes: true,
     createdAt: millis(6),
   } as const;
@@ -301,6 +306,7 @@ test("events, output and explanations survive", () => {
     state: "pending",
     reasons: [reason("FEATURES")],
     position: 3,
+    start: { by: millis(9_000), isPromised: true, likely: millis(5_000), earliest: millis(4_000) },
   } as const;
   const explained = toBinary(ExplainResponseSchema, explanationToProto(explanation));
   expect(explanationFromProto(fromBinary(ExplainResponseSchema, explained))).toEqual(explanation);
