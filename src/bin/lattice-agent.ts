@@ -80,6 +80,7 @@ function capacityOf(options: AgentOptions): Registration["capacity"] {
     ...(conformance !== "" && { conformance }),
     ...(hasUnifiedMemory && { hasUnifiedMemory }),
     ...(cxlMemoryBytes > 0 && { cxlMemoryBytes }),
+    ...(options.powerWatts > 0 && { powerWatts: options.powerWatts }),
   };
 }
 

@@ -22,6 +22,7 @@ const FLAGS: FlagSpecs = {
     meaning: "equal on nodes of one make (default: made from hardware, firmware and drivers; none for unknown)",
   },
   "unified-memory": { meaning: "processors and GPUs share one memory (default: as GPU types GH200, GB200, MI300A do)" },
+  "power-watts": { value: "WATTS", meaning: "what this node draws at most, for power caps (default: not known)" },
   "cxl-memory-gb": { value: "GIB", meaning: "of the memory, what is attached by CXL (default: as detected)" },
   "grpc-addr": { value: "HOST:PORT", meaning: "where health and metrics listen (default: 0.0.0.0:50052)" },
   "advertise-addr": { value: "HOST:PORT", meaning: "where others reach it (default: host name and that port)" },
@@ -68,6 +69,8 @@ export interface AgentOptions {
   readonly conformance: string | undefined;
   readonly hasUnifiedMemory: boolean;
   readonly cxlMemoryGib: number | undefined;
+  /** 0 where it is not known. */
+  readonly powerWatts: number;
   readonly listen: ListenAddress;
   /** Empty for the host name and the port that it listens on. */
   readonly advertiseAddress: string;
@@ -132,6 +135,7 @@ function optionsFrom(reader: OptionReader, env: Environment): AgentOptions {
     conformance: conformanceOf(reader),
     hasUnifiedMemory: reader.isOn("unified-memory") || SUPERCHIPS.test(reader.text("gpu-type", "")),
     cxlMemoryGib: reader.number("cxl-memory-gb", 0),
+    powerWatts: reader.number("power-watts", 0) ?? 0,
     listen: reader.address("grpc-addr", "0.0.0.0:50052"),
     advertiseAddress: reader.text("advertise-addr", ""),
     stateDir: reader.text("state-dir", stateFile === "" ? defaultStateDir(env) : dirname(stateFile)),

@@ -49,6 +49,7 @@ export function buildConfig(values: ConfigValues): ServerConfig {
         reservations: scheduling.reservations,
         backfillOrder: scheduling.backfill_order,
         weights: WEIGHT_PROFILES[scheduling.weight_profile],
+        ...capsOf(values),
         ...preemptionOf(values),
       },
       usageHalfLifeMs: inMillis(scheduling.usage_half_life_hours * 3_600),
@@ -100,6 +101,12 @@ function preemptionOf({ scheduling, checkpoint }: ConfigValues): Pick<Policy, "p
       checkpointMs: inMillis(checkpoint.checkpoint_timeout_seconds),
     },
   };
+}
+
+function capsOf({ scheduling }: ConfigValues): Pick<Policy, "caps"> {
+  const { power_cap_watts: powerWatts, storage_bandwidth_cap_mbps: storageMbps } = scheduling;
+  if (powerWatts === 0 && storageMbps === 0) return {};
+  return { caps: { ...(powerWatts > 0 && { powerWatts }), ...(storageMbps > 0 && { storageMbps }) } };
 }
 
 function backupOf({ backup, quorum }: ConfigValues): ServerConfig["backup"] {

@@ -96,6 +96,14 @@ export const OPTIONAL = {
       z.enum(BACKFILL_ORDERS).default(DEFAULT_POLICY.backfillOrder),
       "Order in which it is tried what may overtake: by rank, by walltime, or tiny ones and then the largest.",
     ),
+    power_cap_watts: key(
+      count(0, 1_000_000_000).default(0),
+      "Electric power that all running work may draw together, by what nodes say they draw; 0 for no cap.",
+    ),
+    storage_bandwidth_cap_mbps: key(
+      count(0, 1_000_000_000).default(0),
+      "Storage bandwidth in MB/s that all running work may ask for together; 0 for no cap.",
+    ),
     weight_profile: key(
       z.enum(WEIGHT_PROFILE_NAMES).default("default"),
       "Weights of the scoring factors in vClusters that were not given their own.",

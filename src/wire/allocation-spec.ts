@@ -290,18 +290,20 @@ const resourcesFromProto = (proto: ProtoResources): ResourceRequest => ({
   cpusPerTask: proto.cpusPerTask,
 });
 
-type NodeKinds = Pick<ResourceRequest, "needsConformance" | "needsUnifiedMemory" | "allowsCxlMemory">;
+type NodeKinds = Pick<ResourceRequest, "needsConformance" | "needsUnifiedMemory" | "allowsCxlMemory" | "storageMbps">;
 
 const nodeKindsFromProto = (proto: ProtoResources): NodeKinds => ({
   ...flag("needsConformance", proto.sameConformance),
   ...flag("needsUnifiedMemory", proto.unifiedMemory),
   ...flag("allowsCxlMemory", proto.cxlMemory),
+  ...count("storageMbps", proto.storageBandwidthMbps),
 });
 
-const nodeKindsToProto = ({ needsConformance, needsUnifiedMemory, allowsCxlMemory }: NodeKinds) => ({
+const nodeKindsToProto = ({ needsConformance, needsUnifiedMemory, allowsCxlMemory, storageMbps }: NodeKinds) => ({
   sameConformance: needsConformance ?? false,
   unifiedMemory: needsUnifiedMemory ?? false,
   cxlMemory: allowsCxlMemory ?? false,
+  storageBandwidthMbps: storageMbps ?? 0,
 });
 
 /** Writes what is started. */

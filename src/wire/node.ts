@@ -31,6 +31,7 @@ export function nodeStatusToProto({ node, lastHeartbeat, claims }: NodeDetail): 
     features: [...capacity.features],
     conformanceFingerprint: capacity.conformance ?? "",
     memoryDomains: memoryDomainsOf(capacity),
+    powerWatts: capacity.powerWatts ?? 0,
     ownerAllocation: claims.find((c) => c.claim.isExclusive)?.allocation ?? "",
     allocationIds: claims.map((c) => c.allocation),
     claims: claims.map(({ allocation, claim }) => ({
@@ -90,6 +91,7 @@ export function nodeStatusFromProto(proto: NodeStatus): NodeDetail {
         group: proto.group,
         ...(proto.conformanceFingerprint !== "" && { conformance: proto.conformanceFingerprint }),
         ...memoryKindFrom(proto),
+        ...(proto.powerWatts > 0 && { powerWatts: proto.powerWatts }),
       },
       address: proto.agentAddress,
       instanceId: proto.instanceId,

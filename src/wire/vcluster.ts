@@ -25,6 +25,27 @@ export const weightsFromProto = (proto: CostWeightsSpec): CostWeights => ({
 
 type OptionalSettings = Pick<VCluster, "lendPart" | "borrowNodesMax" | "splitsGpus">;
 
+/** Reads the caps of a request; 0 takes one away. */
+export const vclusterCapsFromProto = (proto: ProtoCaps) => ({
+  ...(proto.powerCapWatts !== undefined && { powerWattsMax: proto.powerCapWatts }),
+  ...(proto.storageBandwidthCapMbps !== undefined && { storageMbpsMax: proto.storageBandwidthCapMbps }),
+});
+
+interface ProtoCaps {
+  readonly powerCapWatts?: number | undefined;
+  readonly storageBandwidthCapMbps?: number | undefined;
+}
+
+const capsFromProto = (proto: ProtoCaps): Pick<VCluster, "caps"> =>
+  proto.powerCapWatts === undefined && proto.storageBandwidthCapMbps === undefined
+    ? {}
+    : {
+        caps: {
+          ...(proto.powerCapWatts !== undefined && { powerWatts: proto.powerCapWatts }),
+          ...(proto.storageBandwidthCapMbps !== undefined && { storageMbps: proto.storageBandwidthCapMbps }),
+        },
+      };
+
 /** Writes what is set of a vCluster only where it differs from the default. */
 export const vclusterLimitsToProto = ({ lendPart, borrowNodesMax, splitsGpus }: OptionalSettings) => ({
   ...(lendPart !== undefined && { lendFraction: lendPart }),
@@ -56,6 +77,8 @@ export const vclusterToProto = (vcluster: VCluster): VClusterResponse =>
     dedicatedNodes: [...vcluster.dedicatedNodes],
     nodeSharing: vcluster.sharesNodes,
     ...vclusterLimitsToProto(vcluster),
+    ...(vcluster.caps?.powerWatts !== undefined && { powerCapWatts: vcluster.caps.powerWatts }),
+    ...(vcluster.caps?.storageMbps !== undefined && { storageBandwidthCapMbps: vcluster.caps.storageMbps }),
     version: BigInt(vcluster.version),
     createdAt: timestampToProto(vcluster.createdAt),
   });
@@ -73,5 +96,6 @@ export const vclusterFromProto = (proto: VClusterResponse): VCluster => ({
   allowsLending: proto.allowLending,
   sharesNodes: proto.nodeSharing,
   ...vclusterLimitsFromProto(proto),
+  ...capsFromProto(proto),
   createdAt: timestampFromProto(proto.createdAt),
 });

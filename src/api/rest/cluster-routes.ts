@@ -190,6 +190,8 @@ const VCLUSTER = {
   node_sharing: t.Optional(t.Boolean()),
   lend_fraction: t.Optional(t.Number({ description: "of its dedicated nodes, what others may hold; 0.2 when absent" })),
   borrow_max_nodes: t.Optional(integer("nodes of others that it may hold; what they lend when absent")),
+  power_cap_watts: t.Optional(integer("what its running work may draw together; 0 takes the limit away")),
+  storage_bandwidth_cap_mbps: t.Optional(integer("the same of the storage, in MB/s")),
   gpu_fractions: t.Optional(t.Boolean({ description: "shares may be of parts of a GPU; true when absent" })),
   dedicated_nodes: t.Optional(t.Array(t.String())),
   cost_weights: t.Optional(WEIGHTS),
@@ -208,6 +210,8 @@ const vclusterSettingsOf = (body: VClusterBody): VClusterSettings => ({
   ...(body.lend_fraction !== undefined && { lendPart: body.lend_fraction }),
   ...(body.borrow_max_nodes !== undefined && { borrowNodesMax: body.borrow_max_nodes }),
   ...(body.gpu_fractions !== undefined && { splitsGpus: body.gpu_fractions }),
+  ...(body.power_cap_watts !== undefined && { powerWattsMax: body.power_cap_watts }),
+  ...(body.storage_bandwidth_cap_mbps !== undefined && { storageMbpsMax: body.storage_bandwidth_cap_mbps }),
   ...(body.dedicated_nodes !== undefined && { dedicatedNodes: body.dedicated_nodes }),
   ...(body.cost_weights !== undefined && { weights: weightsOf(body.cost_weights) }),
 });

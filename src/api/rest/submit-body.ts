@@ -45,6 +45,7 @@ const WORK = {
   same_conformance: t.Optional(t.Boolean({ description: "all nodes of one make; preferred also without" })),
   unified_memory: t.Optional(t.Boolean({ description: "processors and GPUs share one memory" })),
   cxl_memory: t.Optional(t.Boolean({ description: "memory that is attached by CXL will do" })),
+  storage_bandwidth_mbps: t.Optional(integer("what all its nodes together draw of the storage, in MB/s")),
   exclusive: t.Optional(t.Boolean()),
   tasks: t.Optional(integer()),
   tasks_per_node: t.Optional(integer()),
@@ -192,6 +193,7 @@ function copyResources(work: Work, request: Mutable<AllocationRequest>): void {
   if (work.same_conformance !== undefined) request.needsConformance = work.same_conformance;
   if (work.unified_memory !== undefined) request.needsUnifiedMemory = work.unified_memory;
   if (work.cxl_memory !== undefined) request.allowsCxlMemory = work.cxl_memory;
+  if (work.storage_bandwidth_mbps !== undefined) request.storageMbps = work.storage_bandwidth_mbps;
   if (work.tasks !== undefined) request.tasks = work.tasks;
   if (work.tasks_per_node !== undefined) request.tasksPerNode = work.tasks_per_node;
   if (work.cpus_per_task !== undefined) request.cpusPerTask = work.cpus_per_task;

@@ -37,6 +37,7 @@ const FLAGS: Readonly<Record<string, Flag>> = {
   "same-conformance": { type: "boolean", description: "All nodes of one make; preferred also without" },
   "unified-memory": { type: "boolean", description: "Nodes whose processors and GPUs share one memory" },
   "cxl-memory": { type: "boolean", description: "Memory that is attached by CXL will do" },
+  "storage-bandwidth": text("MB/S", "Storage bandwidth that all its nodes together draw"),
   exclusive: { type: "boolean", description: "Whole nodes, also where the vCluster shares them" },
   "tasks-per-node": text("N", "Told to the work in its environment"),
   "cpus-per-task": text("N", "Told to the work in its environment"),

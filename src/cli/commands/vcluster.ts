@@ -9,6 +9,7 @@ import { EXIT } from "../exit-codes.ts";
 import type { Command } from "../grammar/command.ts";
 import type { Flag } from "../grammar/flag.ts";
 import type { Given } from "../grammar/given.ts";
+import { wholeNumber } from "../grammar/parse.ts";
 import { UsageError } from "../grammar/usage-error.ts";
 import { pageThrough } from "../page-through.ts";
 import { printList, printOne } from "../render/print.ts";
@@ -47,7 +48,20 @@ const FLAGS: Readonly<Record<string, Flag>> = {
   "borrow-max": {
     type: "string",
     valueHint: "N",
+    check: wholeNumber(),
     description: "Nodes of others that it may hold; unlimited unless set",
+  },
+  "power-cap": {
+    type: "string",
+    valueHint: "WATTS",
+    check: wholeNumber(),
+    description: "What its work may draw together; 0 takes it away",
+  },
+  "storage-cap": {
+    type: "string",
+    valueHint: "MB/S",
+    check: wholeNumber(),
+    description: "The same of storage bandwidth",
   },
   "gpu-fractions": {
     type: "string",
@@ -183,16 +197,18 @@ function isYes(given: Given, name: string): boolean | undefined {
 
 function limitsOf(given: Given) {
   const part = given.text("lend-fraction");
-  const most = given.text("borrow-max");
   const gpuFractions = isYes(given, "gpu-fractions");
   if (part !== undefined && !/^(0(\.\d+)?|1(\.0+)?)$/.test(part)) {
     throw new UsageError(`--lend-fraction: "${part}" is not a number from 0 to 1`);
   }
-  if (most !== undefined && !/^\d{1,9}$/.test(most))
-    throw new UsageError(`--borrow-max: "${most}" is not a number of nodes`);
+  const borrowMaxNodes = given.number("borrow-max");
+  const powerCapWatts = given.number("power-cap");
+  const storageBandwidthCapMbps = given.number("storage-cap");
   return {
     ...(part === undefined ? {} : { lendFraction: Number(part) }),
-    ...(most === undefined ? {} : { borrowMaxNodes: Number(most) }),
+    ...(borrowMaxNodes === undefined ? {} : { borrowMaxNodes }),
+    ...(powerCapWatts === undefined ? {} : { powerCapWatts }),
+    ...(storageBandwidthCapMbps === undefined ? {} : { storageBandwidthCapMbps }),
     ...(gpuFractions === undefined ? {} : { gpuFractions }),
   };
 }

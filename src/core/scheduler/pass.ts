@@ -190,7 +190,7 @@ function borrow(pass: Pass, standing: Standing, pending: PendingView): Selection
   pass.loans ??= loansOf(pass.view);
   for (const count of [selection.picks.length, selection.needed]) {
     const picks = selection.picks.slice(0, count);
-    if (mayLend(pass.view, pass.loans, borrowing.demand, picks)) return { ...selection, picks };
+    if (mayLend({ view: pass.view, loans: pass.loans }, borrowing.demand, picks)) return { ...selection, picks };
   }
   return undefined;
 }

@@ -98,7 +98,8 @@ function completeGpus(draft: Draft): void {
   }
   const gpus = (request.perNode?.gpuMilli ?? 0) / 1000;
   if (gpus === 0) return;
-  if (draft.cpusPerGpu !== undefined) request.perNode = { ...request.perNode, cpus: Math.ceil(draft.cpusPerGpu * gpus) };
+  if (draft.cpusPerGpu !== undefined)
+    request.perNode = { ...request.perNode, cpus: Math.ceil(draft.cpusPerGpu * gpus) };
   if (draft.memoryBytesPerGpu !== undefined) {
     request.perNode = { ...request.perNode, memoryBytes: Math.ceil(draft.memoryBytesPerGpu * gpus) };
   }

@@ -123,6 +123,9 @@ const SETTERS: Readonly<Record<string, Setter>> = {
   stdout: keeping((d, v) => {
     d.request.stdoutPath = v;
   }),
+  "storage-bandwidth": setting(parseCount, (d, v) => {
+    d.request.storageMbps = v;
+  }),
   tag: (draft, text) => {
     const [name, value] = pairOf(text);
     if (name === "") return `"${text}" is not name=value`;

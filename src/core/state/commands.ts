@@ -14,7 +14,7 @@ import type { AllocationId, DagId, NodeId, ShortId, TaskGroupId, TenantId, UserI
 import type { AllocationState } from "../domain/lifecycle.ts";
 import type { Claim } from "../domain/resources.ts";
 import type { TaskRange } from "../domain/task-group.ts";
-import type { CostWeights, IsolationLevel, SchedulerType, TenantQuota } from "../domain/tenant.ts";
+import type { CostWeights, DrawCaps, IsolationLevel, SchedulerType, TenantQuota } from "../domain/tenant.ts";
 
 /** A dependency as proposed: an archived upstream comes with the outcome that the proposer looked up. */
 export type ProposedDependency = Dependency & { readonly archivedOutcome?: AllocationState };
@@ -130,6 +130,7 @@ export type CommandBody =
       readonly lendPart?: number;
       readonly borrowNodesMax?: number;
       readonly splitsGpus?: boolean;
+      readonly caps?: DrawCaps;
     }
   | {
       readonly kind: "update-vcluster";
@@ -143,6 +144,8 @@ export type CommandBody =
       readonly lendPart?: number;
       readonly borrowNodesMax?: number;
       readonly splitsGpus?: boolean;
+      /** Replaces both; an empty one takes them away. */
+      readonly caps?: DrawCaps;
     }
   /** Moves ended records from memory to the archive; skips what is still referred to. */
   | { readonly kind: "archive"; readonly ids: readonly (AllocationId | TaskGroupId | DagId)[] }

@@ -97,6 +97,7 @@ const NODE_KINDS = {
   conformance: text.filter((value) => value !== ""),
   hasUnifiedMemory: fc.constant(true),
   cxlMemoryBytes: large.filter((value) => value > 0),
+  powerWatts: count.filter((value) => value > 0),
 };
 
 describe("agent to server", () => {

@@ -54,7 +54,11 @@ export function withLent(view: ClusterView, index: NodeIndex, demand: Demand): D
 const lends = (vcluster: VCluster | undefined): boolean => vcluster !== undefined && lendMaxOf(vcluster) > 0;
 
 /** Returns whether the loans allow these picks. */
-export function mayLend(view: ClusterView, loans: Loans, demand: Demand, picks: readonly Pick[]): boolean {
+export function mayLend(
+  { view, loans }: { readonly view: ClusterView; readonly loans: Loans },
+  demand: Demand,
+  picks: readonly Pick[],
+): boolean {
   const asked = new Map<VClusterId, number>();
   let all = loans.borrowed.get(demand.vcluster) ?? 0;
   for (const { lender } of picks.map(({ offer }) => offer)) {

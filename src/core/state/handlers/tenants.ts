@@ -62,13 +62,14 @@ export function updateVCluster(ctx: Applying, command: Of<"update-vcluster">): O
 }
 
 /** What stands in a record only once it has been said. */
-const limitsOf = ({ lendPart, borrowNodesMax, splitsGpus }: Pick<VCluster, OptionalSetting>) => ({
+const limitsOf = ({ lendPart, borrowNodesMax, splitsGpus, caps }: Pick<VCluster, OptionalSetting>) => ({
   ...(lendPart !== undefined && { lendPart }),
   ...(borrowNodesMax !== undefined && { borrowNodesMax }),
   ...(splitsGpus !== undefined && { splitsGpus }),
+  ...(caps !== undefined && { caps }),
 });
 
-type OptionalSetting = "lendPart" | "borrowNodesMax" | "splitsGpus";
+type OptionalSetting = "lendPart" | "borrowNodesMax" | "splitsGpus" | "caps";
 
 function putTenant(ctx: Applying, tenant: Tenant): void {
   ctx.state.tables.tenants.put(tenant.id, tenant);

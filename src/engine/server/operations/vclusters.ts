@@ -3,7 +3,7 @@ import { compareText } from "../../../base/compare.ts";
 import { fault, LatticeError } from "../../../core/domain/errors.ts";
 import type { NodeId } from "../../../core/domain/ids.ts";
 import { nodeId, tenantId, vclusterId } from "../../../core/domain/ids.ts";
-import type { CostWeights, SchedulerType, VCluster } from "../../../core/domain/tenant.ts";
+import type { CostWeights, DrawCaps, SchedulerType, VCluster } from "../../../core/domain/tenant.ts";
 import { DEFAULT_WEIGHTS, SCHEDULER_TYPES, vclusterIdOf } from "../../../core/domain/tenant.ts";
 import type { Call } from "../call.ts";
 import type { Server } from "../server.ts";
@@ -25,6 +25,9 @@ export interface VClusterSettings {
   readonly lendPart?: number;
   readonly borrowNodesMax?: number;
   readonly splitsGpus?: boolean;
+  /** 0 takes the limit away. */
+  readonly powerWattsMax?: number;
+  readonly storageMbpsMax?: number;
 }
 
 /** Creates a vCluster of a tenant. */
@@ -49,6 +52,7 @@ export async function createVCluster(
     allowsLending: wanted.allowsLending ?? true,
     sharesNodes: wanted.sharesNodes ?? false,
     ...limitsOf(wanted),
+    ...capsOf(wanted, {}),
   } as const;
   const act = { operation: "vcluster.create", target: { tenant, vcluster } } as const;
   await propose(server, call, { operation: body.kind, request: body, body, act });
@@ -75,6 +79,7 @@ export async function updateVCluster(
     ...(allowsLending !== undefined && { allowsLending }),
     ...(sharesNodes !== undefined && { sharesNodes }),
     ...limitsOf(change),
+    ...capsOf(change, before.caps ?? {}),
   } as const;
   const act = { operation: "vcluster.update", target: { tenant: before.tenant, vcluster: before.id } } as const;
   await propose(server, call, { operation: body.kind, request: body, body, act });
@@ -134,6 +139,19 @@ function schedulerTypeOf(text: string | undefined): SchedulerType | undefined {
     throw new LatticeError(fault("INVALID_SPEC", `the scheduler type is ${JSON.stringify(text)}`, next));
   }
   return type;
+}
+
+/** What is not given stays. */
+function capsOf({ powerWattsMax, storageMbpsMax }: VClusterSettings, before: DrawCaps): { readonly caps?: DrawCaps } {
+  if (powerWattsMax === undefined && storageMbpsMax === undefined) return {};
+  for (const cap of [powerWattsMax, storageMbpsMax]) {
+    if (cap !== undefined && !(Number.isFinite(cap) && cap >= 0)) {
+      throw new LatticeError(fault("INVALID_SPEC", `a cap is ${cap} and must be 0 or more`));
+    }
+  }
+  const powerWatts = powerWattsMax ?? before.powerWatts ?? 0;
+  const storageMbps = storageMbpsMax ?? before.storageMbps ?? 0;
+  return { caps: { ...(powerWatts > 0 && { powerWatts }), ...(storageMbps > 0 && { storageMbps }) } };
 }
 
 function limitsOf({ lendPart, borrowNodesMax, splitsGpus }: VClusterSettings) {

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file lattice/v1/admin.proto.
  */
 export const file_lattice_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("ChZsYXR0aWNlL3YxL2FkbWluLnByb3RvEgpsYXR0aWNlLnYxImgKE0NyZWF0ZVRlbmFudFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIqCgVxdW90YRgCIAEoCzIbLmxhdHRpY2UudjEuVGVuYW50UXVvdGFTcGVjEhcKD2lzb2xhdGlvbl9sZXZlbBgDIAEoCSKVAQoTVXBkYXRlVGVuYW50UmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSLwoFcXVvdGEYAiABKAsyGy5sYXR0aWNlLnYxLlRlbmFudFF1b3RhU3BlY0gAiAEBEhwKD2lzb2xhdGlvbl9sZXZlbBgDIAEoCUgBiAEBQggKBl9xdW90YUISChBfaXNvbGF0aW9uX2xldmVsIqMCCg9UZW5hbnRRdW90YVNwZWMSEQoJbWF4X25vZGVzGAEgASgNEhkKEWZhaXJfc2hhcmVfdGFyZ2V0GAIgASgBEh0KEGdwdV9ob3Vyc19idWRnZXQYAyABKAFIAIgBARInChptYXhfY29uY3VycmVudF9hbGxvY2F0aW9ucxgEIAEoDUgBiAEBEh4KEW5vZGVfaG91cnNfYnVkZ2V0GAUgASgBSAKIAQESHAoPYnVyc3RfYWxsb3dhbmNlGAYgASgBSAOIAQFCEwoRX2dwdV9ob3Vyc19idWRnZXRCHQobX21heF9jb25jdXJyZW50X2FsbG9jYXRpb25zQhQKEl9ub2RlX2hvdXJzX2J1ZGdldEISChBfYnVyc3RfYWxsb3dhbmNlIrkBCg5UZW5hbnRSZXNwb25zZRIRCgl0ZW5hbnRfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIqCgVxdW90YRgDIAEoCzIbLmxhdHRpY2UudjEuVGVuYW50UXVvdGFTcGVjEhcKD2lzb2xhdGlvbl9sZXZlbBgEIAEoCRIvCgpjcmVhdGVkX2F0GMgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoHdmVyc2lvbhjJASABKAQi9gIKFUNyZWF0ZVZDbHVzdGVyUmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIWCg5zY2hlZHVsZXJfdHlwZRgDIAEoCRIxCgxjb3N0X3dlaWdodHMYBCABKAsyGy5sYXR0aWNlLnYxLkNvc3RXZWlnaHRzU3BlYxIXCg9kZWRpY2F0ZWRfbm9kZXMYBSADKAkSFwoPYWxsb3dfYm9ycm93aW5nGAYgASgIEhUKDWFsbG93X2xlbmRpbmcYByABKAgSFQoMbm9kZV9zaGFyaW5nGMgBIAEoCBIbCg1sZW5kX2ZyYWN0aW9uGMkBIAEoAUgAiAEBEh4KEGJvcnJvd19tYXhfbm9kZXMYygEgASgNSAGIAQESGwoNZ3B1X2ZyYWN0aW9ucxjLASABKAhIAogBAUIQCg5fbGVuZF9mcmFjdGlvbkITChFfYm9ycm93X21heF9ub2Rlc0IQCg5fZ3B1X2ZyYWN0aW9ucyKVBAoVVXBkYXRlVkNsdXN0ZXJSZXF1ZXN0EhMKC3ZjbHVzdGVyX2lkGAEgASgJEjYKDGNvc3Rfd2VpZ2h0cxgCIAEoCzIbLmxhdHRpY2UudjEuQ29zdFdlaWdodHNTcGVjSACIAQESHAoPYWxsb3dfYm9ycm93aW5nGAMgASgISAGIAQESGgoNYWxsb3dfbGVuZGluZxgEIAEoCEgCiAEBEhoKDG5vZGVfc2hhcmluZxjIASABKAhIA4gBARI5Cg9kZWRpY2F0ZWRfbm9kZXMYyQEgASgLMhoubGF0dGljZS52MS5EZWRpY2F0ZWROb2Rlc0gEiAEBEhwKDnNjaGVkdWxlcl90eXBlGMoBIAEoCUgFiAEBEhsKDWxlbmRfZnJhY3Rpb24YywEgASgBSAaIAQESHgoQYm9ycm93X21heF9ub2RlcxjMASABKA1IB4gBARIbCg1ncHVfZnJhY3Rpb25zGM0BIAEoCEgIiAEBQg8KDV9jb3N0X3dlaWdodHNCEgoQX2FsbG93X2JvcnJvd2luZ0IQCg5fYWxsb3dfbGVuZGluZ0IPCg1fbm9kZV9zaGFyaW5nQhIKEF9kZWRpY2F0ZWRfbm9kZXNCEQoPX3NjaGVkdWxlcl90eXBlQhAKDl9sZW5kX2ZyYWN0aW9uQhMKEV9ib3Jyb3dfbWF4X25vZGVzQhAKDl9ncHVfZnJhY3Rpb25zIskBCg9Db3N0V2VpZ2h0c1NwZWMSEAoIcHJpb3JpdHkYASABKAESEQoJd2FpdF90aW1lGAIgASgBEhIKCmZhaXJfc2hhcmUYAyABKAESEAoIdG9wb2xvZ3kYBCABKAESFgoOZGF0YV9yZWFkaW5lc3MYBSABKAESDwoHYmFja2xvZxgGIAEoARIOCgZlbmVyZ3kYByABKAESHQoVY2hlY2twb2ludF9lZmZpY2llbmN5GAggASgBEhMKC2NvbmZvcm1hbmNlGAkgASgBIsoDChBWQ2x1c3RlclJlc3BvbnNlEhMKC3ZjbHVzdGVyX2lkGAEgASgJEhEKCXRlbmFudF9pZBgCIAEoCRIMCgRuYW1lGAMgASgJEhYKDnNjaGVkdWxlcl90eXBlGAQgASgJEjEKDGNvc3Rfd2VpZ2h0cxgFIAEoCzIbLmxhdHRpY2UudjEuQ29zdFdlaWdodHNTcGVjEhcKD2FsbG93X2JvcnJvd2luZxgGIAEoCBIVCg1hbGxvd19sZW5kaW5nGAcgASgIEhgKD2RlZGljYXRlZF9ub2RlcxjIASADKAkSFQoMbm9kZV9zaGFyaW5nGMkBIAEoCBIvCgpjcmVhdGVkX2F0GMoBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoHdmVyc2lvbhjLASABKAQSGwoNbGVuZF9mcmFjdGlvbhjMASABKAFIAIgBARIeChBib3Jyb3dfbWF4X25vZGVzGM0BIAEoDUgBiAEBEhsKDWdwdV9mcmFjdGlvbnMYzgEgASgISAKIAQFCEAoOX2xlbmRfZnJhY3Rpb25CEwoRX2JvcnJvd19tYXhfbm9kZXNCEAoOX2dwdV9mcmFjdGlvbnMi2AEKElJhZnRTdGF0dXNSZXNwb25zZRIRCglsZWFkZXJfaWQYASABKAQSFAoMY3VycmVudF90ZXJtGAIgASgEEhQKDGxhc3RfYXBwbGllZBgDIAEoBBIUCgxjb21taXRfaW5kZXgYBCABKAQSLQoHbWVtYmVycxgFIAMoCzIcLmxhdHRpY2UudjEuUmFmdE1lbWJlclN0YXR1cxIQCgdzZWxmX2lkGMgBIAEoBBITCgpzdGF0ZV9oYXNoGMkBIAEoCRIXCg5sZWFkZXJfYWRkcmVzcxjKASABKAkiOAoUQWRkUmFmdE1lbWJlclJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoBBIPCgdhZGRyZXNzGAIgASgJIisKGFByb21vdGVSYWZ0TWVtYmVyUmVxdWVzdBIPCgdub2RlX2lkGAEgASgEIioKF1JlbW92ZVJhZnRNZW1iZXJSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAQiMAodVHJhbnNmZXJSYWZ0TGVhZGVyc2hpcFJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoBCLnAQoQUmFmdE1lbWJlclN0YXR1cxIPCgdub2RlX2lkGAEgASgEEg8KB2FkZHJlc3MYAiABKAkSDAoEcm9sZRgDIAEoCRITCgttYXRjaF9pbmRleBgEIAEoBBIwCgxsYXN0X2NvbnRhY3QYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBXZvdGVyGMgBIAEoCBIRCgNsYWcYyQEgASgESACIAQESHQoPbGFzdF9jb250YWN0X21zGMoBIAEoBEgBiAEBQgYKBF9sYWdCEgoQX2xhc3RfY29udGFjdF9tcyIqChNCYWNrdXBWZXJpZnlSZXF1ZXN0EhMKC2JhY2t1cF9wYXRoGAEgASgJIo0CChRCYWNrdXBWZXJpZnlSZXNwb25zZRINCgV2YWxpZBgBIAEoCBIPCgdtZXNzYWdlGAIgASgJEjQKEGJhY2t1cF90aW1lc3RhbXAYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXNuYXBzaG90X3Rlcm0YBCABKAQSFgoOc25hcHNob3RfaW5kZXgYBSABKAQSFAoLYmFja3VwX3BhdGgYyAEgASgJEhMKCm5vZGVfY291bnQYyQEgASgEEhkKEGFsbG9jYXRpb25fY291bnQYygEgASgEEhUKDHRlbmFudF9jb3VudBjLASABKAQSEwoKc3RhdGVfaGFzaBjMASABKAkiKgoTQ3JlYXRlQmFja3VwUmVxdWVzdBITCgtiYWNrdXBfcGF0aBgBIAEoCSK+AgoUQ3JlYXRlQmFja3VwUmVzcG9uc2USDwoHc3VjY2VzcxgBIAEoCBIPCgdtZXNzYWdlGAIgASgJEjQKEGJhY2t1cF90aW1lc3RhbXAYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCm5vZGVfY291bnQYBCABKAQSGAoQYWxsb2NhdGlvbl9jb3VudBgFIAEoBBIUCgx0ZW5hbnRfY291bnQYBiABKAQSGQoRYXVkaXRfZW50cnlfY291bnQYByABKAQSFAoLYmFja3VwX3BhdGgYyAEgASgJEhMKCnNpemVfYnl0ZXMYyQEgASgEEhYKDXNuYXBzaG90X3Rlcm0YygEgASgEEhcKDnNuYXBzaG90X2luZGV4GMsBIAEoBBITCgpzdGF0ZV9oYXNoGMwBIAEoCSI7ChRSZXN0b3JlQmFja3VwUmVxdWVzdBITCgtiYWNrdXBfcGF0aBgBIAEoCRIOCgVmb3JjZRjIASABKAgiOQoVUmVzdG9yZUJhY2t1cFJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCSIUChJMaXN0QmFja3Vwc1JlcXVlc3QiPwoTTGlzdEJhY2t1cHNSZXNwb25zZRIoCgdiYWNrdXBzGAEgAygLMhcubGF0dGljZS52MS5CYWNrdXBFbnRyeSJsCgtCYWNrdXBFbnRyeRITCgtiYWNrdXBfcGF0aBgBIAEoCRI0ChBiYWNrdXBfdGltZXN0YW1wGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpzaXplX2J5dGVzGAMgASgEIjMKEkxpc3RUZW5hbnRzUmVxdWVzdBINCgVsaW1pdBgBIAEoDRIOCgZjdXJzb3IYAiABKAkiVwoTTGlzdFRlbmFudHNSZXNwb25zZRIrCgd0ZW5hbnRzGAEgAygLMhoubGF0dGljZS52MS5UZW5hbnRSZXNwb25zZRITCgtuZXh0X2N1cnNvchgCIAEoCSIlChBHZXRUZW5hbnRSZXF1ZXN0EhEKCXRlbmFudF9pZBgBIAEoCSJIChRMaXN0VkNsdXN0ZXJzUmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSDQoFbGltaXQYAiABKA0SDgoGY3Vyc29yGAMgASgJIl0KFUxpc3RWQ2x1c3RlcnNSZXNwb25zZRIvCgl2Y2x1c3RlcnMYASADKAsyHC5sYXR0aWNlLnYxLlZDbHVzdGVyUmVzcG9uc2USEwoLbmV4dF9jdXJzb3IYAiABKAkiKQoSR2V0VkNsdXN0ZXJSZXF1ZXN0EhMKC3ZjbHVzdGVyX2lkGAEgASgJIi4KF0dldFZDbHVzdGVyUXVldWVSZXF1ZXN0EhMKC3ZjbHVzdGVyX2lkGAEgASgJIl0KFVZDbHVzdGVyUXVldWVSZXNwb25zZRITCgt2Y2x1c3Rlcl9pZBgBIAEoCRIPCgdwZW5kaW5nGAIgASgNEg8KB3J1bm5pbmcYAyABKA0SDQoFdG90YWwYBCABKA0iZgoRUXVlcnlBdWRpdFJlcXVlc3QSEQoJdGVuYW50X2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSDgoGYWN0aW9uGAMgASgJEg0KBWxpbWl0GAQgASgNEg4KBmN1cnNvchgFIAEoCSJXChJRdWVyeUF1ZGl0UmVzcG9uc2USLAoHZW50cmllcxgBIAMoCzIbLmxhdHRpY2UudjEuQXVkaXRFbnRyeVByb3RvEhMKC25leHRfY3Vyc29yGAIgASgJIpEBCg9BdWRpdEVudHJ5UHJvdG8SCgoCaWQYASABKAkSEQoJdGVuYW50X2lkGAIgASgJEg8KB3VzZXJfaWQYAyABKAkSDgoGYWN0aW9uGAQgASgJEg8KB2RldGFpbHMYBSABKAkSLQoJdGltZXN0YW1wGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKCAQoZR2V0QWNjb3VudGluZ1VzYWdlUmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSKQoFc3RhcnQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA2VuZBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAigwEKF0FjY291bnRpbmdVc2FnZVJlc3BvbnNlEhEKCXRlbmFudF9pZBgBIAEoCRIRCgljcHVfaG91cnMYAiABKAESEQoJZ3B1X2hvdXJzGAMgASgBEhUKDXN0b3JhZ2VfYnl0ZXMYBCABKAQSGAoQYWxsb2NhdGlvbl9jb3VudBgFIAEoDSI4ChVHZXRUZW5hbnRVc2FnZVJlcXVlc3QSEQoJdGVuYW50X2lkGAEgASgJEgwKBGRheXMYAiABKA0i7QIKE1RlbmFudFVzYWdlUmVzcG9uc2USDgoGdGVuYW50GAEgASgJEhYKDmdwdV9ob3Vyc191c2VkGAIgASgBEh0KEGdwdV9ob3Vyc19idWRnZXQYAyABKAFIAIgBARIeChFncHVfZnJhY3Rpb25fdXNlZBgEIAEoAUgBiAEBEhcKD25vZGVfaG91cnNfdXNlZBgFIAEoARIeChFub2RlX2hvdXJzX2J1ZGdldBgGIAEoAUgCiAEBEh8KEm5vZGVfZnJhY3Rpb25fdXNlZBgHIAEoAUgDiAEBEhQKDHBlcmlvZF9zdGFydBgIIAEoCRISCgpwZXJpb2RfZW5kGAkgASgJEhMKC3BlcmlvZF9kYXlzGAogASgNQhMKEV9ncHVfaG91cnNfYnVkZ2V0QhQKEl9ncHVfZnJhY3Rpb25fdXNlZEIUChJfbm9kZV9ob3Vyc19idWRnZXRCFQoTX25vZGVfZnJhY3Rpb25fdXNlZCIxChNHZXRVc2VyVXNhZ2VSZXF1ZXN0EgwKBHVzZXIYASABKAkSDAoEZGF5cxgCIAEoDSKXAQoRVXNlclVzYWdlUmVzcG9uc2USDAoEdXNlchgBIAEoCRIxCgd0ZW5hbnRzGAIgAygLMiAubGF0dGljZS52MS5Vc2VyVGVuYW50VXNhZ2VQcm90bxIXCg90b3RhbF9ncHVfaG91cnMYAyABKAESFAoMcGVyaW9kX3N0YXJ0GAQgASgJEhIKCnBlcmlvZF9lbmQYBSABKAkiwQEKFFVzZXJUZW5hbnRVc2FnZVByb3RvEg4KBnRlbmFudBgBIAEoCRIWCg5ncHVfaG91cnNfdXNlZBgCIAEoARIdChBncHVfaG91cnNfYnVkZ2V0GAMgASgBSACIAQESFwoPbm9kZV9ob3Vyc191c2VkGAQgASgBEh4KEW5vZGVfaG91cnNfYnVkZ2V0GAUgASgBSAGIAQFCEwoRX2dwdV9ob3Vyc19idWRnZXRCFAoSX25vZGVfaG91cnNfYnVkZ2V0IiQKFExvb2t1cFNlcnZpY2VSZXF1ZXN0EgwKBG5hbWUYASABKAkiXQoVTG9va3VwU2VydmljZVJlc3BvbnNlEgwKBG5hbWUYASABKAkSNgoJZW5kcG9pbnRzGAIgAygLMiMubGF0dGljZS52MS5SZWdpc3RlcmVkRW5kcG9pbnRQcm90byJvChdSZWdpc3RlcmVkRW5kcG9pbnRQcm90bxIVCg1hbGxvY2F0aW9uX2lkGAEgASgJEg4KBnRlbmFudBgCIAEoCRINCgVub2RlcxgDIAMoCRIMCgRwb3J0GAQgASgNEhAKCHByb3RvY29sGAUgASgJIiUKFExpc3RTZXJ2aWNlc1Jlc3BvbnNlEg0KBW5hbWVzGAEgAygJIhYKFEdldFJhZnRTdGF0dXNSZXF1ZXN0IhUKE0xpc3RTZXJ2aWNlc1JlcXVlc3QiIgoORGVkaWNhdGVkTm9kZXMSEAoIbm9kZV9pZHMYASADKAky7Q8KDEFkbWluU2VydmljZRJLCgxDcmVhdGVUZW5hbnQSHy5sYXR0aWNlLnYxLkNyZWF0ZVRlbmFudFJlcXVlc3QaGi5sYXR0aWNlLnYxLlRlbmFudFJlc3BvbnNlEksKDFVwZGF0ZVRlbmFudBIfLmxhdHRpY2UudjEuVXBkYXRlVGVuYW50UmVxdWVzdBoaLmxhdHRpY2UudjEuVGVuYW50UmVzcG9uc2USUQoOQ3JlYXRlVkNsdXN0ZXISIS5sYXR0aWNlLnYxLkNyZWF0ZVZDbHVzdGVyUmVxdWVzdBocLmxhdHRpY2UudjEuVkNsdXN0ZXJSZXNwb25zZRJRCg5VcGRhdGVWQ2x1c3RlchIhLmxhdHRpY2UudjEuVXBkYXRlVkNsdXN0ZXJSZXF1ZXN0GhwubGF0dGljZS52MS5WQ2x1c3RlclJlc3BvbnNlElEKDUdldFJhZnRTdGF0dXMSIC5sYXR0aWNlLnYxLkdldFJhZnRTdGF0dXNSZXF1ZXN0Gh4ubGF0dGljZS52MS5SYWZ0U3RhdHVzUmVzcG9uc2USUQoNQWRkUmFmdE1lbWJlchIgLmxhdHRpY2UudjEuQWRkUmFmdE1lbWJlclJlcXVlc3QaHi5sYXR0aWNlLnYxLlJhZnRTdGF0dXNSZXNwb25zZRJZChFQcm9tb3RlUmFmdE1lbWJlchIkLmxhdHRpY2UudjEuUHJvbW90ZVJhZnRNZW1iZXJSZXF1ZXN0Gh4ubGF0dGljZS52MS5SYWZ0U3RhdHVzUmVzcG9uc2USVwoQUmVtb3ZlUmFmdE1lbWJlchIjLmxhdHRpY2UudjEuUmVtb3ZlUmFmdE1lbWJlclJlcXVlc3QaHi5sYXR0aWNlLnYxLlJhZnRTdGF0dXNSZXNwb25zZRJjChZUcmFuc2ZlclJhZnRMZWFkZXJzaGlwEikubGF0dGljZS52MS5UcmFuc2ZlclJhZnRMZWFkZXJzaGlwUmVxdWVzdBoeLmxhdHRpY2UudjEuUmFmdFN0YXR1c1Jlc3BvbnNlElEKDEJhY2t1cFZlcmlmeRIfLmxhdHRpY2UudjEuQmFja3VwVmVyaWZ5UmVxdWVzdBogLmxhdHRpY2UudjEuQmFja3VwVmVyaWZ5UmVzcG9uc2USUQoMQ3JlYXRlQmFja3VwEh8ubGF0dGljZS52MS5DcmVhdGVCYWNrdXBSZXF1ZXN0GiAubGF0dGljZS52MS5DcmVhdGVCYWNrdXBSZXNwb25zZRJUCg1SZXN0b3JlQmFja3VwEiAubGF0dGljZS52MS5SZXN0b3JlQmFja3VwUmVxdWVzdBohLmxhdHRpY2UudjEuUmVzdG9yZUJhY2t1cFJlc3BvbnNlEk4KC0xpc3RCYWNrdXBzEh4ubGF0dGljZS52MS5MaXN0QmFja3Vwc1JlcXVlc3QaHy5sYXR0aWNlLnYxLkxpc3RCYWNrdXBzUmVzcG9uc2USTgoLTGlzdFRlbmFudHMSHi5sYXR0aWNlLnYxLkxpc3RUZW5hbnRzUmVxdWVzdBofLmxhdHRpY2UudjEuTGlzdFRlbmFudHNSZXNwb25zZRJFCglHZXRUZW5hbnQSHC5sYXR0aWNlLnYxLkdldFRlbmFudFJlcXVlc3QaGi5sYXR0aWNlLnYxLlRlbmFudFJlc3BvbnNlElQKDUxpc3RWQ2x1c3RlcnMSIC5sYXR0aWNlLnYxLkxpc3RWQ2x1c3RlcnNSZXF1ZXN0GiEubGF0dGljZS52MS5MaXN0VkNsdXN0ZXJzUmVzcG9uc2USSwoLR2V0VkNsdXN0ZXISHi5sYXR0aWNlLnYxLkdldFZDbHVzdGVyUmVxdWVzdBocLmxhdHRpY2UudjEuVkNsdXN0ZXJSZXNwb25zZRJaChBHZXRWQ2x1c3RlclF1ZXVlEiMubGF0dGljZS52MS5HZXRWQ2x1c3RlclF1ZXVlUmVxdWVzdBohLmxhdHRpY2UudjEuVkNsdXN0ZXJRdWV1ZVJlc3BvbnNlEksKClF1ZXJ5QXVkaXQSHS5sYXR0aWNlLnYxLlF1ZXJ5QXVkaXRSZXF1ZXN0Gh4ubGF0dGljZS52MS5RdWVyeUF1ZGl0UmVzcG9uc2USYAoSR2V0QWNjb3VudGluZ1VzYWdlEiUubGF0dGljZS52MS5HZXRBY2NvdW50aW5nVXNhZ2VSZXF1ZXN0GiMubGF0dGljZS52MS5BY2NvdW50aW5nVXNhZ2VSZXNwb25zZRJUCg5HZXRUZW5hbnRVc2FnZRIhLmxhdHRpY2UudjEuR2V0VGVuYW50VXNhZ2VSZXF1ZXN0Gh8ubGF0dGljZS52MS5UZW5hbnRVc2FnZVJlc3BvbnNlEk4KDEdldFVzZXJVc2FnZRIfLmxhdHRpY2UudjEuR2V0VXNlclVzYWdlUmVxdWVzdBodLmxhdHRpY2UudjEuVXNlclVzYWdlUmVzcG9uc2USVAoNTG9va3VwU2VydmljZRIgLmxhdHRpY2UudjEuTG9va3VwU2VydmljZVJlcXVlc3QaIS5sYXR0aWNlLnYxLkxvb2t1cFNlcnZpY2VSZXNwb25zZRJRCgxMaXN0U2VydmljZXMSHy5sYXR0aWNlLnYxLkxpc3RTZXJ2aWNlc1JlcXVlc3QaIC5sYXR0aWNlLnYxLkxpc3RTZXJ2aWNlc1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("ChZsYXR0aWNlL3YxL2FkbWluLnByb3RvEgpsYXR0aWNlLnYxImgKE0NyZWF0ZVRlbmFudFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIqCgVxdW90YRgCIAEoCzIbLmxhdHRpY2UudjEuVGVuYW50UXVvdGFTcGVjEhcKD2lzb2xhdGlvbl9sZXZlbBgDIAEoCSKVAQoTVXBkYXRlVGVuYW50UmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSLwoFcXVvdGEYAiABKAsyGy5sYXR0aWNlLnYxLlRlbmFudFF1b3RhU3BlY0gAiAEBEhwKD2lzb2xhdGlvbl9sZXZlbBgDIAEoCUgBiAEBQggKBl9xdW90YUISChBfaXNvbGF0aW9uX2xldmVsIqMCCg9UZW5hbnRRdW90YVNwZWMSEQoJbWF4X25vZGVzGAEgASgNEhkKEWZhaXJfc2hhcmVfdGFyZ2V0GAIgASgBEh0KEGdwdV9ob3Vyc19idWRnZXQYAyABKAFIAIgBARInChptYXhfY29uY3VycmVudF9hbGxvY2F0aW9ucxgEIAEoDUgBiAEBEh4KEW5vZGVfaG91cnNfYnVkZ2V0GAUgASgBSAKIAQESHAoPYnVyc3RfYWxsb3dhbmNlGAYgASgBSAOIAQFCEwoRX2dwdV9ob3Vyc19idWRnZXRCHQobX21heF9jb25jdXJyZW50X2FsbG9jYXRpb25zQhQKEl9ub2RlX2hvdXJzX2J1ZGdldEISChBfYnVyc3RfYWxsb3dhbmNlIrkBCg5UZW5hbnRSZXNwb25zZRIRCgl0ZW5hbnRfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIqCgVxdW90YRgDIAEoCzIbLmxhdHRpY2UudjEuVGVuYW50UXVvdGFTcGVjEhcKD2lzb2xhdGlvbl9sZXZlbBgEIAEoCRIvCgpjcmVhdGVkX2F0GMgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoHdmVyc2lvbhjJASABKAQi8gMKFUNyZWF0ZVZDbHVzdGVyUmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIWCg5zY2hlZHVsZXJfdHlwZRgDIAEoCRIxCgxjb3N0X3dlaWdodHMYBCABKAsyGy5sYXR0aWNlLnYxLkNvc3RXZWlnaHRzU3BlYxIXCg9kZWRpY2F0ZWRfbm9kZXMYBSADKAkSFwoPYWxsb3dfYm9ycm93aW5nGAYgASgIEhUKDWFsbG93X2xlbmRpbmcYByABKAgSFQoMbm9kZV9zaGFyaW5nGMgBIAEoCBIbCg1sZW5kX2ZyYWN0aW9uGMkBIAEoAUgAiAEBEh4KEGJvcnJvd19tYXhfbm9kZXMYygEgASgNSAGIAQESGwoNZ3B1X2ZyYWN0aW9ucxjLASABKAhIAogBARIdCg9wb3dlcl9jYXBfd2F0dHMYzAEgASgNSAOIAQESKAoac3RvcmFnZV9iYW5kd2lkdGhfY2FwX21icHMYzQEgASgNSASIAQFCEAoOX2xlbmRfZnJhY3Rpb25CEwoRX2JvcnJvd19tYXhfbm9kZXNCEAoOX2dwdV9mcmFjdGlvbnNCEgoQX3Bvd2VyX2NhcF93YXR0c0IdChtfc3RvcmFnZV9iYW5kd2lkdGhfY2FwX21icHMikQUKFVVwZGF0ZVZDbHVzdGVyUmVxdWVzdBITCgt2Y2x1c3Rlcl9pZBgBIAEoCRI2Cgxjb3N0X3dlaWdodHMYAiABKAsyGy5sYXR0aWNlLnYxLkNvc3RXZWlnaHRzU3BlY0gAiAEBEhwKD2FsbG93X2JvcnJvd2luZxgDIAEoCEgBiAEBEhoKDWFsbG93X2xlbmRpbmcYBCABKAhIAogBARIaCgxub2RlX3NoYXJpbmcYyAEgASgISAOIAQESOQoPZGVkaWNhdGVkX25vZGVzGMkBIAEoCzIaLmxhdHRpY2UudjEuRGVkaWNhdGVkTm9kZXNIBIgBARIcCg5zY2hlZHVsZXJfdHlwZRjKASABKAlIBYgBARIbCg1sZW5kX2ZyYWN0aW9uGMsBIAEoAUgGiAEBEh4KEGJvcnJvd19tYXhfbm9kZXMYzAEgASgNSAeIAQESGwoNZ3B1X2ZyYWN0aW9ucxjNASABKAhICIgBARIdCg9wb3dlcl9jYXBfd2F0dHMYzgEgASgNSAmIAQESKAoac3RvcmFnZV9iYW5kd2lkdGhfY2FwX21icHMYzwEgASgNSAqIAQFCDwoNX2Nvc3Rfd2VpZ2h0c0ISChBfYWxsb3dfYm9ycm93aW5nQhAKDl9hbGxvd19sZW5kaW5nQg8KDV9ub2RlX3NoYXJpbmdCEgoQX2RlZGljYXRlZF9ub2Rlc0IRCg9fc2NoZWR1bGVyX3R5cGVCEAoOX2xlbmRfZnJhY3Rpb25CEwoRX2JvcnJvd19tYXhfbm9kZXNCEAoOX2dwdV9mcmFjdGlvbnNCEgoQX3Bvd2VyX2NhcF93YXR0c0IdChtfc3RvcmFnZV9iYW5kd2lkdGhfY2FwX21icHMiyQEKD0Nvc3RXZWlnaHRzU3BlYxIQCghwcmlvcml0eRgBIAEoARIRCgl3YWl0X3RpbWUYAiABKAESEgoKZmFpcl9zaGFyZRgDIAEoARIQCgh0b3BvbG9neRgEIAEoARIWCg5kYXRhX3JlYWRpbmVzcxgFIAEoARIPCgdiYWNrbG9nGAYgASgBEg4KBmVuZXJneRgHIAEoARIdChVjaGVja3BvaW50X2VmZmljaWVuY3kYCCABKAESEwoLY29uZm9ybWFuY2UYCSABKAEixgQKEFZDbHVzdGVyUmVzcG9uc2USEwoLdmNsdXN0ZXJfaWQYASABKAkSEQoJdGVuYW50X2lkGAIgASgJEgwKBG5hbWUYAyABKAkSFgoOc2NoZWR1bGVyX3R5cGUYBCABKAkSMQoMY29zdF93ZWlnaHRzGAUgASgLMhsubGF0dGljZS52MS5Db3N0V2VpZ2h0c1NwZWMSFwoPYWxsb3dfYm9ycm93aW5nGAYgASgIEhUKDWFsbG93X2xlbmRpbmcYByABKAgSGAoPZGVkaWNhdGVkX25vZGVzGMgBIAMoCRIVCgxub2RlX3NoYXJpbmcYyQEgASgIEi8KCmNyZWF0ZWRfYXQYygEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCgd2ZXJzaW9uGMsBIAEoBBIbCg1sZW5kX2ZyYWN0aW9uGMwBIAEoAUgAiAEBEh4KEGJvcnJvd19tYXhfbm9kZXMYzQEgASgNSAGIAQESGwoNZ3B1X2ZyYWN0aW9ucxjOASABKAhIAogBARIdCg9wb3dlcl9jYXBfd2F0dHMYzwEgASgNSAOIAQESKAoac3RvcmFnZV9iYW5kd2lkdGhfY2FwX21icHMY0AEgASgNSASIAQFCEAoOX2xlbmRfZnJhY3Rpb25CEwoRX2JvcnJvd19tYXhfbm9kZXNCEAoOX2dwdV9mcmFjdGlvbnNCEgoQX3Bvd2VyX2NhcF93YXR0c0IdChtfc3RvcmFnZV9iYW5kd2lkdGhfY2FwX21icHMi2AEKElJhZnRTdGF0dXNSZXNwb25zZRIRCglsZWFkZXJfaWQYASABKAQSFAoMY3VycmVudF90ZXJtGAIgASgEEhQKDGxhc3RfYXBwbGllZBgDIAEoBBIUCgxjb21taXRfaW5kZXgYBCABKAQSLQoHbWVtYmVycxgFIAMoCzIcLmxhdHRpY2UudjEuUmFmdE1lbWJlclN0YXR1cxIQCgdzZWxmX2lkGMgBIAEoBBITCgpzdGF0ZV9oYXNoGMkBIAEoCRIXCg5sZWFkZXJfYWRkcmVzcxjKASABKAkiOAoUQWRkUmFmdE1lbWJlclJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoBBIPCgdhZGRyZXNzGAIgASgJIisKGFByb21vdGVSYWZ0TWVtYmVyUmVxdWVzdBIPCgdub2RlX2lkGAEgASgEIioKF1JlbW92ZVJhZnRNZW1iZXJSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAQiMAodVHJhbnNmZXJSYWZ0TGVhZGVyc2hpcFJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoBCLnAQoQUmFmdE1lbWJlclN0YXR1cxIPCgdub2RlX2lkGAEgASgEEg8KB2FkZHJlc3MYAiABKAkSDAoEcm9sZRgDIAEoCRITCgttYXRjaF9pbmRleBgEIAEoBBIwCgxsYXN0X2NvbnRhY3QYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBXZvdGVyGMgBIAEoCBIRCgNsYWcYyQEgASgESACIAQESHQoPbGFzdF9jb250YWN0X21zGMoBIAEoBEgBiAEBQgYKBF9sYWdCEgoQX2xhc3RfY29udGFjdF9tcyIqChNCYWNrdXBWZXJpZnlSZXF1ZXN0EhMKC2JhY2t1cF9wYXRoGAEgASgJIo0CChRCYWNrdXBWZXJpZnlSZXNwb25zZRINCgV2YWxpZBgBIAEoCBIPCgdtZXNzYWdlGAIgASgJEjQKEGJhY2t1cF90aW1lc3RhbXAYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXNuYXBzaG90X3Rlcm0YBCABKAQSFgoOc25hcHNob3RfaW5kZXgYBSABKAQSFAoLYmFja3VwX3BhdGgYyAEgASgJEhMKCm5vZGVfY291bnQYyQEgASgEEhkKEGFsbG9jYXRpb25fY291bnQYygEgASgEEhUKDHRlbmFudF9jb3VudBjLASABKAQSEwoKc3RhdGVfaGFzaBjMASABKAkiKgoTQ3JlYXRlQmFja3VwUmVxdWVzdBITCgtiYWNrdXBfcGF0aBgBIAEoCSK+AgoUQ3JlYXRlQmFja3VwUmVzcG9uc2USDwoHc3VjY2VzcxgBIAEoCBIPCgdtZXNzYWdlGAIgASgJEjQKEGJhY2t1cF90aW1lc3RhbXAYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCm5vZGVfY291bnQYBCABKAQSGAoQYWxsb2NhdGlvbl9jb3VudBgFIAEoBBIUCgx0ZW5hbnRfY291bnQYBiABKAQSGQoRYXVkaXRfZW50cnlfY291bnQYByABKAQSFAoLYmFja3VwX3BhdGgYyAEgASgJEhMKCnNpemVfYnl0ZXMYyQEgASgEEhYKDXNuYXBzaG90X3Rlcm0YygEgASgEEhcKDnNuYXBzaG90X2luZGV4GMsBIAEoBBITCgpzdGF0ZV9oYXNoGMwBIAEoCSI7ChRSZXN0b3JlQmFja3VwUmVxdWVzdBITCgtiYWNrdXBfcGF0aBgBIAEoCRIOCgVmb3JjZRjIASABKAgiOQoVUmVzdG9yZUJhY2t1cFJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCSIUChJMaXN0QmFja3Vwc1JlcXVlc3QiPwoTTGlzdEJhY2t1cHNSZXNwb25zZRIoCgdiYWNrdXBzGAEgAygLMhcubGF0dGljZS52MS5CYWNrdXBFbnRyeSJsCgtCYWNrdXBFbnRyeRITCgtiYWNrdXBfcGF0aBgBIAEoCRI0ChBiYWNrdXBfdGltZXN0YW1wGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpzaXplX2J5dGVzGAMgASgEIjMKEkxpc3RUZW5hbnRzUmVxdWVzdBINCgVsaW1pdBgBIAEoDRIOCgZjdXJzb3IYAiABKAkiVwoTTGlzdFRlbmFudHNSZXNwb25zZRIrCgd0ZW5hbnRzGAEgAygLMhoubGF0dGljZS52MS5UZW5hbnRSZXNwb25zZRITCgtuZXh0X2N1cnNvchgCIAEoCSIlChBHZXRUZW5hbnRSZXF1ZXN0EhEKCXRlbmFudF9pZBgBIAEoCSJIChRMaXN0VkNsdXN0ZXJzUmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSDQoFbGltaXQYAiABKA0SDgoGY3Vyc29yGAMgASgJIl0KFUxpc3RWQ2x1c3RlcnNSZXNwb25zZRIvCgl2Y2x1c3RlcnMYASADKAsyHC5sYXR0aWNlLnYxLlZDbHVzdGVyUmVzcG9uc2USEwoLbmV4dF9jdXJzb3IYAiABKAkiKQoSR2V0VkNsdXN0ZXJSZXF1ZXN0EhMKC3ZjbHVzdGVyX2lkGAEgASgJIi4KF0dldFZDbHVzdGVyUXVldWVSZXF1ZXN0EhMKC3ZjbHVzdGVyX2lkGAEgASgJIl0KFVZDbHVzdGVyUXVldWVSZXNwb25zZRITCgt2Y2x1c3Rlcl9pZBgBIAEoCRIPCgdwZW5kaW5nGAIgASgNEg8KB3J1bm5pbmcYAyABKA0SDQoFdG90YWwYBCABKA0i6AEKEVF1ZXJ5QXVkaXRSZXF1ZXN0EhEKCXRlbmFudF9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEg4KBmFjdGlvbhgDIAEoCRINCgVsaW1pdBgEIAEoDRIOCgZjdXJzb3IYBSABKAkSFgoNYWxsb2NhdGlvbl9pZBjIASABKAkSEAoHbm9kZV9pZBjJASABKAkSKgoFc2luY2UYygEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgV1bnRpbBjLASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlcKElF1ZXJ5QXVkaXRSZXNwb25zZRIsCgdlbnRyaWVzGAEgAygLMhsubGF0dGljZS52MS5BdWRpdEVudHJ5UHJvdG8SEwoLbmV4dF9jdXJzb3IYAiABKAkipgIKD0F1ZGl0RW50cnlQcm90bxIKCgJpZBgBIAEoCRIRCgl0ZW5hbnRfaWQYAiABKAkSDwoHdXNlcl9pZBgDIAEoCRIOCgZhY3Rpb24YBCABKAkSDwoHZGV0YWlscxgFIAEoCRItCgl0aW1lc3RhbXAYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCHNlcXVlbmNlGMgBIAEoBBISCglsb2dfaW5kZXgYyQEgASgEEg4KBWVwb2NoGMoBIAEoBBIQCgdvdXRjb21lGMsBIAEoCRIWCg1wcmV2aW91c19oYXNoGMwBIAEoCRINCgRoYXNoGM0BIAEoCRIPCgZrZXlfaWQYzgEgASgJEhIKCXNpZ25hdHVyZRjPASABKAkiFAoSVmVyaWZ5QXVkaXRSZXF1ZXN0IsYBChNWZXJpZnlBdWRpdFJlc3BvbnNlEg0KBXZhbGlkGAEgASgIEg8KB2VudHJpZXMYAiABKAQSEAoIYXJjaGl2ZWQYAyABKAQSDQoFaGVhZHMYBCABKAQSEAoIcmVzdG9yZXMYBSABKAQSDAoEaGFzaBgGIAEoCRIiCgRrZXlzGAcgAygLMhQubGF0dGljZS52MS5BdWRpdEtleRIqCghwcm9ibGVtcxgIIAMoCzIYLmxhdHRpY2UudjEuQXVkaXRQcm9ibGVtImgKCEF1ZGl0S2V5EgoKAmlkGAEgASgJEhIKCnB1YmxpY19rZXkYAiABKAkSEQoJbWVtYmVyX2lkGAMgASgEEikKBXNpbmNlGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIuCgxBdWRpdFByb2JsZW0SEAoIc2VxdWVuY2UYASABKAQSDAoEdGV4dBgCIAEoCSJBChNBcmNoaXZlQXVkaXRSZXF1ZXN0EioKBmJlZm9yZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiGgoYTGlzdEF1ZGl0QXJjaGl2ZXNSZXF1ZXN0IpQBChlMaXN0QXVkaXRBcmNoaXZlc1Jlc3BvbnNlEhAKCGxvY2F0aW9uGAEgASgJEioKCGFyY2hpdmVzGAIgAygLMhgubGF0dGljZS52MS5BdWRpdEFyY2hpdmUSIgoEa2V5cxgDIAMoCzIULmxhdHRpY2UudjEuQXVkaXRLZXkSFQoNdG90YWxfZW50cmllcxgEIAEoBCLZAQoMQXVkaXRBcmNoaXZlEgwKBG5hbWUYASABKAkSDQoFZmlyc3QYAiABKAQSDAoEbGFzdBgDIAEoBBIzCg9maXJzdF90aW1lc3RhbXAYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDmxhc3RfdGltZXN0YW1wGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglsYXN0X2hhc2gYBiABKAkSDgoGc2hhMjU2GAcgASgJEhIKCnNpemVfYnl0ZXMYCCABKAQiggEKGUdldEFjY291bnRpbmdVc2FnZVJlcXVlc3QSEQoJdGVuYW50X2lkGAEgASgJEikKBXN0YXJ0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgNlbmQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIoMBChdBY2NvdW50aW5nVXNhZ2VSZXNwb25zZRIRCgl0ZW5hbnRfaWQYASABKAkSEQoJY3B1X2hvdXJzGAIgASgBEhEKCWdwdV9ob3VycxgDIAEoARIVCg1zdG9yYWdlX2J5dGVzGAQgASgEEhgKEGFsbG9jYXRpb25fY291bnQYBSABKA0iOAoVR2V0VGVuYW50VXNhZ2VSZXF1ZXN0EhEKCXRlbmFudF9pZBgBIAEoCRIMCgRkYXlzGAIgASgNIu0CChNUZW5hbnRVc2FnZVJlc3BvbnNlEg4KBnRlbmFudBgBIAEoCRIWCg5ncHVfaG91cnNfdXNlZBgCIAEoARIdChBncHVfaG91cnNfYnVkZ2V0GAMgASgBSACIAQESHgoRZ3B1X2ZyYWN0aW9uX3VzZWQYBCABKAFIAYgBARIXCg9ub2RlX2hvdXJzX3VzZWQYBSABKAESHgoRbm9kZV9ob3Vyc19idWRnZXQYBiABKAFIAogBARIfChJub2RlX2ZyYWN0aW9uX3VzZWQYByABKAFIA4gBARIUCgxwZXJpb2Rfc3RhcnQYCCABKAkSEgoKcGVyaW9kX2VuZBgJIAEoCRITCgtwZXJpb2RfZGF5cxgKIAEoDUITChFfZ3B1X2hvdXJzX2J1ZGdldEIUChJfZ3B1X2ZyYWN0aW9uX3VzZWRCFAoSX25vZGVfaG91cnNfYnVkZ2V0QhUKE19ub2RlX2ZyYWN0aW9uX3VzZWQiMQoTR2V0VXNlclVzYWdlUmVxdWVzdBIMCgR1c2VyGAEgASgJEgwKBGRheXMYAiABKA0ilwEKEVVzZXJVc2FnZVJlc3BvbnNlEgwKBHVzZXIYASABKAkSMQoHdGVuYW50cxgCIAMoCzIgLmxhdHRpY2UudjEuVXNlclRlbmFudFVzYWdlUHJvdG8SFwoPdG90YWxfZ3B1X2hvdXJzGAMgASgBEhQKDHBlcmlvZF9zdGFydBgEIAEoCRISCgpwZXJpb2RfZW5kGAUgASgJIsEBChRVc2VyVGVuYW50VXNhZ2VQcm90bxIOCgZ0ZW5hbnQYASABKAkSFgoOZ3B1X2hvdXJzX3VzZWQYAiABKAESHQoQZ3B1X2hvdXJzX2J1ZGdldBgDIAEoAUgAiAEBEhcKD25vZGVfaG91cnNfdXNlZBgEIAEoARIeChFub2RlX2hvdXJzX2J1ZGdldBgFIAEoAUgBiAEBQhMKEV9ncHVfaG91cnNfYnVkZ2V0QhQKEl9ub2RlX2hvdXJzX2J1ZGdldCIkChRMb29rdXBTZXJ2aWNlUmVxdWVzdBIMCgRuYW1lGAEgASgJIl0KFUxvb2t1cFNlcnZpY2VSZXNwb25zZRIMCgRuYW1lGAEgASgJEjYKCWVuZHBvaW50cxgCIAMoCzIjLmxhdHRpY2UudjEuUmVnaXN0ZXJlZEVuZHBvaW50UHJvdG8ibwoXUmVnaXN0ZXJlZEVuZHBvaW50UHJvdG8SFQoNYWxsb2NhdGlvbl9pZBgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSDQoFbm9kZXMYAyADKAkSDAoEcG9ydBgEIAEoDRIQCghwcm90b2NvbBgFIAEoCSIlChRMaXN0U2VydmljZXNSZXNwb25zZRINCgVuYW1lcxgBIAMoCSIWChRHZXRSYWZ0U3RhdHVzUmVxdWVzdCIVChNMaXN0U2VydmljZXNSZXF1ZXN0IiIKDkRlZGljYXRlZE5vZGVzEhAKCG5vZGVfaWRzGAEgAygJMvcRCgxBZG1pblNlcnZpY2USSwoMQ3JlYXRlVGVuYW50Eh8ubGF0dGljZS52MS5DcmVhdGVUZW5hbnRSZXF1ZXN0GhoubGF0dGljZS52MS5UZW5hbnRSZXNwb25zZRJLCgxVcGRhdGVUZW5hbnQSHy5sYXR0aWNlLnYxLlVwZGF0ZVRlbmFudFJlcXVlc3QaGi5sYXR0aWNlLnYxLlRlbmFudFJlc3BvbnNlElEKDkNyZWF0ZVZDbHVzdGVyEiEubGF0dGljZS52MS5DcmVhdGVWQ2x1c3RlclJlcXVlc3QaHC5sYXR0aWNlLnYxLlZDbHVzdGVyUmVzcG9uc2USUQoOVXBkYXRlVkNsdXN0ZXISIS5sYXR0aWNlLnYxLlVwZGF0ZVZDbHVzdGVyUmVxdWVzdBocLmxhdHRpY2UudjEuVkNsdXN0ZXJSZXNwb25zZRJRCg1HZXRSYWZ0U3RhdHVzEiAubGF0dGljZS52MS5HZXRSYWZ0U3RhdHVzUmVxdWVzdBoeLmxhdHRpY2UudjEuUmFmdFN0YXR1c1Jlc3BvbnNlElEKDUFkZFJhZnRNZW1iZXISIC5sYXR0aWNlLnYxLkFkZFJhZnRNZW1iZXJSZXF1ZXN0Gh4ubGF0dGljZS52MS5SYWZ0U3RhdHVzUmVzcG9uc2USWQoRUHJvbW90ZVJhZnRNZW1iZXISJC5sYXR0aWNlLnYxLlByb21vdGVSYWZ0TWVtYmVyUmVxdWVzdBoeLmxhdHRpY2UudjEuUmFmdFN0YXR1c1Jlc3BvbnNlElcKEFJlbW92ZVJhZnRNZW1iZXISIy5sYXR0aWNlLnYxLlJlbW92ZVJhZnRNZW1iZXJSZXF1ZXN0Gh4ubGF0dGljZS52MS5SYWZ0U3RhdHVzUmVzcG9uc2USYwoWVHJhbnNmZXJSYWZ0TGVhZGVyc2hpcBIpLmxhdHRpY2UudjEuVHJhbnNmZXJSYWZ0TGVhZGVyc2hpcFJlcXVlc3QaHi5sYXR0aWNlLnYxLlJhZnRTdGF0dXNSZXNwb25zZRJRCgxCYWNrdXBWZXJpZnkSHy5sYXR0aWNlLnYxLkJhY2t1cFZlcmlmeVJlcXVlc3QaIC5sYXR0aWNlLnYxLkJhY2t1cFZlcmlmeVJlc3BvbnNlElEKDENyZWF0ZUJhY2t1cBIfLmxhdHRpY2UudjEuQ3JlYXRlQmFja3VwUmVxdWVzdBogLmxhdHRpY2UudjEuQ3JlYXRlQmFja3VwUmVzcG9uc2USVAoNUmVzdG9yZUJhY2t1cBIgLmxhdHRpY2UudjEuUmVzdG9yZUJhY2t1cFJlcXVlc3QaIS5sYXR0aWNlLnYxLlJlc3RvcmVCYWNrdXBSZXNwb25zZRJOCgtMaXN0QmFja3VwcxIeLmxhdHRpY2UudjEuTGlzdEJhY2t1cHNSZXF1ZXN0Gh8ubGF0dGljZS52MS5MaXN0QmFja3Vwc1Jlc3BvbnNlEk4KC0xpc3RUZW5hbnRzEh4ubGF0dGljZS52MS5MaXN0VGVuYW50c1JlcXVlc3QaHy5sYXR0aWNlLnYxLkxpc3RUZW5hbnRzUmVzcG9uc2USRQoJR2V0VGVuYW50EhwubGF0dGljZS52MS5HZXRUZW5hbnRSZXF1ZXN0GhoubGF0dGljZS52MS5UZW5hbnRSZXNwb25zZRJUCg1MaXN0VkNsdXN0ZXJzEiAubGF0dGljZS52MS5MaXN0VkNsdXN0ZXJzUmVxdWVzdBohLmxhdHRpY2UudjEuTGlzdFZDbHVzdGVyc1Jlc3BvbnNlEksKC0dldFZDbHVzdGVyEh4ubGF0dGljZS52MS5HZXRWQ2x1c3RlclJlcXVlc3QaHC5sYXR0aWNlLnYxLlZDbHVzdGVyUmVzcG9uc2USWgoQR2V0VkNsdXN0ZXJRdWV1ZRIjLmxhdHRpY2UudjEuR2V0VkNsdXN0ZXJRdWV1ZVJlcXVlc3QaIS5sYXR0aWNlLnYxLlZDbHVzdGVyUXVldWVSZXNwb25zZRJLCgpRdWVyeUF1ZGl0Eh0ubGF0dGljZS52MS5RdWVyeUF1ZGl0UmVxdWVzdBoeLmxhdHRpY2UudjEuUXVlcnlBdWRpdFJlc3BvbnNlEk4KC1ZlcmlmeUF1ZGl0Eh4ubGF0dGljZS52MS5WZXJpZnlBdWRpdFJlcXVlc3QaHy5sYXR0aWNlLnYxLlZlcmlmeUF1ZGl0UmVzcG9uc2USVgoMQXJjaGl2ZUF1ZGl0Eh8ubGF0dGljZS52MS5BcmNoaXZlQXVkaXRSZXF1ZXN0GiUubGF0dGljZS52MS5MaXN0QXVkaXRBcmNoaXZlc1Jlc3BvbnNlEmAKEUxpc3RBdWRpdEFyY2hpdmVzEiQubGF0dGljZS52MS5MaXN0QXVkaXRBcmNoaXZlc1JlcXVlc3QaJS5sYXR0aWNlLnYxLkxpc3RBdWRpdEFyY2hpdmVzUmVzcG9uc2USYAoSR2V0QWNjb3VudGluZ1VzYWdlEiUubGF0dGljZS52MS5HZXRBY2NvdW50aW5nVXNhZ2VSZXF1ZXN0GiMubGF0dGljZS52MS5BY2NvdW50aW5nVXNhZ2VSZXNwb25zZRJUCg5HZXRUZW5hbnRVc2FnZRIhLmxhdHRpY2UudjEuR2V0VGVuYW50VXNhZ2VSZXF1ZXN0Gh8ubGF0dGljZS52MS5UZW5hbnRVc2FnZVJlc3BvbnNlEk4KDEdldFVzZXJVc2FnZRIfLmxhdHRpY2UudjEuR2V0VXNlclVzYWdlUmVxdWVzdBodLmxhdHRpY2UudjEuVXNlclVzYWdlUmVzcG9uc2USVAoNTG9va3VwU2VydmljZRIgLmxhdHRpY2UudjEuTG9va3VwU2VydmljZVJlcXVlc3QaIS5sYXR0aWNlLnYxLkxvb2t1cFNlcnZpY2VSZXNwb25zZRJRCgxMaXN0U2VydmljZXMSHy5sYXR0aWNlLnYxLkxpc3RTZXJ2aWNlc1JlcXVlc3QaIC5sYXR0aWNlLnYxLkxpc3RTZXJ2aWNlc1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message lattice.v1.CreateTenantRequest
@@ -218,6 +218,18 @@ export type CreateVClusterRequest = Message<"lattice.v1.CreateVClusterRequest"> 
    * @generated from field: optional bool gpu_fractions = 203;
    */
   gpuFractions?: boolean | undefined;
+
+  /**
+   * What its running work may draw together; 0 takes the limit away.
+   *
+   * @generated from field: optional uint32 power_cap_watts = 204;
+   */
+  powerCapWatts?: number | undefined;
+
+  /**
+   * @generated from field: optional uint32 storage_bandwidth_cap_mbps = 205;
+   */
+  storageBandwidthCapMbps?: number | undefined;
 };
 
 /**
@@ -282,6 +294,16 @@ export type UpdateVClusterRequest = Message<"lattice.v1.UpdateVClusterRequest"> 
    * @generated from field: optional bool gpu_fractions = 205;
    */
   gpuFractions?: boolean | undefined;
+
+  /**
+   * @generated from field: optional uint32 power_cap_watts = 206;
+   */
+  powerCapWatts?: number | undefined;
+
+  /**
+   * @generated from field: optional uint32 storage_bandwidth_cap_mbps = 207;
+   */
+  storageBandwidthCapMbps?: number | undefined;
 };
 
 /**
@@ -421,6 +443,16 @@ export type VClusterResponse = Message<"lattice.v1.VClusterResponse"> & {
    * @generated from field: optional bool gpu_fractions = 206;
    */
   gpuFractions?: boolean | undefined;
+
+  /**
+   * @generated from field: optional uint32 power_cap_watts = 207;
+   */
+  powerCapWatts?: number | undefined;
+
+  /**
+   * @generated from field: optional uint32 storage_bandwidth_cap_mbps = 208;
+   */
+  storageBandwidthCapMbps?: number | undefined;
 };
 
 /**
@@ -1100,6 +1132,28 @@ export type QueryAuditRequest = Message<"lattice.v1.QueryAuditRequest"> & {
    * @generated from field: string cursor = 5;
    */
   cursor: string;
+
+  /**
+   * @generated from field: string allocation_id = 200;
+   */
+  allocationId: string;
+
+  /**
+   * @generated from field: string node_id = 201;
+   */
+  nodeId: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp since = 202;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * Not included.
+   *
+   * @generated from field: google.protobuf.Timestamp until = 203;
+   */
+  until?: Timestamp | undefined;
 };
 
 /**
@@ -1156,6 +1210,8 @@ export type AuditEntryProto = Message<"lattice.v1.AuditEntryProto"> & {
   action: string;
 
   /**
+   * The signed text: canonical JSON.
+   *
    * @generated from field: string details = 5;
    */
   details: string;
@@ -1164,6 +1220,54 @@ export type AuditEntryProto = Message<"lattice.v1.AuditEntryProto"> & {
    * @generated from field: google.protobuf.Timestamp timestamp = 6;
    */
   timestamp?: Timestamp | undefined;
+
+  /**
+   * @generated from field: uint64 sequence = 200;
+   */
+  sequence: bigint;
+
+  /**
+   * @generated from field: uint64 log_index = 201;
+   */
+  logIndex: bigint;
+
+  /**
+   * Grows when a backup is restored.
+   *
+   * @generated from field: uint64 epoch = 202;
+   */
+  epoch: bigint;
+
+  /**
+   * done, denied, or the reason of a refusal.
+   *
+   * @generated from field: string outcome = 203;
+   */
+  outcome: string;
+
+  /**
+   * @generated from field: string previous_hash = 204;
+   */
+  previousHash: string;
+
+  /**
+   * @generated from field: string hash = 205;
+   */
+  hash: string;
+
+  /**
+   * Id of the key; the public keys come with the archives.
+   *
+   * @generated from field: string key_id = 206;
+   */
+  keyId: string;
+
+  /**
+   * Ed25519 over details, in hexadecimal.
+   *
+   * @generated from field: string signature = 207;
+   */
+  signature: string;
 };
 
 /**
@@ -1172,6 +1276,247 @@ export type AuditEntryProto = Message<"lattice.v1.AuditEntryProto"> & {
  */
 export const AuditEntryProtoSchema: GenMessage<AuditEntryProto> = /*@__PURE__*/
   messageDesc(file_lattice_v1_admin, 33);
+
+/**
+ * @generated from message lattice.v1.VerifyAuditRequest
+ */
+export type VerifyAuditRequest = Message<"lattice.v1.VerifyAuditRequest"> & {
+};
+
+/**
+ * Describes the message lattice.v1.VerifyAuditRequest.
+ * Use `create(VerifyAuditRequestSchema)` to create a new message.
+ */
+export const VerifyAuditRequestSchema: GenMessage<VerifyAuditRequest> = /*@__PURE__*/
+  messageDesc(file_lattice_v1_admin, 34);
+
+/**
+ * @generated from message lattice.v1.VerifyAuditResponse
+ */
+export type VerifyAuditResponse = Message<"lattice.v1.VerifyAuditResponse"> & {
+  /**
+   * @generated from field: bool valid = 1;
+   */
+  valid: boolean;
+
+  /**
+   * @generated from field: uint64 entries = 2;
+   */
+  entries: bigint;
+
+  /**
+   * Entries that are in archives only.
+   *
+   * @generated from field: uint64 archived = 3;
+   */
+  archived: bigint;
+
+  /**
+   * Signed heads among the entries.
+   *
+   * @generated from field: uint64 heads = 4;
+   */
+  heads: bigint;
+
+  /**
+   * @generated from field: uint64 restores = 5;
+   */
+  restores: bigint;
+
+  /**
+   * @generated from field: string hash = 6;
+   */
+  hash: string;
+
+  /**
+   * @generated from field: repeated lattice.v1.AuditKey keys = 7;
+   */
+  keys: AuditKey[];
+
+  /**
+   * @generated from field: repeated lattice.v1.AuditProblem problems = 8;
+   */
+  problems: AuditProblem[];
+};
+
+/**
+ * Describes the message lattice.v1.VerifyAuditResponse.
+ * Use `create(VerifyAuditResponseSchema)` to create a new message.
+ */
+export const VerifyAuditResponseSchema: GenMessage<VerifyAuditResponse> = /*@__PURE__*/
+  messageDesc(file_lattice_v1_admin, 35);
+
+/**
+ * @generated from message lattice.v1.AuditKey
+ */
+export type AuditKey = Message<"lattice.v1.AuditKey"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Raw Ed25519 public key in hexadecimal.
+   *
+   * @generated from field: string public_key = 2;
+   */
+  publicKey: string;
+
+  /**
+   * @generated from field: uint64 member_id = 3;
+   */
+  memberId: bigint;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp since = 4;
+   */
+  since?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message lattice.v1.AuditKey.
+ * Use `create(AuditKeySchema)` to create a new message.
+ */
+export const AuditKeySchema: GenMessage<AuditKey> = /*@__PURE__*/
+  messageDesc(file_lattice_v1_admin, 36);
+
+/**
+ * @generated from message lattice.v1.AuditProblem
+ */
+export type AuditProblem = Message<"lattice.v1.AuditProblem"> & {
+  /**
+   * @generated from field: uint64 sequence = 1;
+   */
+  sequence: bigint;
+
+  /**
+   * @generated from field: string text = 2;
+   */
+  text: string;
+};
+
+/**
+ * Describes the message lattice.v1.AuditProblem.
+ * Use `create(AuditProblemSchema)` to create a new message.
+ */
+export const AuditProblemSchema: GenMessage<AuditProblem> = /*@__PURE__*/
+  messageDesc(file_lattice_v1_admin, 37);
+
+/**
+ * @generated from message lattice.v1.ArchiveAuditRequest
+ */
+export type ArchiveAuditRequest = Message<"lattice.v1.ArchiveAuditRequest"> & {
+  /**
+   * Absent for everything there is.
+   *
+   * @generated from field: google.protobuf.Timestamp before = 1;
+   */
+  before?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message lattice.v1.ArchiveAuditRequest.
+ * Use `create(ArchiveAuditRequestSchema)` to create a new message.
+ */
+export const ArchiveAuditRequestSchema: GenMessage<ArchiveAuditRequest> = /*@__PURE__*/
+  messageDesc(file_lattice_v1_admin, 38);
+
+/**
+ * @generated from message lattice.v1.ListAuditArchivesRequest
+ */
+export type ListAuditArchivesRequest = Message<"lattice.v1.ListAuditArchivesRequest"> & {
+};
+
+/**
+ * Describes the message lattice.v1.ListAuditArchivesRequest.
+ * Use `create(ListAuditArchivesRequestSchema)` to create a new message.
+ */
+export const ListAuditArchivesRequestSchema: GenMessage<ListAuditArchivesRequest> = /*@__PURE__*/
+  messageDesc(file_lattice_v1_admin, 39);
+
+/**
+ * @generated from message lattice.v1.ListAuditArchivesResponse
+ */
+export type ListAuditArchivesResponse = Message<"lattice.v1.ListAuditArchivesResponse"> & {
+  /**
+   * @generated from field: string location = 1;
+   */
+  location: string;
+
+  /**
+   * @generated from field: repeated lattice.v1.AuditArchive archives = 2;
+   */
+  archives: AuditArchive[];
+
+  /**
+   * @generated from field: repeated lattice.v1.AuditKey keys = 3;
+   */
+  keys: AuditKey[];
+
+  /**
+   * @generated from field: uint64 total_entries = 4;
+   */
+  totalEntries: bigint;
+};
+
+/**
+ * Describes the message lattice.v1.ListAuditArchivesResponse.
+ * Use `create(ListAuditArchivesResponseSchema)` to create a new message.
+ */
+export const ListAuditArchivesResponseSchema: GenMessage<ListAuditArchivesResponse> = /*@__PURE__*/
+  messageDesc(file_lattice_v1_admin, 40);
+
+/**
+ * @generated from message lattice.v1.AuditArchive
+ */
+export type AuditArchive = Message<"lattice.v1.AuditArchive"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: uint64 first = 2;
+   */
+  first: bigint;
+
+  /**
+   * @generated from field: uint64 last = 3;
+   */
+  last: bigint;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp first_timestamp = 4;
+   */
+  firstTimestamp?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp last_timestamp = 5;
+   */
+  lastTimestamp?: Timestamp | undefined;
+
+  /**
+   * @generated from field: string last_hash = 6;
+   */
+  lastHash: string;
+
+  /**
+   * @generated from field: string sha256 = 7;
+   */
+  sha256: string;
+
+  /**
+   * @generated from field: uint64 size_bytes = 8;
+   */
+  sizeBytes: bigint;
+};
+
+/**
+ * Describes the message lattice.v1.AuditArchive.
+ * Use `create(AuditArchiveSchema)` to create a new message.
+ */
+export const AuditArchiveSchema: GenMessage<AuditArchive> = /*@__PURE__*/
+  messageDesc(file_lattice_v1_admin, 41);
 
 /**
  * @generated from message lattice.v1.GetAccountingUsageRequest
@@ -1198,7 +1543,7 @@ export type GetAccountingUsageRequest = Message<"lattice.v1.GetAccountingUsageRe
  * Use `create(GetAccountingUsageRequestSchema)` to create a new message.
  */
 export const GetAccountingUsageRequestSchema: GenMessage<GetAccountingUsageRequest> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 34);
+  messageDesc(file_lattice_v1_admin, 42);
 
 /**
  * @generated from message lattice.v1.AccountingUsageResponse
@@ -1235,7 +1580,7 @@ export type AccountingUsageResponse = Message<"lattice.v1.AccountingUsageRespons
  * Use `create(AccountingUsageResponseSchema)` to create a new message.
  */
 export const AccountingUsageResponseSchema: GenMessage<AccountingUsageResponse> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 35);
+  messageDesc(file_lattice_v1_admin, 43);
 
 /**
  * @generated from message lattice.v1.GetTenantUsageRequest
@@ -1257,7 +1602,7 @@ export type GetTenantUsageRequest = Message<"lattice.v1.GetTenantUsageRequest"> 
  * Use `create(GetTenantUsageRequestSchema)` to create a new message.
  */
 export const GetTenantUsageRequestSchema: GenMessage<GetTenantUsageRequest> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 36);
+  messageDesc(file_lattice_v1_admin, 44);
 
 /**
  * @generated from message lattice.v1.TenantUsageResponse
@@ -1319,7 +1664,7 @@ export type TenantUsageResponse = Message<"lattice.v1.TenantUsageResponse"> & {
  * Use `create(TenantUsageResponseSchema)` to create a new message.
  */
 export const TenantUsageResponseSchema: GenMessage<TenantUsageResponse> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 37);
+  messageDesc(file_lattice_v1_admin, 45);
 
 /**
  * @generated from message lattice.v1.GetUserUsageRequest
@@ -1341,7 +1686,7 @@ export type GetUserUsageRequest = Message<"lattice.v1.GetUserUsageRequest"> & {
  * Use `create(GetUserUsageRequestSchema)` to create a new message.
  */
 export const GetUserUsageRequestSchema: GenMessage<GetUserUsageRequest> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 38);
+  messageDesc(file_lattice_v1_admin, 46);
 
 /**
  * @generated from message lattice.v1.UserUsageResponse
@@ -1378,7 +1723,7 @@ export type UserUsageResponse = Message<"lattice.v1.UserUsageResponse"> & {
  * Use `create(UserUsageResponseSchema)` to create a new message.
  */
 export const UserUsageResponseSchema: GenMessage<UserUsageResponse> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 39);
+  messageDesc(file_lattice_v1_admin, 47);
 
 /**
  * @generated from message lattice.v1.UserTenantUsageProto
@@ -1415,7 +1760,7 @@ export type UserTenantUsageProto = Message<"lattice.v1.UserTenantUsageProto"> & 
  * Use `create(UserTenantUsageProtoSchema)` to create a new message.
  */
 export const UserTenantUsageProtoSchema: GenMessage<UserTenantUsageProto> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 40);
+  messageDesc(file_lattice_v1_admin, 48);
 
 /**
  * @generated from message lattice.v1.LookupServiceRequest
@@ -1432,7 +1777,7 @@ export type LookupServiceRequest = Message<"lattice.v1.LookupServiceRequest"> & 
  * Use `create(LookupServiceRequestSchema)` to create a new message.
  */
 export const LookupServiceRequestSchema: GenMessage<LookupServiceRequest> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 41);
+  messageDesc(file_lattice_v1_admin, 49);
 
 /**
  * @generated from message lattice.v1.LookupServiceResponse
@@ -1454,7 +1799,7 @@ export type LookupServiceResponse = Message<"lattice.v1.LookupServiceResponse"> 
  * Use `create(LookupServiceResponseSchema)` to create a new message.
  */
 export const LookupServiceResponseSchema: GenMessage<LookupServiceResponse> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 42);
+  messageDesc(file_lattice_v1_admin, 50);
 
 /**
  * @generated from message lattice.v1.RegisteredEndpointProto
@@ -1491,7 +1836,7 @@ export type RegisteredEndpointProto = Message<"lattice.v1.RegisteredEndpointProt
  * Use `create(RegisteredEndpointProtoSchema)` to create a new message.
  */
 export const RegisteredEndpointProtoSchema: GenMessage<RegisteredEndpointProto> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 43);
+  messageDesc(file_lattice_v1_admin, 51);
 
 /**
  * @generated from message lattice.v1.ListServicesResponse
@@ -1508,7 +1853,7 @@ export type ListServicesResponse = Message<"lattice.v1.ListServicesResponse"> & 
  * Use `create(ListServicesResponseSchema)` to create a new message.
  */
 export const ListServicesResponseSchema: GenMessage<ListServicesResponse> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 44);
+  messageDesc(file_lattice_v1_admin, 52);
 
 /**
  * @generated from message lattice.v1.GetRaftStatusRequest
@@ -1521,7 +1866,7 @@ export type GetRaftStatusRequest = Message<"lattice.v1.GetRaftStatusRequest"> & 
  * Use `create(GetRaftStatusRequestSchema)` to create a new message.
  */
 export const GetRaftStatusRequestSchema: GenMessage<GetRaftStatusRequest> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 45);
+  messageDesc(file_lattice_v1_admin, 53);
 
 /**
  * @generated from message lattice.v1.ListServicesRequest
@@ -1534,7 +1879,7 @@ export type ListServicesRequest = Message<"lattice.v1.ListServicesRequest"> & {
  * Use `create(ListServicesRequestSchema)` to create a new message.
  */
 export const ListServicesRequestSchema: GenMessage<ListServicesRequest> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 46);
+  messageDesc(file_lattice_v1_admin, 54);
 
 /**
  * The nodes that only one vCluster may use.
@@ -1553,7 +1898,7 @@ export type DedicatedNodes = Message<"lattice.v1.DedicatedNodes"> & {
  * Use `create(DedicatedNodesSchema)` to create a new message.
  */
 export const DedicatedNodesSchema: GenMessage<DedicatedNodes> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_admin, 47);
+  messageDesc(file_lattice_v1_admin, 55);
 
 /**
  * Tenants, vClusters, the quorum and its records.
@@ -1720,6 +2065,34 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof QueryAuditRequestSchema;
     output: typeof QueryAuditResponseSchema;
+  },
+  /**
+   * Verifies the whole chain of audit entries, archives included.
+   *
+   * @generated from rpc lattice.v1.AdminService.VerifyAudit
+   */
+  verifyAudit: {
+    methodKind: "unary";
+    input: typeof VerifyAuditRequestSchema;
+    output: typeof VerifyAuditResponseSchema;
+  },
+  /**
+   * Moves entries older than a time into archives.
+   *
+   * @generated from rpc lattice.v1.AdminService.ArchiveAudit
+   */
+  archiveAudit: {
+    methodKind: "unary";
+    input: typeof ArchiveAuditRequestSchema;
+    output: typeof ListAuditArchivesResponseSchema;
+  },
+  /**
+   * @generated from rpc lattice.v1.AdminService.ListAuditArchives
+   */
+  listAuditArchives: {
+    methodKind: "unary";
+    input: typeof ListAuditArchivesRequestSchema;
+    output: typeof ListAuditArchivesResponseSchema;
   },
   /**
    * @generated from rpc lattice.v1.AdminService.GetAccountingUsage
