@@ -37,6 +37,8 @@ export interface ClusterSize {
   /** Settings that are not drawn. */
   readonly server?: Partial<ServerSettings>;
   readonly driver?: Partial<RaftDriverSettings>;
+  /** Its clients submit more than there is room for. */
+  readonly isEager?: boolean;
 }
 
 export class Cluster {
@@ -76,6 +78,7 @@ export class Cluster {
           doors,
           histories: this.histories,
           work: this.work,
+          isEager: size.isEager === true,
         }),
     );
     this.operator = new SimOperator({ network: this.network, doors });

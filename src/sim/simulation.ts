@@ -73,6 +73,7 @@ export function simulate(options: SimulationOptions): SimulationResult {
     members,
     nodes: wholeWithin(random, [2, NODES]),
     clients: CLIENTS,
+    isEager: drawn?.plot.isEager === true,
     ...(drawn?.plot.server && { server: drawn.plot.server }),
     ...(drawn?.plot.driver && { driver: drawn.plot.driver }),
   });

@@ -161,7 +161,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a plan is not checked again when it is applied",
-    isRare: true,
+    seed: 128,
     file: "core/state/handlers/placement.ts",
     find: "const isTaken = claim.isExclusive ? (load?.claims.size ?? 0) > 0 : (load?.exclusiveCount ?? 0) > 0;",
     replace: "return ok(undefined);\n  const isTaken = false;",
@@ -181,6 +181,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a member is bound to the store of the one that it replaced",
+    // Two replacements under one id, one of them unseen, and an election before the next commit.
     isRare: true,
     file: "engine/server/raft/raft-peers.ts",
     find: "if (come !== undefined && store.knownStores.get(id) === come)",

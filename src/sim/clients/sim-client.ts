@@ -25,6 +25,10 @@ import type { Submission, WorkRegister } from "./work-register.ts";
 /** Some runs are busy, others give each operation time. */
 const THINK_MAX_MS: readonly number[] = [40, 300];
 const AGAIN_MS: Span = [50, 800];
+/** How long work lasts, and that of eager clients, of whose operations so many are submissions. */
+const WORK_MS: Span = [50, 2_000];
+const EAGER_WORK_MS: Span = [10, 150];
+const EAGER_RATE = 0.5;
 /** Work on a tenant's register moves on to the next after so many operations, so that each history stays short. */
 const REGISTER_OPERATIONS = 40;
 /** Nobody has it: work that asks for it waits until it is cancelled. */
@@ -37,6 +41,8 @@ export interface SimClientParts {
   readonly doors: () => readonly ServerDoor[];
   readonly histories: Histories;
   readonly work: WorkRegister;
+  /** It submits one short job after another, for which there is never room enough. */
+  readonly isEager?: boolean;
 }
 
 /** The end of an operation: its value, or a refusal that no repeat would change; undefined when it was given up. */
@@ -95,6 +101,7 @@ export class SimClient {
     const { work } = this.#parts;
     const known = pick(this.#random, work.recent);
     const roll = this.#random();
+    if (this.#parts.isEager === true && happens(this.#random, EAGER_RATE)) return this.#submit(false);
     if (roll < 0.1) return this.#submit(true);
     if (roll < 0.2) return this.#submit(false);
     if (roll < 0.3 && known?.id !== undefined) return this.#cancel(known, known.id);
@@ -113,7 +120,7 @@ export class SimClient {
       argv: ["true"],
       nodesMin: wholeWithin(this.#random, [1, 2]),
       preemptionClass: wholeWithin(this.#random, [0, 10]),
-      env: { [LASTS_MS]: String(wholeWithin(this.#random, [50, 2_000])) },
+      env: { [LASTS_MS]: String(wholeWithin(this.#random, this.#parts.isEager === true ? EAGER_WORK_MS : WORK_MS)) },
       ...(isParked && { features: [UNOBTAINABLE] }),
     };
     const end = await this.#until({

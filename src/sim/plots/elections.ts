@@ -74,12 +74,12 @@ export async function restartWithinLease(stage: Stage): Promise<void> {
 /** One leader after another, sooner than what the one before began has ended. */
 export async function handOn(stage: Stage): Promise<void> {
   const { cluster, random } = stage;
-  for (let times = 0; times < 12; times++) {
+  for (let times = 0; times < 20; times++) {
     const next = pick(
       random,
       stage.servers.filter((server) => server !== cluster.leader),
     );
     if (next !== undefined && cluster.operator.isIdle) cluster.operator.transfer(next);
-    if (!(await stage.wait([100, 500]))) return;
+    if (!(await stage.wait([60, 300]))) return;
   }
 }

@@ -22,13 +22,15 @@ export interface Plot {
   readonly server?: Partial<ServerSettings>;
   /** How long frames take. */
   readonly delayMs?: readonly [number, number];
+  /** Clients submit more than there is room for. */
+  readonly isEager?: boolean;
   readonly run: (stage: Stage) => Promise<void>;
 }
 
 const PLOTS: readonly Plot[] = [
   { name: "an entry of an earlier term", driver: { batchMax: 1 }, run: earlierTerm },
   { name: "a restart within a lease", driver: { electionTicks: 100, heartbeatTicks: 4 }, run: restartWithinLease },
-  { name: "leadership is handed on", delayMs: [5, 40], run: handOn },
+  { name: "leadership is handed on", delayMs: [2, 25], isEager: true, run: handOn },
   { name: "a learner with the leader", run: learnerWithLeader },
   { name: "an emptied voter", run: emptiedVoter },
   { name: "a stranger leads", run: strangerLeads },
