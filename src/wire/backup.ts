@@ -65,4 +65,5 @@ const cutOf = (manifest: BackupInfo["manifest"]) => ({
   nodeCount: BigInt(countOf(manifest, "nodes")),
   allocationCount: BigInt(countOf(manifest, "allocations")),
   tenantCount: BigInt(countOf(manifest, "tenants")),
+  auditEntryCount: BigInt(countOf(manifest, "audit")),
 });

@@ -1,5 +1,8 @@
 /** AdminService: each RPC is wire in, operation, wire out. */
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import { archiveAudit } from "../../engine/server/audit/archive-audit.ts";
+import { listArchives, queryAudit } from "../../engine/server/audit/query-audit.ts";
+import { verifyAudit } from "../../engine/server/audit/verify-audit.ts";
 import { createBackup, listBackups, stageRestore, verifyBackup } from "../../engine/server/operations/backup.ts";
 import {
   addMember,
@@ -18,16 +21,35 @@ import {
 } from "../../engine/server/operations/vclusters.ts";
 import type { Server } from "../../engine/server/server.ts";
 import type { AdminService, RaftStatusResponse } from "../../gen/lattice/v1/admin_pb.ts";
+import {
+  auditArchivesToProto,
+  auditEntryToProto,
+  auditFilterFromProto,
+  auditVerdictToProto,
+} from "../../wire/audit.ts";
 import { backupEntryToProto, backupToProto, stagedToProto, verdictToProto } from "../../wire/backup.ts";
 import { raftStatusToProto } from "../../wire/raft-status.ts";
 import { quotaAskedFromProto, tenantToProto } from "../../wire/tenant.ts";
-import { vclusterCapsFromProto, vclusterLimitsFromProto, vclusterToProto, weightsFromProto } from "../../wire/vcluster.ts";
+import { timestampFromProto } from "../../wire/timestamp.ts";
+import {
+  vclusterCapsFromProto,
+  vclusterLimitsFromProto,
+  vclusterToProto,
+  weightsFromProto,
+} from "../../wire/vcluster.ts";
 import { callOf } from "../auth/connect-gate.ts";
 import { refuseInactive } from "../not-active.ts";
 
 /** Returns the implementation. */
 export function adminService(server: Server): ServiceImpl<typeof AdminService> {
-  return { ...tenants(server), ...vclusters(server), ...quorum(server), ...backups(server), ...inactive(server) };
+  return {
+    ...tenants(server),
+    ...vclusters(server),
+    ...quorum(server),
+    ...backups(server),
+    ...audit(server),
+    ...inactive(server),
+  };
 }
 
 const tenants = (server: Server) =>
@@ -136,10 +158,28 @@ const backups = (server: Server) =>
     },
   }) satisfies Partial<ServiceImpl<typeof AdminService>>;
 
+const audit = (server: Server) =>
+  ({
+    async queryAudit(request, context) {
+      const asked = { filter: auditFilterFromProto(request), page: request };
+      const { items, nextCursor = "" } = await queryAudit(server, callOf(context), asked);
+      return { entries: items.map(auditEntryToProto), nextCursor };
+    },
+    async verifyAudit(_, context) {
+      return auditVerdictToProto(await verifyAudit(server, callOf(context)));
+    },
+    async archiveAudit({ before }, context) {
+      const call = callOf(context);
+      await archiveAudit(server, call, before ? timestampFromProto(before) : server.clock.now());
+      return auditArchivesToProto(listArchives(server, call));
+    },
+    async listAuditArchives(_, context) {
+      return auditArchivesToProto(listArchives(server, callOf(context)));
+    },
+  }) satisfies Partial<ServiceImpl<typeof AdminService>>;
+
 const inactive = (server: Server) =>
   ({
-    queryAudit: ({ tenantId: tenant }, context) =>
-      refuseInactive(server, callOf(context), { operation: "audit.read", tenant }),
     getAccountingUsage: ({ tenantId: tenant }, context) =>
       refuseInactive(server, callOf(context), { operation: "usage.read", tenant }),
     getTenantUsage: ({ tenantId: tenant }, context) =>

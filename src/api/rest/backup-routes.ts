@@ -41,7 +41,7 @@ export const BACKUP_ROUTES: readonly Route[] = [
     body: PATH_BODY,
     async handle({ server, call, request }) {
       const backup = await createBackup(server, call, pathOf(await PATH_BODY.read(request)));
-      return json({ success: true, message: `made ${backup.path}`, ...infoJson(backup), audit_entry_count: 0 });
+      return json({ success: true, message: `made ${backup.path}`, ...infoJson(backup) });
     },
   },
   {
@@ -68,7 +68,7 @@ export const BACKUP_ROUTES: readonly Route[] = [
   {
     method: "POST",
     path: "/api/v1/admin/restore",
-    operation: "backup.manage",
+    operation: "backup.restore",
     summary: "Checks a backup and unpacks it; the next start of the server puts it in place",
     body: RESTORE_BODY,
     async handle({ server, call, request }) {
@@ -98,6 +98,7 @@ const infoJson = (backup: BackupInfo) => ({
   node_count: countOf(backup.manifest, "nodes"),
   allocation_count: countOf(backup.manifest, "allocations"),
   tenant_count: countOf(backup.manifest, "tenants"),
+  audit_entry_count: countOf(backup.manifest, "audit"),
 });
 
 const verdictJson = (verdict: BackupVerdict) =>

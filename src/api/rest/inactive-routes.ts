@@ -38,8 +38,6 @@ export const INACTIVE_ROUTES: readonly Route[] = [
     operation: "session.delete",
     summary: "Ends a session",
   }),
-  ofTenant(get("/api/v1/audit", "audit.read", "Lists audit entries")),
-  ofTenant(get("/api/v1/audit/archives", "audit.read", "Lists audit archives")),
   ofTenant(get("/api/v1/tenants/:id/usage", "usage.read", "Shows the usage of a tenant")),
   ofTenant(get("/api/v1/accounting/usage", "usage.read", "Shows the remaining budget of a tenant")),
   ofUser(get("/api/v1/usage", "usage.read", "Shows the usage of a user")),

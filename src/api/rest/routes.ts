@@ -5,6 +5,7 @@ import type { Server } from "../../engine/server/server.ts";
 import { AUTH_ROUTES } from "../auth/whoami-route.ts";
 import { problemOf } from "../errors.ts";
 import { ALLOCATION_ROUTES, DAG_ROUTES } from "./allocation-routes.ts";
+import { AUDIT_ROUTES } from "./audit-routes.ts";
 import { BACKUP_ROUTES } from "./backup-routes.ts";
 import { NODE_ROUTES, TENANT_ROUTES, VCLUSTER_ROUTES } from "./cluster-routes.ts";
 import { INACTIVE_ROUTES } from "./inactive-routes.ts";
@@ -23,6 +24,7 @@ export const ROUTES: readonly (Route & { readonly tag: string })[] = [
   ...tagged("quorum", QUORUM_ROUTES),
   ...tagged("auth", AUTH_ROUTES),
   ...tagged("backups", BACKUP_ROUTES),
+  ...tagged("audit", AUDIT_ROUTES),
   ...tagged("inactive", INACTIVE_ROUTES),
 ];
 
