@@ -128,6 +128,7 @@ export interface PastAttempt {
 export interface Stopping {
   readonly reason: StopReason;
   readonly at: Millis;
+  /** A user; of a preemption the number of the allocation that room is made for. */
   readonly by: string;
   /** Time to save its state in, before it is ended; absent where it is not asked to. */
   readonly checkpointMs?: Millis;

@@ -98,7 +98,7 @@ function conclude(ctx: Applying, a: Allocation): void {
  */
 function makeRoom(ctx: Applying, a: Allocation, ran: readonly Part[]): void {
   const isSaved = a.startedAt !== undefined && ran.every((p) => p.cause === "checkpointed" || isSuccess(p));
-  const why = `${a.message || "it made room"}; ${isSaved ? "its state was saved" : "its state was not saved"}`;
+  const why = `it made room for ${a.stopping?.by}; ${isSaved ? "its state was saved" : "its state was not saved"}`;
   const usedMs = millis((a.savedMs ?? 0) + ctx.at - (a.startedAt ?? ctx.at));
   const cleared = isSaved && a.state === "checkpointing" ? suspend(ctx, a, millis(usedMs)) : a;
   restart(ctx, cleared, { why, of: a, change: { preemptedCount: (a.preemptedCount ?? 0) + 1 } });
@@ -106,7 +106,14 @@ function makeRoom(ctx: Applying, a: Allocation, ran: readonly Part[]): void {
 
 /** Nothing of it runs and its nodes are free: what is left of it is its saved state. */
 const suspend = (ctx: Applying, a: Allocation, savedMs: Millis): Allocation =>
-  changeAllocation(ctx, a, { state: "suspended", parts: [], stopping: undefined, startedAt: undefined, savedMs });
+  changeAllocation(ctx, a, {
+    state: "suspended",
+    message: "its state is saved",
+    parts: [],
+    stopping: undefined,
+    startedAt: undefined,
+    savedMs,
+  });
 
 interface Ending {
   /** The parts that ran something. */

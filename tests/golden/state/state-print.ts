@@ -69,6 +69,9 @@ export function showAllocation(state: State, id: AllocationId): readonly string[
     a.attempt > 1 && `attempt ${a.attempt}`,
     parts.length > 0 && parts.join(" "),
     a.stopping && `stopping for ${a.stopping.reason}`,
+    a.preemptedCount !== undefined && `made room ${a.preemptedCount} times`,
+    a.savedMs !== undefined && `saved after ${a.savedMs / 1_000} s`,
+    a.hold && `${a.hold.nodes.join(" ")} kept for it until ${a.hold.until}`,
     a.exitCode !== undefined && `exit ${a.exitCode}`,
     a.signal !== undefined && `signal ${a.signal}`,
     a.notBefore !== undefined && `not before ${a.notBefore}`,
@@ -106,10 +109,17 @@ export function showTenant(state: State, id: TenantId): string {
   return `${id}  ${open} open, ${nodesHeld} nodes held`;
 }
 
+/** Returns which nodes are kept for whom. */
+export const showHolds = (state: State): readonly string[] =>
+  [...state.indexes.heldFor].map(([node, holder]) => `${node}  kept for ${labelOf(state, holder)}`);
+
+const checkpointText = (checkpointMs = 0): string =>
+  checkpointMs > 0 ? ` after ${checkpointMs / 1_000} s to save its state` : "";
+
 /** Returns what the agent of a node is told to have. */
 export const showDesired = (state: State, node: NodeId): readonly string[] =>
   assignmentsOf(state, node).map(({ allocation, attempt, action, walltimeMs, work }) => {
-    const why = action.kind === "stop" ? ` for ${action.reason}` : "";
+    const why = action.kind === "stop" ? ` for ${action.reason}${checkpointText(action.checkpointMs)}` : "";
     const runs = work.runsHere ? "" : ", only held";
     const label = labelOf(state, allocation);
     return `${label}  ${action.kind}${why}, attempt ${attempt}, walltime ${walltimeMs / 1_000} s${runs}`;

@@ -26,7 +26,16 @@ import { viewOf } from "../../../src/core/state/view.ts";
 import { aRegistration, aRequest, aSpec, GIBIBYTE } from "../../fixtures/builders.ts";
 import { checkState } from "../../fixtures/state-checks.ts";
 import { StateWorld } from "../../fixtures/state-world.ts";
-import { labelOf, showAllocation, showApplied, showDesired, showGroup, showNode, showTenant } from "./state-print.ts";
+import {
+  labelOf,
+  showAllocation,
+  showApplied,
+  showDesired,
+  showGroup,
+  showHolds,
+  showNode,
+  showTenant,
+} from "./state-print.ts";
 
 interface Line {
   readonly words: readonly string[];
@@ -91,6 +100,8 @@ const COMMANDS: Readonly<Record<string, Obey>> = {
   submit,
   array: submitArray,
   dag: submitDag,
+  preempt,
+  release: (world, { words: [name = ""] }) => propose(world, { kind: "release-hold", allocation: target(name) }),
   place: (world) => showApplied(world.state, world.place()),
   assign,
   report,
@@ -165,6 +176,16 @@ function setTenant(world: StateWorld, { words: [name = ""], options }: Line): re
   return propose(world, { kind: "create-tenant", tenant, name, quota, isolation: "standard" });
 }
 
+/** Has others make room for the first that waits and cannot start otherwise. */
+function preempt(world: StateWorld, { options }: Line): readonly string[] {
+  const applied = world.preempt({
+    classDistance: number(options, "distance", 1),
+    countMax: number(options, "count-max", 10),
+    checkpointMs: millis(number(options, "checkpoint", 60) * 1_000),
+  });
+  return applied ? [...showApplied(world.state, applied), ...showHolds(world.state)] : ["nobody makes room"];
+}
+
 function submit(world: StateWorld, line: Line): readonly string[] {
   const [name = ""] = line.words;
   const { spec, dependencies } = specOf(name, line);
@@ -226,6 +247,7 @@ function specOf(
     isolation: oneOf(["rerun", "stop"], options.get("isolation"), "rerun"),
     gracePeriodMs: millis(number(options, "grace", 30) * 1_000),
     isSensitive: words.includes("sensitive"),
+    ...(options.has("checkpoint") && { extra: { checkpoint: { strategy: options.get("checkpoint") } } }),
     dependsOn,
   });
   return { spec, dependencies: dependsOn.map(proposed) };
@@ -291,6 +313,7 @@ const CAUSES: readonly EndCause[] = [
   "supervisor_lost",
   "node_lost",
   "isolated",
+  "checkpointed",
 ];
 
 /** `name_7` is a task of an array; all other ids are the names themselves, whatever they name. */

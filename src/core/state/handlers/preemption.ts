@@ -3,7 +3,8 @@
  * the one it was asked for. Everything that the plan relied on is checked again.
  *
  * Invariant INV-P1: whoever makes room is of a lower class than the one it makes room for,
- * of less than the highest class, not sensitive, and may be run again.
+ * or on a node that the vCluster of that one has lent; it is of less than the highest
+ * class, not sensitive, and may be run again.
  * Invariant INV-P2: a node is kept for one allocation at most, and given to nobody else.
  */
 import type { Result } from "../../../base/result.ts";
@@ -67,13 +68,17 @@ function check({ state }: Applying, { allocation, version, nodes, victims }: Pre
     if (a?.attempt !== victim.attempt || !isDisplaceable(a) || !nodesOf(a).some((node) => wanted.has(node))) {
       return refuse("VERSION_CONFLICT", `allocation ${victim.allocation} has changed since the plan was made`);
     }
-    if (a.spec.preemptionClass >= waiting.spec.preemptionClass) {
+    if (a.spec.preemptionClass >= waiting.spec.preemptionClass && !owesNodes(state, a, waiting)) {
       return refuse("ILLEGAL_TRANSITION", `allocation ${displayId(a)} is of no lower class than ${displayId(waiting)}`);
     }
     found.push(a);
   }
   return ok({ waiting, victims: found });
 }
+
+/** Whether the work is on a node that the vCluster of the other has lent. */
+const owesNodes = ({ indexes }: State, a: Allocation, { spec }: Allocation): boolean =>
+  a.spec.vcluster !== spec.vcluster && nodesOf(a).some((node) => indexes.dedicated.get(node) === spec.vcluster);
 
 function isOpen({ tables, indexes }: State, node: Preemption["nodes"][number]): boolean {
   const record = tables.nodes.get(node);
@@ -90,6 +95,6 @@ function displace(
   changeAllocation(ctx, victim, {
     ...(saves && { state: "checkpointing" }),
     message: `makes room for ${displayId(by)}, of class ${by.spec.preemptionClass}`,
-    stopping: { reason: "preempted", at: ctx.at, by: ctx.by, ...(saves && { checkpointMs }) },
+    stopping: { reason: "preempted", at: ctx.at, by: displayId(by), ...(saves && { checkpointMs }) },
   });
 }
