@@ -1,15 +1,18 @@
 /**
  * Runs the simulator: one seed with its trace, or many seeds, each twice, with a line for
- * each that fails. `bun run sim -- --seed N`, `bun run sim -- --seeds FIRST-LAST`.
+ * each that fails and a hash that names the code. `bun run sim -- --seed N`,
+ * `bun run sim -- --seeds FIRST-LAST --jobs 2`.
  */
-import { drainMicrotasks } from "bun:jsc";
 import { parseArgs } from "node:util";
 import { compareText } from "../src/base/compare.ts";
 import type { SimulationOptions, SimulationResult } from "../src/sim/simulation.ts";
-import { simulate } from "../src/sim/simulation.ts";
+import type { SeedOutcome } from "./sim/run-seed.ts";
+import { runSeed } from "./sim/run-seed.ts";
+import { runSeeds } from "./sim/seed-pool.ts";
+import { hashSources } from "./sim/source-hash.ts";
 
 const USAGE = `usage: bun run sim -- --seed N [--minutes M] [--members 3|5] [--quiet]
-       bun run sim -- --seeds FIRST-LAST [--minutes M] [--members 3|5] [--once] [--stop]`;
+       bun run sim -- --seeds FIRST-LAST [--minutes M] [--members 3|5] [--once] [--stop] [--jobs N]`;
 
 type Size = Pick<SimulationOptions, "members" | "minutes">;
 
@@ -22,6 +25,7 @@ async function main(): Promise<number> {
       members: { type: "string" },
       once: { type: "boolean", default: false },
       stop: { type: "boolean", default: false },
+      jobs: { type: "string", default: "1" },
       quiet: { type: "boolean", default: false },
     },
   });
@@ -35,13 +39,13 @@ async function main(): Promise<number> {
     console.error(USAGE);
     return 2;
   }
-  return runMany(first, last, { size, ...values });
+  return runMany(first, last, { size, ...values, jobs: number(values.jobs) });
 }
 
 /** Prints what happens, a line an event. */
 async function showOne(seed: number, size: Size, isQuiet: boolean): Promise<number> {
   const onLine = isQuiet ? {} : { onLine: (line: string) => console.log(line) };
-  const result = await run({ seed, ...size, ...onLine });
+  const { result } = await runSeed({ seed, ...size, ...onLine });
   console.log(summary(result));
   return result.finding === undefined ? 0 : 1;
 }
@@ -50,46 +54,37 @@ interface ManyOptions {
   readonly size: Size;
   readonly once: boolean;
   readonly stop: boolean;
+  readonly jobs: number;
 }
 
-async function runMany(first: number, last: number, { size, once, stop }: ManyOptions): Promise<number> {
+async function runMany(first: number, last: number, { size, once, stop, jobs }: ManyOptions): Promise<number> {
   const began = performance.now();
-  let failed = 0;
+  let [ran, failed] = [0, 0];
   let [virtualMs, operations, entries] = [0, 0, 0];
   const counts = new Map<string, number>();
-  for (let seed = first; seed <= last; seed++) {
-    const result = await run({ seed, ...size });
-    const isSame = once || (await run({ seed, ...size })).hash === result.hash;
+  const onOutcome = ({ result, isSame }: SeedOutcome): boolean => {
+    ran += 1;
     virtualMs += result.virtualMs;
     operations += result.operations;
     entries += result.entries;
     for (const [what, n] of result.counts) counts.set(what, (counts.get(what) ?? 0) + n);
-    if (result.finding === undefined && isSame) continue;
+    if (result.finding === undefined && isSame) return true;
     failed += 1;
-    console.log(isSame ? summary(result) : `seed ${seed} gives another trace each time`);
-    if (stop) break;
-  }
+    console.log(isSame ? summary(result) : `seed ${result.seed} gives another trace each time`);
+    return !stop;
+  };
+  const orders = Array.from({ length: last - first + 1 }, (_, i) => ({ seed: first + i, once, ...size }));
+  await runSeeds({ orders, jobs, onOutcome });
   const seconds = (performance.now() - began) / 1000;
-  const count = last - first + 1;
+  const sources = hashSources();
   console.log(
-    `${count} seeds, ${failed} failed: ${(virtualMs / 3_600_000).toFixed(1)} virtual hours, ${operations} operations, ` +
-      `${entries} entries in ${seconds.toFixed(0)} s`,
+    `${ran} seeds (${first}-${last}), ${failed} failed: ${(virtualMs / 3_600_000).toFixed(1)} virtual hours, ` +
+      `${operations} operations, ${entries} entries in ${seconds.toFixed(0)} s`,
   );
   const happened = [...counts].toSorted(([a], [b]) => compareText(a, b)).map(([what, n]) => `${what} ${n}`);
   console.log(`what happened: ${happened.join(", ")}`);
+  console.log(`sources: ${sources.hash}, over ${sources.files} files`);
   return failed === 0 ? 0 : 1;
-}
-
-/** Promises that were rejected and that nobody looked at: the host tells of them only when its loop turns. */
-const unhandled: unknown[] = [];
-process.on("unhandledRejection", (reason) => unhandled.push(reason));
-
-async function run(options: Omit<SimulationOptions, "settle">): Promise<SimulationResult> {
-  const result = simulate({ ...options, settle: drainMicrotasks });
-  await new Promise((resolve) => setImmediate(resolve));
-  const [first] = unhandled.splice(0);
-  if (first === undefined || result.finding !== undefined) return result;
-  return { ...result, finding: { property: "no error is lost", text: String(first) } };
 }
 
 function summary(result: SimulationResult): string {
