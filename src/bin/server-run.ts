@@ -21,9 +21,11 @@ import { meterProcess } from "../io/telemetry/process-metrics.ts";
 import { openTelemetry } from "../io/telemetry/prometheus.ts";
 import type { CertificateKeeper } from "../io/tls/certificate-keeper.ts";
 import type { Backups } from "../ports/backups.ts";
+import type { CertificateAuthority } from "../ports/certificate-authority.ts";
 import type { Logger } from "../ports/log.ts";
 import { auditFilesOf, signerOf } from "./server-audit.ts";
 import { authOf } from "./server-auth.ts";
+import { authorityOf, listenForNodes } from "./server-authority.ts";
 import { backupsOf, takeStagedRestore } from "./server-backups.ts";
 import { prepareLog } from "./server-log.ts";
 import type { Reloading } from "./server-reload.ts";
@@ -37,6 +39,7 @@ const DRAIN_MS = 5_000;
 /** Starts everything; returns once the server listens. @throws LatticeError when it cannot start. */
 export async function runServer(config: ServerConfig, log: Logger, reloading: Reloading): Promise<void> {
   const keeper = certificatesOf(config, log);
+  const authority = await authorityOf(config);
   takeStagedRestore(config, log);
   prepareLog(config.quorum, log);
   const finished = finishStagedSnapshot(config.quorum.dataDir);
@@ -45,7 +48,7 @@ export async function runServer(config: ServerConfig, log: Logger, reloading: Re
   const isAlive = (withinMs: number): boolean => consensus.isAnswering(withinMs);
   const manager = serviceManager(process.env, { clock: systemClock, log, isAlive });
   const { backups, useSecrets } = backupsOf(config);
-  const running = await startLoops(config, log, { consensus, keeper, backups });
+  const running = await startLoops(config, log, { consensus, keeper, backups, authority });
   const { api, quorum } = config;
   const auth = authOf(config, log);
   const faces = createApi({
@@ -58,6 +61,7 @@ export async function runServer(config: ServerConfig, log: Logger, reloading: Re
   // Only node's TLS shows who calls.
   const rest = tls ? await listenRpc(api.restAddress, faces, tls) : listenRest(api.restAddress, faces);
   const rpc = await listenRpc(api.grpcAddress, faces, tls);
+  const joins = await listenForNodes(config, running.server, { keeper, log });
   log.info("server started", { version: VERSION, rest: rest.port, grpc: rpc.port, dataDir: quorum.dataDir });
   const status = `REST on port ${rest.port}, gRPC on port ${rpc.port}`;
   const useScheduling = (changed: ServerConfig): void => running.useScheduling(schedulingOf(changed));
@@ -71,7 +75,7 @@ export async function runServer(config: ServerConfig, log: Logger, reloading: Re
     manager.stopping();
     log.info("the server stops", { signal });
     faces.stop();
-    await Promise.all([rest.close(DRAIN_MS), rpc.close(DRAIN_MS)]);
+    await Promise.all([rest.close(DRAIN_MS), rpc.close(DRAIN_MS), joins?.close(DRAIN_MS)]);
     await running.stop();
     process.exit(0);
   };
@@ -111,10 +115,11 @@ interface LoopParts {
   readonly consensus: WorkerConsensus;
   readonly keeper: CertificateKeeper | undefined;
   readonly backups: Backups;
+  readonly authority: CertificateAuthority | undefined;
 }
 
 async function startLoops(config: ServerConfig, log: Logger, parts: LoopParts): Promise<RunningServer> {
-  const { consensus, keeper, backups } = parts;
+  const { consensus, keeper, backups, authority } = parts;
   const { quorum, api } = config;
   const telemetry = openTelemetry("server");
   meterProcess(telemetry, { version: VERSION, commit: COMMIT, clock: systemClock });
@@ -142,6 +147,7 @@ async function startLoops(config: ServerConfig, log: Logger, parts: LoopParts): 
     }),
     consensus,
     backups,
+    ...(authority && { authority }),
     signer: signerOf(config, log),
     auditFiles: auditFilesOf(config),
     onFailed(cause) {

@@ -79,6 +79,11 @@ export const PROGRAM: Group = group("lattice", "Lattice schedules and runs work 
     backup,
     raft,
     ...nodeChanges("admin"),
+    lazy(
+      "join-token",
+      "Let a node get its first certificate",
+      async () => (await import("./commands/join-token.ts")).joinToken,
+    ),
     raftStatus("admin raft-status"),
   ]),
   raftStatus("raft-status"),

@@ -6,6 +6,7 @@ import { type Client, createClient as createServiceClient, type Transport } from
 import { createConnectTransport } from "@connectrpc/connect-web";
 import { AdminService } from "../gen/lattice/v1/admin_pb.ts";
 import { AllocationService } from "../gen/lattice/v1/allocations_pb.ts";
+import { IdentityService } from "../gen/lattice/v1/identity_pb.ts";
 import { NodeService } from "../gen/lattice/v1/nodes_pb.ts";
 import { unreachable } from "./faults.ts";
 import type { Server, TransportHost } from "./transport.ts";
@@ -42,6 +43,7 @@ export interface LatticeClient {
   readonly allocations: Client<typeof AllocationService>;
   readonly nodes: Client<typeof NodeService>;
   readonly admin: Client<typeof AdminService>;
+  readonly identity: Client<typeof IdentityService>;
 }
 
 const UNREACHABLE_MS = 1_000;
@@ -72,6 +74,7 @@ export function clientOver(servers: readonly Server[], options: ClientOptions, h
     allocations: createServiceClient(AllocationService, transport),
     nodes: createServiceClient(NodeService, transport),
     admin: createServiceClient(AdminService, transport),
+    identity: createServiceClient(IdentityService, transport),
   };
 }
 

@@ -10,6 +10,7 @@ import {
 } from "@bufbuild/protobuf";
 import { file_lattice_v1_admin } from "../gen/lattice/v1/admin_pb.ts";
 import { file_lattice_v1_allocations } from "../gen/lattice/v1/allocations_pb.ts";
+import { file_lattice_v1_identity } from "../gen/lattice/v1/identity_pb.ts";
 import { file_lattice_v1_nodes } from "../gen/lattice/v1/nodes_pb.ts";
 
 export type { Message } from "@bufbuild/protobuf";
@@ -35,7 +36,12 @@ export type {
 } from "../gen/lattice/v1/allocations_pb.ts";
 export type { NodeStatus } from "../gen/lattice/v1/nodes_pb.ts";
 
-const registry = createRegistry(file_lattice_v1_allocations, file_lattice_v1_nodes, file_lattice_v1_admin);
+const registry = createRegistry(
+  file_lattice_v1_allocations,
+  file_lattice_v1_nodes,
+  file_lattice_v1_admin,
+  file_lattice_v1_identity,
+);
 
 const WIDE: ReadonlySet<ScalarType> = new Set([
   ScalarType.INT64,

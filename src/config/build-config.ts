@@ -31,6 +31,7 @@ export function buildConfig(values: ConfigValues): ServerConfig {
       accounts: api.account_mapping,
       discovery: { issuer: api.oidc_issuer, clientId: api.oidc_client_id },
     },
+    identity: identityOf(values),
     backup: backupOf(values),
     audit: auditOf(values),
     nodeAgent: {
@@ -107,6 +108,16 @@ function capsOf({ scheduling }: ConfigValues): Pick<Policy, "caps"> {
   const { power_cap_watts: powerWatts, storage_bandwidth_cap_mbps: storageMbps } = scheduling;
   if (powerWatts === 0 && storageMbps === 0) return {};
   return { caps: { ...(powerWatts > 0 && { powerWatts }), ...(storageMbps > 0 && { storageMbps }) } };
+}
+
+function identityOf({ identity }: ConfigValues): ServerConfig["identity"] {
+  const { ca_cert, ca_key, signing_address, cert_lifetime_seconds } = identity;
+  return {
+    ...(ca_cert !== undefined && { caCert: resolve(ca_cert) }),
+    ...(ca_key !== undefined && { caKey: new Secret(ca_key) }),
+    ...(signing_address !== undefined && { signingAddress: parseAddress(signing_address) }),
+    lifetimeMs: inMillis(cert_lifetime_seconds),
+  };
 }
 
 function backupOf({ backup, quorum }: ConfigValues): ServerConfig["backup"] {

@@ -163,7 +163,7 @@ interface Found {
 }
 
 /** What no single key shows. */
-function contradictions({ quorum, network, node_agent, api }: ConfigValues): Found[] {
+function contradictions({ quorum, network, node_agent, api, identity }: ConfigValues): Found[] {
   const found: Found[] = [];
   const check = (holds: boolean, path: readonly string[], text: string) => {
     if (!holds) found.push({ path, text: `${path.join(".")}: ${text}` });
@@ -182,6 +182,15 @@ function contradictions({ quorum, network, node_agent, api }: ConfigValues): Fou
   check(tls_cert === undefined || tls_key !== undefined, ["api", "tls_cert"], "needs api.tls_key beside it");
   check(tls_key === undefined || tls_cert !== undefined, ["api", "tls_key"], "needs api.tls_cert beside it");
   check(tls_ca === undefined || tls_cert !== undefined, ["api", "tls_ca"], "needs api.tls_cert beside it");
+  const { ca_cert, ca_key, signing_address } = identity;
+  check(ca_cert === undefined || ca_key !== undefined, ["identity", "ca_cert"], "needs identity.ca_key beside it");
+  check(ca_key === undefined || ca_cert !== undefined, ["identity", "ca_key"], "needs identity.ca_cert beside it");
+  check(ca_cert === undefined || tls_ca !== undefined, ["identity", "ca_cert"], "needs api.tls_ca to trust it");
+  check(
+    signing_address === undefined || ca_cert !== undefined,
+    ["identity", "signing_address"],
+    "needs identity.ca_cert",
+  );
   check(
     network.vni_pool_start <= network.vni_pool_end,
     ["network", "vni_pool_end"],

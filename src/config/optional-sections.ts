@@ -198,6 +198,17 @@ export const OPTIONAL = {
     spire_socket: key(path().default("/run/spire/agent.sock"), "Socket of the SPIRE agent.", {
       aliases: ["LATTICE_SPIRE_SOCKET"],
     }),
+    ca_cert: key(path().optional(), "Certificate of the authority with which the servers sign those of agents, PEM.", {
+      reach: "file",
+      example: "/etc/lattice/tls/ca.crt",
+    }),
+    ca_key: key(z.string().min(1).optional(), "Private key of that authority, the same on every server, PEM.", {
+      isSecret: true,
+      example: "-----BEGIN PRIVATE KEY-----…",
+    }),
+    signing_address: key(address().optional(), "Where nodes with a join token get their first certificate.", {
+      example: "0.0.0.0:50053",
+    }),
     signing_endpoint: key(url("http", "https").optional(), "Where agents have their certificates signed.", {
       example: "https://lattice-01:50051",
     }),

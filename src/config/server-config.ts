@@ -86,6 +86,15 @@ export interface ServerConfig {
     readonly accounts: Readonly<Record<string, string>>;
     readonly discovery: AuthDiscovery;
   };
+  readonly identity: {
+    /** Path of the authority's certificate. */
+    readonly caCert?: string;
+    /** PEM. */
+    readonly caKey?: Secret;
+    readonly signingAddress?: ListenAddress;
+    /** Of certificates that are signed. */
+    readonly lifetimeMs: Millis;
+  };
   readonly backup: {
     /** A folder as an absolute path, or s3://bucket/prefix. */
     readonly location: string;

@@ -13,6 +13,7 @@ import { present } from "../../src/base/assert.ts";
 import { AdminService } from "../../src/gen/lattice/v1/admin_pb.ts";
 import { AgentService } from "../../src/gen/lattice/v1/agent_pb.ts";
 import { AllocationService } from "../../src/gen/lattice/v1/allocations_pb.ts";
+import { IdentityService } from "../../src/gen/lattice/v1/identity_pb.ts";
 import { NodeService } from "../../src/gen/lattice/v1/nodes_pb.ts";
 import {
   isAllowed,
@@ -93,6 +94,8 @@ const RPCS: Readonly<Record<string, Row>> = {
   "AdminService.GetUserUsage": ["user", ({ user }) => ({ user })],
   "AdminService.LookupService": ["role", () => ({ name: "s" })],
   "AdminService.ListServices": ["role", () => ({})],
+  "IdentityService.CreateJoinToken": ["role", () => ({ nodeId: "n9" })],
+  "IdentityService.RenewCertificate": ["role", () => ({})],
   "AgentService.Connect": ["node", ({ node }) => ({ hello: { nodeId: node, ...HELLO } })],
   "AgentService.SendLogs": ["role", () => ({ requestId: "nobody asked" })],
 };
@@ -101,9 +104,13 @@ function byAllocation({ allocation }: Things) {
   return { allocationId: allocation };
 }
 
-const METHODS: readonly DescMethod[] = [AllocationService, NodeService, AdminService, AgentService].flatMap(
-  (service) => service.methods,
-);
+const METHODS: readonly DescMethod[] = [
+  AllocationService,
+  NodeService,
+  AdminService,
+  IdentityService,
+  AgentService,
+].flatMap((service) => service.methods);
 const nameOf = (method: DescMethod) => `${method.parent.name}.${method.name}`;
 
 test("every RPC of the contract has its row in the table of RPCs and in this walk", () => {

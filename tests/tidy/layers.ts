@@ -36,6 +36,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "bin/server-log.ts": ["bin/server-backups.ts", "ports", "io", "config"],
   "bin/server-reload.ts": ["ports", "io", "config"],
   "bin/server-tls.ts": ["ports", "io", "config"],
+  "bin/server-authority.ts": ["core", "ports", "engine", "io", "api", "config"],
   "bin/server-config-source.ts": ["ports", "io", "config"],
   "bin/server-run.ts": [
     "bin/server-reload.ts",
@@ -45,6 +46,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "bin/server-auth.ts",
     "bin/server-log.ts",
     "bin/server-tls.ts",
+    "bin/server-authority.ts",
     "core",
     "ports",
     "engine",

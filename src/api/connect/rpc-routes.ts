@@ -5,12 +5,14 @@ import type { Server } from "../../engine/server/server.ts";
 import { AdminService } from "../../gen/lattice/v1/admin_pb.ts";
 import { AgentService } from "../../gen/lattice/v1/agent_pb.ts";
 import { AllocationService } from "../../gen/lattice/v1/allocations_pb.ts";
+import { IdentityService } from "../../gen/lattice/v1/identity_pb.ts";
 import { NodeService } from "../../gen/lattice/v1/nodes_pb.ts";
 import type { Entrance } from "../auth/connect-gate.ts";
 import { createErrorInterceptor, createGate } from "../auth/connect-gate.ts";
 import { adminService } from "./admin-service.ts";
 import { agentService } from "./agent-service.ts";
 import { allocationService } from "./allocation-service.ts";
+import { identityService } from "./identity-service.ts";
 import { withMalformedMessages } from "./malformed-message.ts";
 import { nodeService } from "./node-service.ts";
 
@@ -20,6 +22,7 @@ export const rpcRoutes = (server: Server) => (router: ConnectRouter) => {
   router.service(NodeService, nodeService(server));
   router.service(AdminService, adminService(server));
   router.service(AgentService, agentService(server));
+  router.service(IdentityService, identityService(server));
   for (const [i, handler] of router.handlers.entries()) router.handlers[i] = withMalformedMessages(handler);
 };
 

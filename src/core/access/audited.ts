@@ -32,6 +32,7 @@ export const AUDITED = {
   "node.undrain": "always",
   "node.disable": "always",
   "node.enable": "always",
+  "node.admit": "always",
   "tenant.read": "never",
   "tenant.create": "always",
   "tenant.update": "always",

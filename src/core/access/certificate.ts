@@ -28,6 +28,12 @@ export interface CertificateIdentity {
 /** How SPIFFE ids end that name a machine of this system. */
 const SPIFFE = /^spiffe:\/\/[^/]+(?:\/[^/]+)*\/(agent|node|server)\/([^/]+)$/;
 
+/** How the servers' own authority names agents. */
+const OWN_AGENT = /^spiffe:\/\/lattice\/agent\/[^/]+$/;
+
+/** Returns whether the servers' authority has made the certificate, so that it makes the next one too. */
+export const isRenewable = ({ uris }: CertificateIdentity): boolean => uris.some((uri) => OWN_AGENT.test(uri));
+
 /** Returns the node ids that the holder may use. */
 export function nodesOf({ dnsNames, uris }: CertificateIdentity): readonly string[] {
   const named = uris.flatMap((uri) => {

@@ -43,6 +43,7 @@ export const ACCESS = {
   "node.undrain": row("none", "none", "all", "none", "none"),
   "node.disable": row("none", "none", "all", "none", "none"),
   "node.enable": row("none", "none", "all", "none", "none"),
+  "node.admit": row("none", "none", "all", "none", "none"),
   "tenant.read": row("all", "all", "all", "all", "all"),
   "tenant.create": row("none", "none", "none", "none", "none"),
   "tenant.update": row("none", "none", "none", "tenant", "none"),

@@ -4,6 +4,7 @@ import { metaOf } from "../../core/state/state.ts";
 import type { AuditFiles } from "../../ports/audit-files.ts";
 import type { AuditSigner } from "../../ports/audit-signer.ts";
 import type { Backups } from "../../ports/backups.ts";
+import type { CertificateAuthority } from "../../ports/certificate-authority.ts";
 import type { Clock, Entropy } from "../../ports/clock.ts";
 import type { Consensus } from "../../ports/consensus.ts";
 import type { Logger } from "../../ports/log.ts";
@@ -41,6 +42,8 @@ export interface ServerParts {
   readonly snapshots: Snapshots;
   readonly consensus: Consensus;
   readonly backups: Backups;
+  /** Signs certificates of agents; absent: nobody does. */
+  readonly authority?: CertificateAuthority;
   readonly signer: AuditSigner;
   readonly auditFiles: AuditFiles;
   /** Where figures go; absent: nowhere. */
@@ -103,6 +106,7 @@ export function startServer(parts: ServerParts): RunningServer {
       ...audit.parts,
       reasons: new WaitingReasons(loop),
       ...(telemetry && { exposition: telemetry }),
+      ...(parts.authority && { authority: parts.authority }),
     },
     useScheduling(changed) {
       Object.assign(settings, changed);

@@ -2,6 +2,7 @@
 
 import type { AuditFiles } from "../../ports/audit-files.ts";
 import type { Backups } from "../../ports/backups.ts";
+import type { CertificateAuthority } from "../../ports/certificate-authority.ts";
 import type { Clock, Entropy } from "../../ports/clock.ts";
 import type { Logger } from "../../ports/log.ts";
 import type { Exposition, Metrics } from "../../ports/metrics.ts";
@@ -24,6 +25,8 @@ export interface Server {
   /** What /metrics answers with; absent where nobody scrapes. */
   readonly exposition?: Exposition;
   readonly backups: Backups;
+  /** Signs certificates of agents; absent where the servers do not. */
+  readonly authority?: CertificateAuthority;
   readonly auditor: Auditor;
   readonly denials: Denials;
   /** Archives of the audit log. */

@@ -14,6 +14,8 @@ import { describeCertificate } from "../tls/peer-certificate.ts";
 /** How a door with TLS is made. */
 export interface DoorTls {
   readonly keeper: CertificateKeeper;
+  /** Asks nobody for a certificate, even where there are authorities for it. */
+  readonly isForStrangers?: boolean;
   readonly log: Logger;
 }
 
@@ -30,8 +32,10 @@ const REFUSAL_LOG_MS = 1_000;
 /** Returns a server, not listening yet, that calls `onSocket` with each connection that is through. */
 export function createDoor(tls: DoorTls | undefined, onSocket: (socket: Socket) => void): Server {
   if (tls === undefined) return counted(createTcpServer(onSocket), () => {});
-  const server = createTlsServer({ ...contextOf(tls.keeper.current), ALPNProtocols: ["h2", "http/1.1"] }, onSocket);
-  tls.keeper.onChange((fresh) => server.setSecureContext(contextOf(fresh)));
+  const context = ({ ca, ...own }: Certificates) =>
+    contextOf(tls.isForStrangers || ca === undefined ? own : { ...own, ca });
+  const server = createTlsServer({ ...context(tls.keeper.current), ALPNProtocols: ["h2", "http/1.1"] }, onSocket);
+  tls.keeper.onChange((fresh) => server.setSecureContext(context(fresh)));
   const handshakes = new Map<string, Timer>();
   const settled = (socket: Socket): void => {
     clearTimeout(handshakes.get(placeOf(socket)));

@@ -4,7 +4,7 @@
  * are kept in the agent's state directory, and the key leaves it never.
  */
 import { X509Certificate } from "node:crypto";
-import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
@@ -34,7 +34,8 @@ interface Held extends Certificates {
   readonly cert: string;
   readonly key: string;
   readonly ca: string;
-  readonly validFrom: number;
+  /** When it was kept: it begins before that, for clocks that lag. */
+  readonly since: number;
   readonly validUntil: number;
 }
 
@@ -117,13 +118,13 @@ export class EnrolledSource {
 
   #keep(key: string, { certificate: cert, ca }: CertificateResponse): void {
     writeHeld(this.#options.folder, { cert, key, ca });
-    this.#held = heldOf({ cert, key, ca });
+    this.#held = heldOf({ cert, key, ca }, this.#options.clock.now());
     this.#renewInTime();
   }
 
   #renewInTime(): void {
-    const { validFrom = 0, validUntil = 0 } = this.#held ?? {};
-    const dueAt = validFrom + (validUntil - validFrom) * RENEW_AFTER;
+    const { since = 0, validUntil = 0 } = this.#held ?? {};
+    const dueAt = since + (validUntil - since) * RENEW_AFTER;
     this.#after(Math.max(0, dueAt - this.#options.clock.now()), () => this.#renew());
   }
 
@@ -154,22 +155,27 @@ const FILES = { cert: "node.crt", key: "node.key", ca: "ca.crt" } as const;
 function readHeld(folder: string): Held | undefined {
   try {
     const read = (file: string) => readFileSync(join(folder, file), "utf8");
-    return heldOf({ cert: read(FILES.cert), key: read(FILES.key), ca: read(FILES.ca) });
+    const since = statSync(join(folder, FILES.cert)).mtimeMs;
+    return heldOf({ cert: read(FILES.cert), key: read(FILES.key), ca: read(FILES.ca) }, since);
   } catch {
     return undefined;
   }
 }
 
-function heldOf(pems: { readonly cert: string; readonly key: string; readonly ca: string }): Held {
-  const { validFrom, validTo } = new X509Certificate(pems.cert);
-  return { ...pems, validFrom: Date.parse(validFrom), validUntil: Date.parse(validTo) };
+interface Pems {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca: string;
 }
 
+const heldOf = (pems: Pems, since: number): Held => ({
+  ...pems,
+  since,
+  validUntil: Date.parse(new X509Certificate(pems.cert).validTo),
+});
+
 /** The certificate comes last: with another's key beside it, it is read by nobody. */
-function writeHeld(
-  folder: string,
-  { cert, key, ca }: { readonly cert: string; readonly key: string; readonly ca: string },
-): void {
+function writeHeld(folder: string, { cert, key, ca }: Pems): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   chmodSync(folder, 0o700);
   const write = (file: string, text: string, mode: number) => {

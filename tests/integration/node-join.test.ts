@@ -1,0 +1,202 @@
+/**
+ * Shows how a node gets its certificate of the servers, with a server, agents and the command
+ * line as processes: a join token is good for one node and one key; the certificate is kept,
+ * used after a restart, and renewed in time while the stream goes on; what was not signed by
+ * the servers' authority is not renewed; the port where nodes join answers nothing else.
+ */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { X509Certificate } from "node:crypto";
+import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { IdentityService, JoinService } from "../../src/gen/lattice/v1/identity_pb.ts";
+import { requestCertificate } from "../../src/io/ca/certificate-request.ts";
+import { until } from "../e2e/cluster.ts";
+import { AgentProcess } from "../fixtures/agent-process.ts";
+import { freePorts } from "../fixtures/free-ports.ts";
+import { type IssuedFiles, OpensslAuthority } from "../fixtures/openssl-authority.ts";
+import { TempDir } from "../fixtures/temp-dir.ts";
+
+const HOST = "127.0.0.1";
+const ROOT = `${import.meta.dir}/../..`;
+const PATIENCE_MS = 60_000;
+const LIFETIME_S = 9;
+const temp = new TempDir();
+const site = new OpensslAuthority();
+const SERVER = site.issue("server", { names: `IP:${HOST}` });
+const ANN = site.issue("ann");
+let server: ReturnType<typeof Bun.spawn>;
+let [rest, grpc, joins] = [0, 0, 0];
+
+beforeAll(async () => {
+  [rest = 0, grpc = 0, joins = 0] = await freePorts(3);
+  const config = {
+    quorum: { data_dir: temp.join("raft") },
+    api: {
+      rest_address: `${HOST}:${rest}`,
+      grpc_address: `${HOST}:${grpc}`,
+      tls_cert: SERVER.cert,
+      tls_key: SERVER.key,
+      tls_ca: SERVER.ca,
+    },
+    storage: {},
+    telemetry: {},
+    identity: { ca_cert: site.ca, signing_address: `${HOST}:${joins}`, cert_lifetime_seconds: LIFETIME_S },
+  };
+  writeFileSync(temp.join("server.yaml"), JSON.stringify(config));
+  const words = ["src/bin/lattice-server.ts", "--config", temp.join("server.yaml"), "--bootstrap"];
+  server = Bun.spawn([process.execPath, ...words], {
+    cwd: ROOT,
+    env: { ...process.env, LATTICE_IDENTITY_CA_KEY_FILE: `${site.dir}/ca.key` },
+    stderr: Bun.file(temp.join("server.log")),
+  });
+  await until("the server listens", () => serverLog().includes("nodes join here"));
+}, PATIENCE_MS);
+
+afterAll(async () => {
+  server.kill("SIGTERM");
+  await server.exited;
+  for (const one of [site, temp]) one[Symbol.dispose]();
+});
+
+const serverLog = (): string => readFileSync(temp.join("server.log"), "utf8");
+
+/** Asks for a join token as an operator does. */
+async function joinToken(...words: readonly string[]): Promise<string> {
+  const shown = ["--server", `https://${HOST}:${rest}`, "--ca", site.ca, "--cert", ANN.cert, "--key", ANN.key];
+  const run = Bun.spawn([process.execPath, "src/bin/lattice.ts", ...shown, "admin", "join-token", ...words], {
+    cwd: ROOT,
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [out, complaint] = await Promise.all([new Response(run.stdout).text(), new Response(run.stderr).text()]);
+  return out.trim() || complaint;
+}
+
+const start = (node: string, folder: string, token: string) =>
+  AgentProcess.start({
+    folder: temp.join(folder),
+    flags: [
+      ...[`--node-id=${node}`, `--quorum-endpoint=https://${HOST}:${grpc}`, `--bootstrap-ca=${site.ca}`],
+      ...[`--signing-endpoint=https://${HOST}:${joins}`, "--spire-socket=/nowhere"],
+    ],
+    env: token === "" ? {} : { LATTICE_JOIN_TOKEN: token },
+  });
+
+const isConnected = (agent: AgentProcess) => agent.log().includes('"message":"connected"');
+
+/** Calls with a certificate, or without one. */
+function transportTo(port: number, as?: IssuedFiles) {
+  const read = (path: string) => readFileSync(path, "utf8");
+  const nodeOptions = { ca: read(site.ca), ...(as && { cert: read(as.cert), key: read(as.key) }) };
+  return createGrpcTransport({ baseUrl: `https://${HOST}:${port}`, nodeOptions });
+}
+
+const codeOf = (answer: Promise<unknown>) =>
+  answer.then(
+    () => "let in",
+    (error: unknown) => Code[ConnectError.from(error).code],
+  );
+
+test(
+  "a node joins with a token, keeps its certificate, has it renewed in time, and comes back without a token",
+  async () => {
+    const token = await joinToken("n1", "--address", HOST);
+    const agent = start("n1", "n1", token);
+    await until("n1 is connected", () => isConnected(agent));
+    expect(agent.log()).toContain(`"from":"the servers' authority"`);
+    const kept = (file: string) => temp.join("n1", "state", "identity", file);
+    const first = new X509Certificate(readFileSync(kept("node.crt")));
+    expect(first.subjectAltName).toBe("URI:spiffe://lattice/agent/n1, DNS:n1, IP Address:127.0.0.1");
+    expect([statSync(kept("node.key")).mode & 0o777, statSync(kept("")).mode & 0o777]).toEqual([0o600, 0o700]);
+    await until("it is renewed", () => agent.log().includes("have renewed this node's certificate"));
+    expect(new X509Certificate(readFileSync(kept("node.crt"))).serialNumber).not.toBe(first.serialNumber);
+    expect(agent.log().split('"message":"connected"')).toHaveLength(2);
+    await agent.stop();
+    const again = start("n1", "n1", "");
+    await until("n1 is back", () => isConnected(again));
+    expect(again.log()).toContain("the certificate that the servers have signed is kept");
+    await again.stop();
+    expect(serverLog() + agent.log()).not.toContain(token);
+  },
+  PATIENCE_MS,
+);
+
+test(
+  "a join token is good for one key: who comes second with it is refused, and so is its node with another key",
+  async () => {
+    const token = await joinToken("n2");
+    const client = createClient(JoinService, transportTo(joins));
+    const { csr } = await requestCertificate("n2");
+    const [one, same] = [await client.join({ token, csr }), await client.join({ token, csr })];
+    expect(new X509Certificate(one.certificate).subject).toBe(new X509Certificate(same.certificate).subject);
+    const other = await requestCertificate("n2");
+    expect(await codeOf(client.join({ token, csr: other.csr }))).toBe("PermissionDenied");
+    const agent = start("n2", "thief", token);
+    await until("the agent is told", () => agent.log().includes("the join token has been used with another key"));
+    await agent.stop();
+  },
+  PATIENCE_MS,
+);
+
+test(
+  "the names come from the token, whatever the request says; a token that was changed, is of others, or is late gets nothing",
+  async () => {
+    const client = createClient(JoinService, transportTo(joins));
+    const { csr } = await requestCertificate("n9");
+    const token = await joinToken("n3");
+    const { certificate } = await client.join({ token, csr });
+    expect(new X509Certificate(certificate).subjectAltName).toBe("URI:spiffe://lattice/agent/n3, DNS:n3");
+    expect(new X509Certificate(certificate).subject).toBe("CN=n3");
+    const [head, , signature] = token.split(".");
+    const claims = Buffer.from(JSON.stringify({ jti: "x", sub: "n9", addresses: [], exp: 9e9 })).toString("base64url");
+    for (const bad of [`${head}.${claims}.${signature}`, "", "e30.e30.e30"]) {
+      expect(await codeOf(client.join({ token: bad, csr }))).toBe("Unauthenticated");
+    }
+    const late = await joinToken("n4", "--ttl", "1");
+    await Bun.sleep(2_000);
+    expect(await codeOf(client.join({ token: late, csr }))).toBe("Unauthenticated");
+    expect(await codeOf(client.join({ token: await joinToken("n5"), csr: new Uint8Array([1, 2]) }))).toBe(
+      "InvalidArgument",
+    );
+  },
+  PATIENCE_MS,
+);
+
+test(
+  "a token is made by who may, for names that are some, for a day at most",
+  async () => {
+    expect(await joinToken("n6", "--ttl", "99999")).toContain("12 hours at most");
+    expect(await joinToken("*")).toContain("no host name");
+    expect(await joinToken("n6", "--address", "*.example.com")).toContain("no host name");
+    const n7 = createClient(IdentityService, transportTo(grpc, site.issue("n7", { names: "DNS:n7" })));
+    expect(await codeOf(n7.createJoinToken({ nodeId: "n8" }))).toBe("PermissionDenied");
+  },
+  PATIENCE_MS,
+);
+
+test(
+  "only what the servers' authority has signed as an agent is renewed, and the port where nodes join answers nothing else",
+  async () => {
+    const { csr } = await requestCertificate("n7");
+    for (const files of [site.issue("n7", { names: "DNS:n7" }), ANN]) {
+      const client = createClient(IdentityService, transportTo(grpc, files));
+      expect(await codeOf(client.renewCertificate({ csr }))).toBe("PermissionDenied");
+    }
+    expect(await codeOf(createClient(IdentityService, transportTo(grpc)).renewCertificate({ csr }))).not.toBe("let in");
+    const elsewhere = createClient(IdentityService, transportTo(joins, ANN));
+    expect(await codeOf(elsewhere.createJoinToken({ nodeId: "n8" }))).not.toBe("let in");
+  },
+  PATIENCE_MS,
+);
+
+test(
+  "a node whose certificate is gone has to join again, and says how",
+  async () => {
+    const agent = start("n1", "fresh", "");
+    await until("the agent says how", () => agent.log().includes("lattice admin join-token n1"));
+    await agent.stop();
+    rmSync(temp.join("fresh"), { recursive: true });
+  },
+  PATIENCE_MS,
+);
