@@ -17,12 +17,14 @@ import { demandOf, fitsWhenIdle, shapeOf, traitsOf } from "./demand.ts";
 import type { NodeIndex } from "./node-index.ts";
 import { indexNodes, takeNode } from "./node-index.ts";
 import type { Policy } from "./policy.ts";
-import type { Pick, Selection } from "./select-nodes.ts";
+import type { Pick, Selection, Stay } from "./select-nodes.ts";
 import { selectNodes } from "./select-nodes.ts";
 import type { Cap, Draw } from "./sharing/caps.ts";
 import { Caps, powerOf } from "./sharing/caps.ts";
+import { closedTo, openDuring } from "./sharing/closed-nodes.ts";
 import type { Loans } from "./sharing/loans.ts";
 import { lend, loansOf, mayLend, withLent } from "./sharing/loans.ts";
+import { closedKey } from "./sharing/reserved-nodes.ts";
 
 /** A promise of the pass: what it places does not delay this allocation. */
 export interface Reservation {
@@ -169,6 +171,8 @@ const WAIT_FOR_NODES: Verdict = { kind: "wait", isBusy: true };
 function select(pass: Pass, standing: Standing, { walltimeMs }: PendingView): Selection | undefined {
   if (standing.isBlocked) return undefined;
   const { availability, now } = pass;
+  const open = openDuring(standing.demand, now, endOf(now, walltimeMs));
+  if (open !== standing.demand) return selectNodes(open, stayOf(pass, walltimeMs));
   if (!availability || pass.reservations.length === 0) {
     const selection = selectNodes(standing.demand);
     standing.isBlocked = !selection;
@@ -180,6 +184,10 @@ function select(pass: Pass, standing: Standing, { walltimeMs }: PendingView): Se
   if (!selection) standing.heldFrom = length;
   return selection;
 }
+
+/** Returns the stay of work that starts now, where starts are promised to others. */
+export const stayOf = ({ availability, now, reservations }: Pass, walltimeMs: Millis): Stay | undefined =>
+  availability && reservations.length > 0 ? { availability, end: endOf(now, walltimeMs) } : undefined;
 
 /** What does not fit on the nodes of its vCluster may fit with those that others lend. */
 function borrow(pass: Pass, standing: Standing, pending: PendingView): Selection | undefined {
@@ -252,10 +260,12 @@ export function standingOf(pass: Pass, pending: PendingView): Standing {
   const { shared, whole } = standingsOf(pass, pending.vcluster);
   const isShared = !pending.isSensitive && shared !== undefined;
   const standings = isShared ? shared : whole;
-  const shape = shapeOf(pending.request);
+  const closed = closedTo(pass.view, pending);
+  const shape = `${shapeOf(pending.request)}${closedKey(closed)}`;
   const known = standings.get(shape);
   if (known) return known;
-  const demand = demandOf(pass.index, pending, traitsOf(pass.view.vcluster(pending.vcluster), pending));
+  const traits = traitsOf(pass.view.vcluster(pending.vcluster), pending);
+  const demand = demandOf(pass.index, pending, { ...traits, closed });
   const standing: Standing = { demand, isBlocked: false, isEndless: false };
   standings.set(shape, standing);
   return standing;

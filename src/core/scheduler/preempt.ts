@@ -11,12 +11,13 @@ import type { SchedulerType } from "../domain/tenant.ts";
 import type { ClusterView, Decision, NodeView, PendingView, RunningView } from "../domain/view.ts";
 import { endOf } from "./availability.ts";
 import type { Demand } from "./demand.ts";
-import { demandOf, shapeOf } from "./demand.ts";
+import { demandOf, shapeOf, traitsOf } from "./demand.ts";
 import type { NodeIndex } from "./node-index.ts";
 import { indexNodes } from "./node-index.ts";
 import type { Policy, PreemptionPolicy } from "./policy.ts";
 import { preemptionCost } from "./preemption-cost.ts";
 import { selectNodes } from "./select-nodes.ts";
+import { isBorrowing, mayReclaim } from "./sharing/loans.ts";
 import type { Ground, Victim } from "./victims.ts";
 import { chooseVictims, compareSets, withoutClaim } from "./victims.ts";
 
@@ -42,13 +43,26 @@ const MAKES_ROOM: Readonly<Record<SchedulerType, boolean>> = {
 
 /**
  * Returns the preemption to make at `now`, if any: for the highest class that waits for
- * nothing but nodes which lower classes hold, in order of submission. One at a time: the
- * next is found once this one is in the view.
+ * nothing but nodes which lower classes hold, in order of submission; then for those whose
+ * vCluster has lent the nodes that they wait for. One at a time: the next is found once
+ * this one is in the view.
  */
 export function planPreemption(view: ClusterView, policy: Policy, now: Millis): PlannedPreemption | undefined {
   const { preemption, depth } = policy;
+  if (!preemption) return undefined;
+  const asked = { preemption, depth, now };
+  return planForClass(view, asked) ?? planReclaim(view, asked);
+}
+
+interface Asked {
+  readonly preemption: PreemptionPolicy;
+  readonly depth: number;
+  readonly now: Millis;
+}
+
+function planForClass(view: ClusterView, { preemption, depth, now }: Asked): PlannedPreemption | undefined {
   const lowest = view.lowestClassRunning?.();
-  if (!preemption || lowest === undefined) return undefined;
+  if (lowest === undefined) return undefined;
   const tried = new Set<string>();
   let survey: Survey | undefined;
   let looked = 0;
@@ -60,8 +74,28 @@ export function planPreemption(view: ClusterView, policy: Policy, now: Millis): 
     // Of the same shape, work of no higher class has no more to choose from.
     if (tried.has(shape)) continue;
     tried.add(shape);
-    survey ??= surveyOf(view, { preemption, now });
-    const found = findVictims(survey, pending, preemption);
+    const work = () => [...view.running()].filter((one) => makesRoom(view, one, { preemption, now }));
+    survey ??= surveyOf(view, work(), now);
+    const classMax = pending.preemptionClass - preemption.classDistance;
+    const found = findVictims(survey, pending, ({ preemptionClass }) => preemptionClass <= classMax);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** What is lent is given back whatever the classes, and however often the borrower has made room before. */
+function planReclaim(view: ClusterView, { depth, now }: Asked): PlannedPreemption | undefined {
+  const borrowers = [...view.running()].filter((work) => work.displacement && isBorrowing(view, work));
+  if (borrowers.length === 0) return undefined;
+  let survey: Survey | undefined;
+  let looked = 0;
+  for (const pending of view.pending()) {
+    if (looked++ >= depth) return undefined;
+    if ((pending.notBefore ?? 0) > now || isOverQuota(view, pending)) continue;
+    const owes = (work: RunningView): boolean => mayReclaim(view, pending, work);
+    if (!borrowers.some(owes)) continue;
+    survey ??= surveyOf(view, borrowers, now);
+    const found = findVictims(survey, pending, owes);
     if (found) return found;
   }
   return undefined;
@@ -82,19 +116,13 @@ interface Survey extends Ground {
   readonly candidates: readonly Victim[];
 }
 
-function surveyOf(
-  view: ClusterView,
-  { preemption, now }: { readonly preemption: PreemptionPolicy; readonly now: Millis },
-): Survey {
-  const running = [...view.running()];
+function surveyOf(view: ClusterView, candidates: readonly RunningView[], now: Millis): Survey {
   const soon = without(
     view,
-    running.filter(({ isEnding }) => isEnding),
+    [...view.running()].filter(({ isEnding }) => isEnding),
   );
-  const candidates = running
-    .filter((work) => makesRoom(view, work, { preemption, now }))
-    .map((work): Victim => ({ running: work, cost: preemptionCost(view, work, now) }));
-  return { view: soon, index: indexNodes(soon), candidates };
+  const victims = candidates.map((work): Victim => ({ running: work, cost: preemptionCost(view, work, now) }));
+  return { view: soon, index: indexNodes(soon), candidates: victims };
 }
 
 function makesRoom(
@@ -111,11 +139,10 @@ function makesRoom(
 function findVictims(
   survey: Survey,
   pending: PendingView,
-  { classDistance }: PreemptionPolicy,
+  makesWay: (work: RunningView) => boolean,
 ): PlannedPreemption | undefined {
   const demand = demandFor(survey.view, survey.index, pending);
-  const classMax = pending.preemptionClass - classDistance;
-  const candidates = survey.candidates.filter(({ running }) => running.preemptionClass <= classMax);
+  const candidates = survey.candidates.filter(({ running }) => makesWay(running));
   const alike = demand.needsConformance && demand.byMake.length > 0 ? demand.byMake : [demand];
   let best: readonly Victim[] | undefined;
   for (const one of alike) {
@@ -167,8 +194,7 @@ function startOnHold(view: ClusterView, pending: PendingView): Decision | undefi
 }
 
 function demandFor(view: ClusterView, index: NodeIndex, pending: PendingView): Demand {
-  const needsConformance = view.vcluster(pending.vcluster)?.schedulerType === "sensitive_reservation";
-  return demandOf(index, pending, { isShared: sharesNodes(view, pending), needsConformance });
+  return demandOf(index, pending, traitsOf(view.vcluster(pending.vcluster), pending));
 }
 
 const sharesNodes = (view: ClusterView, { vcluster, isSensitive }: PendingView): boolean =>

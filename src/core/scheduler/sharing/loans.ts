@@ -79,6 +79,13 @@ export function lend(loans: Loans, borrower: VClusterId, picks: readonly Pick[])
   for (const { offer } of picks) if (offer.lender !== undefined) add(loans, borrower, offer.lender);
 }
 
+/** Returns whether running work is on nodes of another vCluster. */
+export const isBorrowing = (view: ClusterView, { vcluster, claims }: RunningView): boolean =>
+  claims.some(({ nodeId }) => {
+    const owner = view.dedicatedTo(nodeId);
+    return owner !== undefined && owner !== vcluster;
+  });
+
 /** Returns whether running work has to give back a node that the vCluster of `pending` has lent it, whatever its class. */
 export function mayReclaim(view: ClusterView, pending: PendingView, running: RunningView): boolean {
   if (running.vcluster === pending.vcluster || !mayBorrow(running)) return false;
