@@ -1,6 +1,6 @@
 /** All faces of a running server, ready to be put behind listeners. Made once, in bin/. */
 import { createConnectRouter, createContextValues } from "@connectrpc/connect";
-import { createFetchHandler } from "@connectrpc/connect/protocol";
+import { universalServerRequestFromFetch, universalServerResponseToFetch } from "@connectrpc/connect/protocol";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import type { CertificateIdentity } from "../core/access/certificate.ts";
 import type { RateLimits } from "../core/access/rate-limit.ts";
@@ -9,7 +9,7 @@ import { LatticeError } from "../core/domain/errors.ts";
 import type { Principal } from "../core/domain/principal.ts";
 import type { Server } from "../engine/server/server.ts";
 import { Authenticator, type AuthSettings } from "./auth/authenticate.ts";
-import { CERTIFICATE } from "./auth/connect-gate.ts";
+import { ADDRESS, CERTIFICATE } from "./auth/connect-gate.ts";
 import { rpcOptions, rpcRoutes } from "./connect/rpc-routes.ts";
 import { connectErrorOf, SHUTTING_DOWN } from "./errors.ts";
 import { createApp } from "./rest/elysia-app.ts";
@@ -32,6 +32,10 @@ export function createApi({ server, auth, discovery = { issuer: "", clientId: ""
     const refused = limiter.take(principal, server.clock.monotonic());
     if (refused) throw new LatticeError(refused);
   };
+  const certificates = new WeakMap<object, CertificateIdentity>();
+  const addresses = new WeakMap<object, string>();
+  const valuesOf = (request: object) =>
+    createContextValues().set(CERTIFICATE, certificates.get(request)).set(ADDRESS, addresses.get(request));
   const shutdown = new AbortController();
   const options = rpcOptions(server, { authenticator, admit }, shutdown.signal);
   const routes = rpcRoutes(server);
@@ -39,10 +43,12 @@ export function createApi({ server, auth, discovery = { issuer: "", clientId: ""
   routes(router);
   const rpcHandlers = router.handlers.map((handler) => ({
     requestPath: handler.requestPath,
-    handle: createFetchHandler(handler, { httpVersion: "2" }),
+    handle: async (request: Request) => {
+      const asked = universalServerRequestFromFetch(request, { httpVersion: "2" });
+      return universalServerResponseToFetch(await handler({ ...asked, contextValues: valuesOf(request) }));
+    },
   }));
   const rpcPaths = new Set(rpcHandlers.map((handler) => handler.requestPath));
-  const certificates = new WeakMap<object, CertificateIdentity>();
   const app = createApp({
     server,
     authenticator,
@@ -50,12 +56,13 @@ export function createApi({ server, auth, discovery = { issuer: "", clientId: ""
     discovery,
     rpcHandlers,
     certificates,
+    addresses,
     shutdown: shutdown.signal,
   });
   const adapter = connectNodeAdapter({
     ...options,
     routes,
-    contextValues: (request) => createContextValues().set(CERTIFICATE, certificates.get(request)),
+    contextValues: valuesOf,
   });
 
   return {
@@ -67,6 +74,8 @@ export function createApi({ server, auth, discovery = { issuer: "", clientId: ""
     rpc: adapter,
     /** Says which client certificate, verified by the listener, a request came with. */
     certify: (request: object, certificate: CertificateIdentity): void => void certificates.set(request, certificate),
+    /** Says which network address a request came from. */
+    locate: (request: object, address: string): void => void addresses.set(request, address),
     isRpc: (path: string): boolean => rpcPaths.has(path),
     stop: (): void => shutdown.abort(connectErrorOf(SHUTTING_DOWN)),
   };

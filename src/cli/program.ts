@@ -1,5 +1,6 @@
 /** The tree of commands. Each is loaded only when it runs, so that start-up stays short. */
 
+import type { AuditParent } from "./commands/audit.ts";
 import type { NodeChange } from "./commands/node-state.ts";
 import { type Group, group, lazy } from "./grammar/command.ts";
 
@@ -45,6 +46,22 @@ const backup = group("backup", "Copies of the state of the cluster", [
   lazy("restore", "Restore a backup", async () => (await import("./commands/backup.ts")).backupRestore),
 ]);
 
+const auditCommands = (parent: AuditParent) => [
+  lazy("query", "Show who did what", async () => (await import("./commands/audit.ts")).auditQuery(parent)),
+  lazy("export", "Print every entry with its signature", async () =>
+    (await import("./commands/audit.ts")).auditExport(parent),
+  ),
+  lazy("verify", "Verify the whole chain of entries", async () =>
+    (await import("./commands/audit.ts")).auditVerify(parent),
+  ),
+  lazy("archive", "Move old entries into files", async () =>
+    (await import("./commands/audit.ts")).auditArchive(parent),
+  ),
+  lazy("archives", "List the archives", async () => (await import("./commands/audit.ts")).auditArchives(parent)),
+];
+
+const AUDIT = "The record of what was done, by whom and from where";
+
 const raftStatus = (name: "raft-status" | "admin raft-status" | "admin raft status") =>
   lazy(name.slice(name.lastIndexOf(" ") + 1), "Show the quorum of the servers", async () =>
     (await import("./commands/raft.ts")).raftStatus(name),
@@ -77,6 +94,7 @@ export const PROGRAM: Group = group("lattice", "Lattice schedules and runs work 
     tenant,
     vcluster,
     backup,
+    group("audit", AUDIT, auditCommands("admin audit")),
     raft,
     ...nodeChanges("admin"),
     lazy(
@@ -86,6 +104,7 @@ export const PROGRAM: Group = group("lattice", "Lattice schedules and runs work 
     ),
     raftStatus("admin raft-status"),
   ]),
+  group("audit", AUDIT, auditCommands("audit")),
   raftStatus("raft-status"),
   lazy("login", "Log in at the site's identity provider", async () => (await import("./commands/login.ts")).login),
   lazy("logout", "Take the saved login back and forget it", async () => (await import("./commands/logout.ts")).logout),

@@ -15,6 +15,8 @@ import { file_lattice_v1_nodes } from "../gen/lattice/v1/nodes_pb.ts";
 
 export type { Message } from "@bufbuild/protobuf";
 export type {
+  AuditArchive,
+  AuditEntryProto,
   BackupEntry,
   BackupVerifyResponse,
   CreateBackupResponse,
@@ -22,6 +24,7 @@ export type {
   RaftStatusResponse,
   TenantResponse,
   VClusterResponse,
+  VerifyAuditResponse,
 } from "../gen/lattice/v1/admin_pb.ts";
 export type {
   AllocationEvent,

@@ -25,6 +25,7 @@ afterEach(async () => {
 const handlers = (fetch: HttpHandlers["fetch"]): HttpHandlers => ({
   fetch,
   certify: () => {},
+  locate: () => {},
   isRpc: (path) => path === "/rpc",
   rpc: (_, response) => {
     response.end("rpc");

@@ -2,6 +2,7 @@
  * Authentication and errors of the RPC faces. The gate runs before a request's body is
  * read and leaves the Call in the context; the interceptor turns faults into ConnectErrors.
  */
+import type { DescMethod } from "@bufbuild/protobuf";
 import {
   Code,
   ConnectError,
@@ -12,6 +13,7 @@ import {
 } from "@connectrpc/connect";
 import { present } from "../../base/assert.ts";
 import type { CertificateIdentity } from "../../core/access/certificate.ts";
+import type { Fault } from "../../core/domain/errors.ts";
 import { LatticeError } from "../../core/domain/errors.ts";
 import type { Principal } from "../../core/domain/principal.ts";
 import { beginCall, type Call } from "../../engine/server/call.ts";
@@ -31,6 +33,11 @@ const CALL: ContextKey<Call | undefined> = createContextKey<Call | undefined>(un
 export const CERTIFICATE: ContextKey<CertificateIdentity | undefined> = createContextKey<
   CertificateIdentity | undefined
 >(undefined, { description: "the certificate that the caller has shown" });
+
+/** The network address of a request, where the listener knows it. */
+export const ADDRESS: ContextKey<string | undefined> = createContextKey<string | undefined>(undefined, {
+  description: "the address that the caller comes from",
+});
 
 const METER: ContextKey<MeteredRequest | undefined> = createContextKey<MeteredRequest | undefined>(undefined, {
   description: "the count of the request",
@@ -55,10 +62,15 @@ export function createGate(server: Server, { authenticator, admit }: Entrance) {
     context.responseHeader.set("x-request-id", requestId);
     const meter = meterRequest(server, "rpc", operationOf(context.method));
     context.values.set(METER, meter);
+    const from = context.values.get(ADDRESS) ?? "";
+    const operation = operationOf(context.method);
+    let known: Principal | undefined;
     try {
       const certificate = context.values.get(CERTIFICATE);
       const { principal, validUntil } = await authenticator.authenticate(headers, certificate);
+      known = principal;
       admit(principal);
+      if (validUntil !== undefined) server.denials.onLetIn(principal, from);
       const idempotencyKey = idempotencyKeyOf(headers);
       const isStale = isStaleOf(headers);
       const call: Call = {
@@ -67,14 +79,16 @@ export function createGate(server: Server, { authenticator, admit }: Entrance) {
         signal,
         ...(validUntil !== undefined && { credentialEndsAt: validUntil }),
         isStale,
+        from,
         ...(certificate !== undefined && { certificate }),
         ...(idempotencyKey !== undefined && { idempotencyKey }),
       };
       context.values.set(CALL, call);
-      await beginCall(server.replica, call, operationOf(context.method));
+      await beginCall(server.replica, call, operation);
     } catch (error) {
       const failure = faultOf(error, requestId, server.log);
       meter.end(failure.reason);
+      server.denials.onRefused({ principal: known, operation, from, requestId }, failure);
       throw connectErrorOf(failure);
     }
   };
@@ -83,13 +97,16 @@ export function createGate(server: Server, { authenticator, admit }: Entrance) {
 /** Returns the interceptor that gives every error its code and metadata. A stream that a shutdown, or the end of its credential, ends says so. */
 export function createErrorInterceptor(server: Server, shutdown: AbortSignal): Interceptor {
   return (next) => async (request) => {
-    const { requestId = "", credentialEndsAt } = request.contextValues.get(CALL) ?? {};
+    const call = request.contextValues.get(CALL);
+    const { requestId = "", credentialEndsAt } = call ?? {};
     const meter = request.contextValues.get(METER);
     const toConnect = (error: unknown): ConnectError => {
       if (error instanceof ConnectError) return error;
       // What a closing transport throws is the shutdown, not a failure of the request.
       const isCutOff = shutdown.aborted && !(error instanceof LatticeError);
-      return connectErrorOf(isCutOff ? SHUTTING_DOWN : faultOf(error, requestId, server.log));
+      const failure = isCutOff ? SHUTTING_DOWN : faultOf(error, requestId, server.log);
+      if (call) noteDenial(server, call, { method: request.method, failure });
+      return connectErrorOf(failure);
     };
     const convert = (error: unknown): ConnectError => {
       const converted = toConnect(error);
@@ -108,6 +125,17 @@ export function createErrorInterceptor(server: Server, shutdown: AbortSignal): I
       throw convert(error);
     }
   };
+}
+
+/** What an operation refuses is a denial as much as what the gate does. */
+function noteDenial(
+  { denials }: Server,
+  { principal, from = "", requestId }: Call,
+  { method, failure }: { readonly method: DescMethod; readonly failure: Fault },
+): void {
+  // A long stream ends with its credential: nobody has attempted anything.
+  if (failure.reason === "TOKEN_EXPIRED") return;
+  denials.onRefused({ principal, operation: operationOf(method), from, requestId }, failure);
 }
 
 async function* untilShutdown<T>(messages: AsyncIterable<T>, shutdown: AbortSignal) {

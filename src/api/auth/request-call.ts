@@ -40,6 +40,7 @@ export class RequestCall implements Call {
   readonly idempotencyKey?: string;
   readonly isStale: boolean;
   readonly certificate?: CertificateIdentity;
+  readonly from: string;
 
   constructor(
     { principal, validUntil }: Caller,
@@ -48,6 +49,7 @@ export class RequestCall implements Call {
       readonly headers: HeaderReader;
       readonly signal: AbortSignal;
       readonly certificate?: CertificateIdentity | undefined;
+      readonly from?: string;
     },
   ) {
     this.principal = principal;
@@ -55,6 +57,7 @@ export class RequestCall implements Call {
     const key = idempotencyKeyOf(source.headers);
     if (key !== undefined) this.idempotencyKey = key;
     this.isStale = isStaleOf(source.headers);
+    this.from = source.from ?? "";
     if (source.certificate !== undefined) this.certificate = source.certificate;
   }
 

@@ -11,6 +11,7 @@ import {
   removeMember,
   transferLeadership,
 } from "../../engine/server/operations/cluster.ts";
+import { createReservation, deleteReservation, listReservations } from "../../engine/server/operations/reservations.ts";
 import { createTenant, getTenant, listTenants, updateTenant } from "../../engine/server/operations/tenants.ts";
 import {
   createVCluster,
@@ -29,6 +30,7 @@ import {
 } from "../../wire/audit.ts";
 import { backupEntryToProto, backupToProto, stagedToProto, verdictToProto } from "../../wire/backup.ts";
 import { raftStatusToProto } from "../../wire/raft-status.ts";
+import { reservationToProto } from "../../wire/reservation.ts";
 import { quotaAskedFromProto, tenantToProto } from "../../wire/tenant.ts";
 import { timestampFromProto } from "../../wire/timestamp.ts";
 import {
@@ -45,6 +47,7 @@ export function adminService(server: Server): ServiceImpl<typeof AdminService> {
   return {
     ...tenants(server),
     ...vclusters(server),
+    ...reservations(server),
     ...quorum(server),
     ...backups(server),
     ...audit(server),
@@ -71,6 +74,27 @@ const tenants = (server: Server) =>
     async listTenants(page, context) {
       const { items, nextCursor = "" } = await listTenants(server, callOf(context), page);
       return { tenants: items.map(tenantToProto), nextCursor };
+    },
+  }) satisfies Partial<ServiceImpl<typeof AdminService>>;
+
+const reservations = (server: Server) =>
+  ({
+    async createReservation({ startsAt, endsAt, tenantId: tenant, ...request }, context) {
+      const wanted = {
+        ...{ name: request.name, nodes: request.nodes, features: request.features, users: request.users },
+        ...{ tenant, reason: request.reason },
+        ...(startsAt && { from: timestampFromProto(startsAt) }),
+        ...(endsAt && { until: timestampFromProto(endsAt) }),
+      };
+      return reservationToProto(await createReservation(server, callOf(context), wanted));
+    },
+    async listReservations(page, context) {
+      const { items, nextCursor = "" } = await listReservations(server, callOf(context), page);
+      return { reservations: items.map(reservationToProto), nextCursor };
+    },
+    async deleteReservation({ name }, context) {
+      await deleteReservation(server, callOf(context), name);
+      return { success: true };
     },
   }) satisfies Partial<ServiceImpl<typeof AdminService>>;
 

@@ -10,7 +10,6 @@ import { fault, LatticeError } from "../../core/domain/errors.ts";
 import { archiveAudit } from "../../engine/server/audit/archive-audit.ts";
 import { listArchives, queryAudit } from "../../engine/server/audit/query-audit.ts";
 import { verifyAudit } from "../../engine/server/audit/verify-audit.ts";
-import { find } from "../../engine/server/operations/lookup.ts";
 import { optionalJsonBody } from "./json-body.ts";
 import { json, PAGE_QUERY, page, queryOf, type Route, type RouteContext } from "./route.ts";
 
@@ -83,15 +82,11 @@ function filterOf(context: RouteContext): AuditFilter {
   } = query.texts(...(["tenant", "user", "action", "node", "alloc_id", "since", "until"] as const));
   return {
     ...same,
-    ...(ref !== undefined && { allocation: allocationOf(context, ref) }),
+    ...(ref !== undefined && { allocation: ref }),
     ...(since !== undefined && { since: timeOf("since", since) }),
     ...(until !== undefined && { until: timeOf("until", until) }),
   };
 }
-
-/** Entries name allocations by their whole id, people by their number. */
-const allocationOf = ({ server }: RouteContext, ref: string): string =>
-  /^[a-z]?\d{1,15}$/.test(ref) ? find(server, ref).record.id : ref;
 
 function timeOf(name: string, text: string): Millis {
   const at = Date.parse(text);

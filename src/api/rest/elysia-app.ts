@@ -33,6 +33,8 @@ export interface AppParts {
   readonly rpcHandlers: readonly RpcHandler[];
   /** The verified client certificates of requests in hand. */
   readonly certificates: WeakMap<object, CertificateIdentity>;
+  /** The network addresses of requests in hand. */
+  readonly addresses: WeakMap<object, string>;
   /** Aborts when the server shuts down. */
   readonly shutdown: AbortSignal;
 }
@@ -77,12 +79,17 @@ async function answer(parts: AppParts, route: Route, { request, params }: Asked)
   const { server, authenticator, shutdown } = parts;
   const requestId = requestIdOf(request.headers, () => server.entropy.uuid());
   const meter = meterRequest(server, "rest", route.operation);
+  const from = parts.addresses.get(request) ?? "";
+  let principal: Principal | undefined;
   try {
     const certificate = parts.certificates.get(request);
     const known = authenticator.authenticate(request.headers, certificate);
     const caller = known instanceof Promise ? await known : known;
-    parts.admit(caller.principal);
-    const call = new RequestCall(caller, requestId, { headers: request.headers, signal: request.signal, certificate });
+    principal = caller.principal;
+    parts.admit(principal);
+    if (caller.validUntil !== undefined) server.denials.onLetIn(principal, from);
+    const { headers, signal } = request;
+    const call = new RequestCall(caller, requestId, { headers, signal, certificate, from });
     if (route.query) checkQuery(request.url, Object.keys(route.query));
     await beginCall(server.replica, call, route.operation);
     const response = await route.handle({ server, call, request, params, shutdown });
@@ -92,6 +99,7 @@ async function answer(parts: AppParts, route: Route, { request, params }: Asked)
   } catch (error) {
     const failure = faultOf(error, requestId, server.log);
     meter.end(failure.reason);
+    server.denials.onRefused({ principal, operation: route.operation, from, requestId }, failure);
     return problemOf(failure, requestId);
   }
 }

@@ -10,6 +10,8 @@ export interface HttpHandlers {
   rpc(request: NodeRequest, response: NodeResponse): void;
   /** Is told, before a request is answered, of the client certificate that it came with, verified. */
   certify(request: object, certificate: CertificateIdentity): void;
+  /** Is told, before a request is answered, of the network address that it came from. */
+  locate(request: object, address: string): void;
   /** Whether a path, without its query, is an RPC's. */
   isRpc(path: string): boolean;
 }

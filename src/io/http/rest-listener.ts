@@ -15,7 +15,7 @@ const IDLE_TIMEOUT_S = 120;
 const BODY_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Binds the REST port. @throws INVALID_SPEC naming an address that cannot be bound. */
-export function listenRest(options: ListenOptions, handlers: Pick<HttpHandlers, "fetch">): Listener {
+export function listenRest(options: ListenOptions, handlers: Pick<HttpHandlers, "fetch" | "locate">): Listener {
   const server = bind(options, handlers);
   return {
     port: server.port ?? options.port,
@@ -28,7 +28,7 @@ export function listenRest(options: ListenOptions, handlers: Pick<HttpHandlers, 
   };
 }
 
-function bind({ host, port }: ListenOptions, handlers: Pick<HttpHandlers, "fetch">) {
+function bind({ host, port }: ListenOptions, handlers: Pick<HttpHandlers, "fetch" | "locate">) {
   try {
     return Bun.serve({
       hostname: host,
@@ -39,6 +39,8 @@ function bind({ host, port }: ListenOptions, handlers: Pick<HttpHandlers, "fetch
       fetch(request, server) {
         // A request in hand may stay silent for as long as it likes: watches do.
         server.timeout(request, 0);
+        const address = server.requestIP(request)?.address;
+        if (address !== undefined) handlers.locate(request, address);
         return handlers.fetch(request);
       },
     });

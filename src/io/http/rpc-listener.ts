@@ -91,6 +91,7 @@ const answering =
     const certificate = isSecure ? certificateOf(request) : undefined;
     const certify = (asked: object): void => {
       if (certificate !== undefined) handlers.certify(asked, certificate);
+      handlers.locate(asked, addressOf(request));
     };
     if (handlers.isRpc(path)) {
       certify(request);
@@ -138,6 +139,11 @@ function sniff(socket: Socket, decide: (isHttp2: boolean) => void): void {
   };
   socket.on("data", onData);
 }
+
+const addressOf = (request: NodeRequest): string => socketOf(request)?.remoteAddress ?? "";
+
+const socketOf = (request: NodeRequest): Socket | TLSSocket | undefined =>
+  "stream" in request ? request.stream.session?.socket : request.socket;
 
 /** By connection, or session of HTTP/2: a certificate is read once, not with each request. */
 const certificates = new WeakMap<object, { readonly certificate: CertificateIdentity | undefined }>();

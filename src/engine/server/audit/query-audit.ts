@@ -9,6 +9,7 @@ import { tenantId } from "../../../core/domain/ids.ts";
 import { auditHeadOf } from "../../../core/state/state.ts";
 import type { Call } from "../call.ts";
 import { demand } from "../operations/access.ts";
+import { find } from "../operations/lookup.ts";
 import { numberCursor, pageSize } from "../operations/paging.ts";
 import type { Page, PageRequest } from "../operations/results.ts";
 import type { Server } from "../server.ts";
@@ -20,7 +21,7 @@ export async function queryAudit(
   call: Call,
   { filter, page }: { readonly filter: AuditFilter; readonly page: PageRequest },
 ): Promise<Page<AuditEntry>> {
-  const wanted = restrict(call, filter);
+  const wanted = withWholeId(server, restrict(call, filter));
   demand(call, "audit.read", wanted.tenant === undefined ? {} : { tenant: tenantId(wanted.tenant) });
   const size = pageSize(page);
   const { replica, clock } = server;
@@ -38,6 +39,12 @@ export async function queryAudit(
   return sequence > archivedTo ? { items, nextCursor: String(sequence + 1) } : { items };
 }
 
+/** Entries name allocations by their whole id, people by their number. */
+const withWholeId = (server: Server, filter: AuditFilter): AuditFilter =>
+  filter.allocation !== undefined && /^[a-z]?\d{1,15}$/.test(filter.allocation)
+    ? { ...filter, allocation: find(server, filter.allocation).record.id }
+    : filter;
+
 /** Whoever administers one tenant asks for that one, said or unsaid. */
 function restrict({ principal }: Call, filter: AuditFilter): AuditFilter {
   if (principal.role === "SystemAdmin" || filter.tenant !== undefined || principal.tenant === undefined) return filter;
@@ -53,9 +60,9 @@ export interface AuditArchives {
   readonly total: number;
 }
 
-/** Returns the archives, oldest first. */
-export function listArchives(server: Server, call: Call): AuditArchives {
-  demand(call, "audit.read");
+/** Returns the archives, oldest first, for whoever may read the entries of `tenant`. */
+export function listArchives(server: Server, call: Call, tenant = ""): AuditArchives {
+  demand(call, "audit.read", tenant === "" ? {} : { tenant: tenantId(tenant) });
   const { tables } = server.replica.state;
   return {
     location: server.auditFiles.location,
