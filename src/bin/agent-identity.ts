@@ -36,7 +36,7 @@ export async function openIdentity(options: AgentOptions, stateDir: string, log:
 /** Files that are of no use stop the start only where nothing else does. */
 function bootstrapOf({ tls }: AgentOptions, log: Logger) {
   const keeping = () => {
-    const read = () => readCertificates(tls, systemClock.now());
+    const read = () => readCertificates(tls, systemClock.now(), { ends: ["client"] });
     return new CertificateKeeper({ paths: Object.values(tls), read, clock: systemClock, log });
   };
   let keeper: CertificateKeeper | undefined;

@@ -19,7 +19,7 @@ import { openStateDir } from "../io/runtime/agent-state-dir.ts";
 import { openRuntime } from "../io/runtime/open-runtime.ts";
 import { systemClock } from "../io/system-clock.ts";
 import { serviceManager } from "../io/systemd/service-manager.ts";
-import { meterProcess } from "../io/telemetry/process-metrics.ts";
+import { meterCertificate, meterProcess } from "../io/telemetry/process-metrics.ts";
 import { openTelemetry } from "../io/telemetry/prometheus.ts";
 import { openIdentity } from "./agent-identity.ts";
 
@@ -43,6 +43,7 @@ async function run(options: AgentOptions): Promise<void> {
   meterProcess(telemetry, { version: VERSION, commit: COMMIT, clock: systemClock });
   const health = listenForHealth({ host, port, exposition: telemetry });
   const identity = await openIdentity(options, state.path, log);
+  meterCertificate(telemetry, () => identity.validUntil());
   const link = new GrpcAgentLink({ ...options, certificates: () => identity.certificates(), log });
   const registration: Registration = {
     nodeId: nodeId(options.nodeId),

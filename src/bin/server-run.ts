@@ -17,7 +17,7 @@ import { finishStagedSnapshot } from "../io/snapshot/staging.ts";
 import { openWorkerMirror } from "../io/sqlite/worker-mirror.ts";
 import { systemClock, systemEntropy } from "../io/system-clock.ts";
 import { serviceManager } from "../io/systemd/service-manager.ts";
-import { meterProcess } from "../io/telemetry/process-metrics.ts";
+import { meterCertificate, meterProcess } from "../io/telemetry/process-metrics.ts";
 import { openTelemetry } from "../io/telemetry/prometheus.ts";
 import type { CertificateKeeper } from "../io/tls/certificate-keeper.ts";
 import type { Backups } from "../ports/backups.ts";
@@ -123,6 +123,7 @@ async function startLoops(config: ServerConfig, log: Logger, parts: LoopParts): 
   const { quorum, api } = config;
   const telemetry = openTelemetry("server");
   meterProcess(telemetry, { version: VERSION, commit: COMMIT, clock: systemClock });
+  meterCertificate(telemetry, () => keeper?.validUntil());
   return startServer({
     version: VERSION,
     get clusterId() {

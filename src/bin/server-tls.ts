@@ -1,4 +1,5 @@
 /** From the configuration to the certificates of this server, kept as fresh as their files. */
+import type { CertificatePurpose } from "../config/certificate-files.ts";
 import { readCertificates } from "../config/certificate-files.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import type { PeerTls } from "../io/peer/peer-network.ts";
@@ -8,17 +9,22 @@ import { CertificateKeeper } from "../io/tls/certificate-keeper.ts";
 import type { Logger } from "../ports/log.ts";
 
 /** Returns the certificates; undefined in the clear. @throws INVALID_CONFIG when the files are of no use. */
-export function certificatesOf({ api: { tls } }: ServerConfig, log: Logger): CertificateKeeper | undefined {
+export function certificatesOf({ api: { tls }, quorum }: ServerConfig, log: Logger): CertificateKeeper | undefined {
   if (tls === undefined) return undefined;
+  const purpose = purposeOf(tls.ca !== undefined && quorum.raftListenAddress !== undefined);
   const keeper = new CertificateKeeper({
     paths: Object.values(tls),
-    read: () => readCertificates(tls, systemClock.now()),
+    read: () => readCertificates(tls, systemClock.now(), purpose),
     clock: systemClock,
     log,
   });
   process.on("SIGHUP", () => keeper.reload());
   return keeper;
 }
+
+/** Members show each other the same certificate, at both ends. */
+const purposeOf = (isMember: boolean): CertificatePurpose =>
+  isMember ? { ends: ["server", "client"], isOfOwnAuthority: true } : { ends: ["server"] };
 
 /** Returns what members prove to each other who they are with; undefined where nothing can be proven. */
 export function peerTlsOf(certificates: Certificates | undefined): PeerTls | undefined {

@@ -25,16 +25,33 @@ export interface TlsMaterial {
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
+/** What a certificate must be good for. */
+export interface CertificatePurpose {
+  /** Ends of connections that it is shown at. */
+  readonly ends: readonly ("server" | "client")[];
+  /** Whether those who trust the authorities beside it must trust it too. */
+  readonly isOfOwnAuthority?: boolean;
+}
+
+/** By end: the purpose that its extendedKeyUsage must hold, where it has one (RFC 5280, section 4.2.1.12). */
+const USAGES = {
+  server: { name: "serverAuth", id: "1.3.6.1.5.5.7.3.1" },
+  client: { name: "clientAuth", id: "1.3.6.1.5.5.7.3.2" },
+} as const;
+
 /** Returns what the files hold. @throws INVALID_CONFIG with every problem, one a line. */
-export function readCertificates(files: TlsFiles, now: number): TlsMaterial {
+export function readCertificates(files: TlsFiles, now: number, purpose?: CertificatePurpose): TlsMaterial {
   const problems: string[] = [];
   const cert = textOf(files.cert, problems);
   const key = textOf(files.key, problems);
   const ca = textOf(files.ca, problems);
-  const [leaf] = certificatesIn(files.cert, cert, problems);
+  const [leaf, ...intermediates] = certificatesIn(files.cert, cert, problems);
   const privateKey = keyIn(files.key, key, problems);
-  for (const authority of certificatesIn(files.ca, ca, problems))
-    problems.push(...timeProblems(files.ca, authority, now));
+  const authorities = certificatesIn(files.ca, ca, problems);
+  for (const authority of authorities) problems.push(...timeProblems(files.ca, authority, now));
+  if (leaf !== undefined && purpose !== undefined) {
+    problems.push(...purposeProblems(files, purpose, { chain: [leaf, ...intermediates], authorities }));
+  }
   if (leaf !== undefined) problems.push(...timeProblems(files.cert, leaf, now));
   if (leaf !== undefined && privateKey !== undefined && !leaf.checkPrivateKey(privateKey)) {
     problems.push(`${files.key} is not the key of the certificate in ${files.cert} (${nameOf(leaf)})`);
@@ -52,6 +69,36 @@ export function readCertificates(files: TlsFiles, now: number): TlsMaterial {
     ...(leaf !== undefined && { validUntil: Date.parse(leaf.validTo) }),
   };
 }
+
+interface Chain {
+  readonly chain: readonly X509Certificate[];
+  readonly authorities: readonly X509Certificate[];
+}
+
+function purposeProblems(
+  files: TlsFiles,
+  { ends, isOfOwnAuthority }: CertificatePurpose,
+  { chain, authorities }: Chain,
+) {
+  const [leaf] = chain;
+  // Absent in the runtime where the certificate has no such extension.
+  const held: readonly string[] | undefined = leaf?.keyUsage;
+  const missing = ends.filter((end) => held !== undefined && !held.includes(USAGES[end].id));
+  const problems = missing.map(
+    (end) => `${files.cert}: the certificate is not for ${end}s: issue it with extendedKeyUsage ${USAGES[end].name}`,
+  );
+  const isTrusted = chain.some((one) => authorities.some((authority) => isIssuedBy(one, authority)));
+  if (isOfOwnAuthority && authorities.length > 0 && !isTrusted) {
+    const by = leaf?.issuer.replaceAll("\n", ", ");
+    problems.push(
+      `${files.cert} is of ${by}, which is not among the authorities in ${files.ca}: members would refuse it`,
+    );
+  }
+  return problems;
+}
+
+const isIssuedBy = (one: X509Certificate, authority: X509Certificate): boolean =>
+  one.fingerprint256 === authority.fingerprint256 || (one.checkIssued(authority) && one.verify(authority.publicKey));
 
 function textOf(path: string | undefined, problems: string[]): string | undefined {
   if (path === undefined) return undefined;

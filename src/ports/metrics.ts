@@ -53,6 +53,13 @@ export const METRICS = {
     buckets: FAST,
   },
 
+  lattice_certificate_end_time_seconds: {
+    kind: "gauge",
+    of: BOTH,
+    help: "When the certificate in use ends, in seconds since the epoch; absent without one.",
+    labels: [],
+  },
+
   lattice_api_requests_total: {
     kind: "counter",
     of: SERVER,

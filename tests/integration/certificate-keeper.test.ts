@@ -1,6 +1,7 @@
 /** Shows when a keeper reads its files again, whom it tells, and what it says of the end of a certificate. */
 import { expect, test } from "bun:test";
 import { rmSync, writeFileSync } from "node:fs";
+import type { CertificatePurpose } from "../../src/config/certificate-files.ts";
 import { readCertificates } from "../../src/config/certificate-files.ts";
 import { fault, LatticeError } from "../../src/core/domain/errors.ts";
 import { CertificateKeeper } from "../../src/io/tls/certificate-keeper.ts";
@@ -59,6 +60,30 @@ function problemsOf(files: Parameters<typeof readCertificates>[0]): string {
     return error instanceof LatticeError ? error.fault.message : String(error);
   }
 }
+
+test("a certificate that is not for its end, or of no authority that members trust, is told with what to do", () => {
+  using site = new OpensslAuthority();
+  using other = new OpensslAuthority("other CA");
+  const clientOnly = site.issue("client", { names: "DNS:a", usage: "clientAuth" });
+  const asMember = { ends: ["server", "client"], isOfOwnAuthority: true } as const;
+  const told = (files: Parameters<typeof readCertificates>[0], purpose: CertificatePurpose) => {
+    try {
+      return readCertificates(files, Date.now(), purpose).cert === undefined ? "nothing" : "";
+    } catch (error) {
+      return error instanceof LatticeError ? error.fault.message : String(error);
+    }
+  };
+  expect(told(clientOnly, asMember)).toBe(
+    `${clientOnly.cert}: the certificate is not for servers: issue it with extendedKeyUsage serverAuth`,
+  );
+  expect(told(clientOnly, { ends: ["client"] })).toBe("");
+  const good = site.issue("good", { names: "DNS:good" });
+  expect(told(good, asMember)).toBe("");
+  expect(told({ ...good, ca: other.ca }, asMember)).toBe(
+    `${good.cert} is of CN=site CA, which is not among the authorities in ${other.ca}: members would refuse it`,
+  );
+  expect(told({ ...good, ca: other.ca }, { ends: ["server"] })).toBe("");
+});
 
 test("files that are of no use are told at once: expired, of another key, missing, no PEM", () => {
   using site = new OpensslAuthority();

@@ -9,6 +9,14 @@ export interface ProcessFacts {
   readonly clock: Clock;
 }
 
+/** Has the end of the certificate in use told. */
+export function meterCertificate(metrics: Metrics, validUntil: () => number | undefined): void {
+  metrics.read("lattice_certificate_end_time_seconds", () => {
+    const at = validUntil();
+    return at === undefined ? [] : [{ labels: {}, value: at / MILLISECONDS }];
+  });
+}
+
 const LAG_PERIOD_MS = 500;
 const MICROSECONDS = 1e6;
 const MILLISECONDS = 1e3;
