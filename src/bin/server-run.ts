@@ -35,6 +35,8 @@ import { certificatesOf, peerTlsOf } from "./server-tls.ts";
 
 /** The longest that a stop waits for requests in flight. */
 const DRAIN_MS = 5_000;
+/** Stalls shorter than this may go unseen. */
+const LAG_PERIOD_MS = 20;
 
 /** Starts everything; returns once the server listens. @throws LatticeError when it cannot start. */
 export async function runServer(config: ServerConfig, log: Logger, reloading: Reloading): Promise<void> {
@@ -122,7 +124,7 @@ async function startLoops(config: ServerConfig, log: Logger, parts: LoopParts): 
   const { consensus, keeper, backups, authority } = parts;
   const { quorum, api } = config;
   const telemetry = openTelemetry("server");
-  meterProcess(telemetry, { version: VERSION, commit: COMMIT, clock: systemClock });
+  meterProcess(telemetry, { version: VERSION, commit: COMMIT, clock: systemClock, lagPeriodMs: LAG_PERIOD_MS });
   meterCertificate(telemetry, () => keeper?.validUntil());
   return startServer({
     version: VERSION,

@@ -52,6 +52,12 @@ export const METRICS = {
     labels: [],
     buckets: FAST,
   },
+  lattice_loop_stall_max_seconds: {
+    kind: "gauge",
+    of: BOTH,
+    help: "Longest time since the process started in which its main loop came to nothing else.",
+    labels: [],
+  },
 
   lattice_certificate_end_time_seconds: {
     kind: "gauge",
@@ -109,6 +115,12 @@ export const METRICS = {
     of: SERVER,
     help: "Time since this server last heard a member; no value while it never has.",
     labels: ["member"],
+  },
+  lattice_raft_leader_silence_max_seconds: {
+    kind: "gauge",
+    of: SERVER,
+    help: "Longest time since the process started that it went without a word of a leader that it followed.",
+    labels: [],
   },
   lattice_raft_proposals_total: {
     kind: "counter",

@@ -161,11 +161,7 @@ export class RaftDriver implements Consensus {
 
   status(): ConsensusStatus {
     const { address, clock } = this.#options;
-    const now = clock.monotonic();
-    return statusOf(this.#node, address, (id) => {
-      const heard = this.#peers.lastHeard(id);
-      return heard === undefined ? undefined : Math.max(0, Math.round(now - heard));
-    });
+    return statusOf(this.#node, address, this.#peers.contacts(clock.monotonic()));
   }
 
   /** A leader hands over first, so that nobody has to wait for an election. */

@@ -54,6 +54,9 @@ function meterConsensus({ replica, metrics }: MeteredLoops): void {
   metrics.read("lattice_raft_leader", () => one(replica.isLeader));
   metrics.read("lattice_raft_has_leader", () => one(replica.status.leader !== undefined));
   metrics.read("lattice_raft_term", () => one(replica.status.term));
+  metrics.read("lattice_raft_leader_silence_max_seconds", () =>
+    one((replica.status.leaderSilenceMaxMs ?? 0) / MILLISECONDS),
+  );
   metrics.read("lattice_raft_commit_index", () => one(replica.status.commit));
   metrics.read("lattice_raft_applied_index", () => one(replica.applied));
   metrics.read("lattice_mirror_lag_entries", () => one(replica.applied - replica.mirror.applied().index));

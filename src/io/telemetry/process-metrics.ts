@@ -7,6 +7,8 @@ export interface ProcessFacts {
   readonly version: string;
   readonly commit: string;
   readonly clock: Clock;
+  /** How often it is looked at how late the loop is: a shorter stall may go unseen. */
+  readonly lagPeriodMs?: number;
 }
 
 /** Has the end of the certificate in use told. */
@@ -22,7 +24,10 @@ const MICROSECONDS = 1e6;
 const MILLISECONDS = 1e3;
 
 /** Has the figures of this process told. */
-export function meterProcess(metrics: Metrics, { version, commit, clock }: ProcessFacts): void {
+export function meterProcess(
+  metrics: Metrics,
+  { version, commit, clock, lagPeriodMs = LAG_PERIOD_MS }: ProcessFacts,
+): void {
   const startedAt = (clock.now() - clock.monotonic()) / MILLISECONDS;
   metrics.read("lattice_build_info", () => [{ labels: { version, commit }, value: 1 }]);
   metrics.read("process_start_time_seconds", () => [{ labels: {}, value: startedAt }]);
@@ -31,10 +36,14 @@ export function meterProcess(metrics: Metrics, { version, commit, clock }: Proce
     const { user, system } = process.cpuUsage();
     return [{ labels: {}, value: (user + system) / MICROSECONDS }];
   });
-  let due = clock.monotonic() + LAG_PERIOD_MS;
-  clock.every(LAG_PERIOD_MS, () => {
+  let due = clock.monotonic() + lagPeriodMs;
+  let longest = 0;
+  metrics.read("lattice_loop_stall_max_seconds", () => [{ labels: {}, value: longest / MILLISECONDS }]);
+  clock.every(lagPeriodMs, () => {
     const now = clock.monotonic();
-    metrics.observe("lattice_loop_lag_seconds", {}, Math.max(0, now - due) / MILLISECONDS);
-    due = now + LAG_PERIOD_MS;
+    const late = Math.max(0, now - due);
+    longest = Math.max(longest, late);
+    metrics.observe("lattice_loop_lag_seconds", {}, late / MILLISECONDS);
+    due = now + lagPeriodMs;
   });
 }

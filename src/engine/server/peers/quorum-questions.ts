@@ -34,6 +34,7 @@ export const QUORUM_STATUS: Question<object, ConsensusStatus> = {
         lastContactMs: maybe(number),
       }),
     ),
+    leaderSilenceMaxMs: maybe(number),
   }),
 };
 

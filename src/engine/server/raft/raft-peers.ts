@@ -4,7 +4,7 @@
  */
 
 import { assert } from "../../../base/assert.ts";
-import type { LogIndex } from "../../../base/brand.ts";
+import type { LogIndex, Term } from "../../../base/brand.ts";
 import { logIndex } from "../../../base/brand.ts";
 import { compareNumber } from "../../../base/compare.ts";
 import { judgePeer, meetsStrangers } from "../../../core/raft/admission.ts";
@@ -14,6 +14,7 @@ import { membershipOf, possibleMemberships } from "../../../core/raft/node-state
 import type { MemberId, MembershipChange, RaftEffect } from "../../../core/raft/raft-types.ts";
 import type { LogStore } from "../../../ports/log-store.ts";
 import type { PeerAddress, PeerIdentity, PeerLink } from "../../../ports/peer-link.ts";
+import type { Contacts } from "./raft-status.ts";
 
 /** What the peers need of their driver. */
 export interface PeersHost {
@@ -31,6 +32,9 @@ export class RaftPeers {
   /** How each introduced itself when it was let in last. */
   readonly #letIn = new Map<MemberId, PeerIdentity>();
   readonly #heardAt = new Map<MemberId, number>();
+  /** The leader that was heard last, and its term. */
+  #followed: { readonly leader: MemberId; readonly term: Term } | undefined;
+  #silenceMaxMs = 0;
   /** Those that frames can be sent to. */
   readonly #linked = new Set<MemberId>();
   #dialled: readonly PeerAddress[] = [];
@@ -101,11 +105,24 @@ export class RaftPeers {
   }
 
   heard(member: MemberId, now: number): void {
+    const { leader, term } = this.#host.node;
+    const before = this.#heardAt.get(member);
     this.#heardAt.set(member, now);
+    if (member !== leader) return;
+    const isSame = this.#followed?.leader === leader && this.#followed.term === term;
+    if (isSame && before !== undefined) this.#silenceMaxMs = Math.max(this.#silenceMaxMs, now - before);
+    else this.#followed = { leader, term };
   }
 
-  lastHeard(member: MemberId): number | undefined {
-    return this.#heardAt.get(member);
+  /** When others were heard, as it is shown to people. */
+  contacts(now: number): Contacts {
+    return {
+      lastContactMs: (id) => {
+        const heard = this.#heardAt.get(id);
+        return heard === undefined ? undefined : Math.max(0, Math.round(now - heard));
+      },
+      leaderSilenceMaxMs: this.#silenceMaxMs,
+    };
   }
 
   addressOf(member: MemberId): string | undefined {

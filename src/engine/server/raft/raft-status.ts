@@ -7,11 +7,18 @@ import { membershipOf } from "../../../core/raft/node-state.ts";
 import type { Member, MemberId } from "../../../core/raft/raft-types.ts";
 import type { ConsensusStatus, MemberStatus } from "../../../ports/consensus.ts";
 
+/** When others were heard. */
+export interface Contacts {
+  readonly lastContactMs: (id: MemberId) => number | undefined;
+  /** Longest time without a word of a leader that was followed before and after it. */
+  readonly leaderSilenceMaxMs: number;
+}
+
 /** Returns the status of `node`, whose own address is `address`. */
 export function statusOf(
   node: RaftNode,
   address: string,
-  lastContactMs: (id: MemberId) => number | undefined,
+  { lastContactMs, leaderSilenceMaxMs }: Contacts,
 ): ConsensusStatus {
   const { id: self, leader, term, commit } = node;
   const show = ({ id, isVoter, address: theirs }: Member): MemberStatus => ({
@@ -21,7 +28,7 @@ export function statusOf(
     matchIndex: id === self ? node.durableIndex : node.peers.get(id)?.match,
     lastContactMs: id === self ? 0 : lastContactMs(id),
   });
-  return { self, leader, term, commit, members: membershipOf(node).members.map(show) };
+  return { self, leader, term, commit, members: membershipOf(node).members.map(show), leaderSilenceMaxMs };
 }
 
 /**
