@@ -3,11 +3,14 @@ import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, resolve } from "node:path";
 import { LatticeError } from "../core/domain/errors.ts";
+import { readAgentConfig } from "./agent-config.ts";
 import type { TlsFiles } from "./certificate-files.ts";
 import { type FlagSpecs, parseFlags, renderFlags } from "./flags.ts";
+import { realFiles } from "./reachable.ts";
 import type { ListenAddress, LogLevel } from "./server-config.ts";
 
 const FLAGS: FlagSpecs = {
+  config: { short: "c", value: "FILE", meaning: "configuration whose section identity is read (default: none)" },
   "node-id": { value: "NAME", meaning: "name of this node (default: the host name)" },
   "quorum-endpoint": { value: "URL[,URL…]", meaning: "servers to dial (default: http://localhost:50051)" },
   "heartbeat-interval": { value: "SECONDS", meaning: "time between heartbeats (default: what the server says)" },
@@ -191,16 +194,26 @@ function defaultStateDir(env: Environment): string {
 
 class OptionReader {
   readonly problems: string[] = [];
+  readonly #configured: ReadonlyMap<string, string>;
 
   constructor(
     readonly values: ReadonlyMap<string, string>,
     readonly switches: ReadonlySet<string>,
     readonly env: Environment,
-  ) {}
+  ) {
+    const path = values.get("config") ?? env.LATTICE_CONFIG ?? "";
+    const { values: configured, problems } =
+      path === "" ? { values: new Map<string, string>(), problems: [] } : readAgentConfig(path, realFiles);
+    this.#configured = configured;
+    this.problems.push(...problems);
+  }
 
   text(flag: string, fallback: string): string {
     const alias = Object.keys(ALIASES).find((name) => ALIASES[name] === flag);
-    return this.values.get(flag) ?? (this.env[variableOf(flag)] || (alias && this.env[alias]) || fallback);
+    return (
+      this.values.get(flag) ??
+      (this.env[variableOf(flag)] || (alias && this.env[alias]) || (this.#configured.get(flag) ?? fallback))
+    );
   }
 
   matching(flag: string, fallback: string, pattern: RegExp): string {

@@ -23,7 +23,6 @@ export const INACTIVE: Readonly<Record<string, string>> = {
   federation: "federation",
   "compat.partition_mapping": "Slurm partitions",
   "compat.qos_mapping": "Slurm QOS",
-  identity: "certificates of agents",
 };
 
 /** Returns the capability that a key waits for, or undefined when the key is active. */

@@ -195,9 +195,13 @@ export const OPTIONAL = {
   }),
 
   identity: z.strictObject({
-    spire_socket: key(path().default("/run/spire/agent.sock"), "Socket of the SPIRE agent.", {
-      aliases: ["LATTICE_SPIRE_SOCKET"],
-    }),
+    spire_socket: key(
+      path().default("/run/spire/agent.sock"),
+      "For agents: socket of the SPIRE agent's Workload API.",
+      {
+        aliases: ["LATTICE_SPIRE_SOCKET"],
+      },
+    ),
     ca_cert: key(path().optional(), "Certificate of the authority with which the servers sign those of agents, PEM.", {
       reach: "file",
       example: "/etc/lattice/tls/ca.crt",
@@ -209,20 +213,24 @@ export const OPTIONAL = {
     signing_address: key(address().optional(), "Where nodes with a join token get their first certificate.", {
       example: "0.0.0.0:50053",
     }),
-    signing_endpoint: key(url("http", "https").optional(), "Where agents have their certificates signed.", {
-      example: "https://lattice-01:50051",
-    }),
-    bootstrap_cert: key(path().optional(), "Certificate until SPIRE gives one, PEM.", {
+    signing_endpoint: key(
+      url("http", "https").optional(),
+      "For agents: where they join, the signing_address of a server.",
+      {
+        example: "https://lattice-01:50053",
+      },
+    ),
+    bootstrap_cert: key(path().optional(), "For agents: certificate until SPIRE gives one, PEM.", {
       reach: "file",
       aliases: ["LATTICE_BOOTSTRAP_CERT"],
       example: "/etc/lattice/tls/agent.crt",
     }),
-    bootstrap_key: key(path().optional(), "Private key of that certificate, PEM.", {
+    bootstrap_key: key(path().optional(), "For agents: private key of that certificate, PEM.", {
       reach: "file",
       aliases: ["LATTICE_BOOTSTRAP_KEY"],
       example: "/etc/lattice/tls/agent.key",
     }),
-    bootstrap_ca: key(path().optional(), "Authority of that certificate, PEM.", {
+    bootstrap_ca: key(path().optional(), "For agents: authorities that the servers' certificates come from, PEM.", {
       reach: "file",
       aliases: ["LATTICE_BOOTSTRAP_CA"],
       example: "/etc/lattice/tls/ca.crt",

@@ -19,7 +19,9 @@ test("every setting is read by the code", () => {
 });
 
 test("every active key becomes a setting", () => {
-  const builder = ["build-config", "vault-secrets"].map((name) => textOf(`src/config/${name}.ts`)).join();
+  const builder = ["build-config", "vault-secrets", "agent-config"]
+    .map((name) => textOf(`src/config/${name}.ts`))
+    .join();
   const active = CONFIG_KEYS.filter((key) => inactiveCapability(key.path) === undefined);
   expect(active.filter((key) => !builder.includes(key.path.at(-1) ?? "")).map((key) => key.name)).toEqual([]);
 });

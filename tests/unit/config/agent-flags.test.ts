@@ -1,6 +1,8 @@
 /** The agent's command line: flags win over variables, every mistake is said at once. */
 import { describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
 import { type AgentOptions, parseAgentFlags } from "../../../src/config/agent-flags.ts";
+import { TempDir } from "../../fixtures/temp-dir.ts";
 
 function optionsOf(argv: readonly string[], env: Record<string, string> = {}): AgentOptions {
   const command = parseAgentFlags(argv, env);
@@ -100,6 +102,21 @@ describe("parseAgentFlags", () => {
     for (const part of ['at least 1, not "many"', 'HOST:PORT, not "50052"', "debug, info, warn, error", '"a b"']) {
       expect(message).toContain(part);
     }
+  });
+
+  test("takes the section identity of a configuration, below variables and flags, and says what is wrong in it", () => {
+    using temp = new TempDir();
+    const file = temp.join("c.yaml");
+    writeFileSync(
+      file,
+      "quorum: {}\nidentity:\n  spire_socket: /a\n  bootstrap_ca: /ca\n  signing_endpoint: https://s:1\n",
+    );
+    const of = (...more: readonly string[]) => optionsOf([`--config=${file}`, ...more]);
+    expect(of()).toMatchObject({ spireSocket: "/a", tls: { ca: "/ca" }, join: { signingEndpoint: "https://s:1" } });
+    expect(of("--spire-socket=/b").spireSocket).toBe("/b");
+    writeFileSync(file, "identity:\n  spire_sockt: /a\n");
+    expect(() => of()).toThrow(`${file}:2: unknown key identity.spire_sockt; nearest: identity.spire_socket`);
+    expect(() => optionsOf(["--config=/none"])).toThrow("/none does not exist");
   });
 
   test("prints help and version", () => {
