@@ -11,6 +11,7 @@ import { allocationId, nodeId, tenantId, userId } from "../core/domain/ids.ts";
 import type { Claim } from "../core/domain/resources.ts";
 import { DEFAULT_TENANT, DEFAULT_VCLUSTER, DEFAULT_WEIGHTS } from "../core/domain/tenant.ts";
 import type { ClusterView, Decision } from "../core/domain/view.ts";
+import type { PlannedPreemption } from "../core/scheduler/preempt.ts";
 import { apply } from "../core/state/apply.ts";
 import type { CommandBody, NodeReport, Output } from "../core/state/commands.ts";
 import type { State } from "../core/state/state.ts";
@@ -26,6 +27,7 @@ const QUOTA = { nodesMax: 1_000_000, fairShareTarget: 0 };
 export interface Ended {
   readonly id: AllocationId;
   readonly claims: readonly Claim[];
+  readonly attempt: number;
   readonly hasOutlastedWalltime: boolean;
 }
 
@@ -36,7 +38,11 @@ export class Cluster {
   #submitted = 0;
   #now: Millis = millis(0);
 
-  constructor(machine: Machine) {
+  readonly #requeuePolicy: AllocationSpec["requeuePolicy"];
+
+  /** Where work makes room for other work, it waits again. */
+  constructor(machine: Machine, makesRoom = false) {
+    this.#requeuePolicy = makesRoom ? "always" : "never";
     this.#propose({ kind: "initialize-cluster", clusterId: "replay" });
     const { sharesNodes, weights = DEFAULT_WEIGHTS } = machine;
     this.#propose({ kind: "update-vcluster", vcluster: DEFAULT_VCLUSTER, sharesNodes, weights });
@@ -72,22 +78,21 @@ export class Cluster {
       this.#tenants.add(tenant);
       this.#propose({ kind: "create-tenant", tenant, name: tenant, quota: QUOTA, isolation: "standard" });
     }
-    const spec = specOf(job, { tenant, walltimeMs });
+    const spec = { ...specOf(job, { tenant, walltimeMs }), requeuePolicy: this.#requeuePolicy };
     const by = userId(job.user === "" ? "unknown" : job.user);
     this.#propose({ kind: "submit-allocation", allocation: { id, spec, dependencies: [] } }, by);
     return id;
   }
 
   /** Places what was decided, and starts it on every node at once. Returns what the state machine refused. */
-  place(decisions: readonly Decision[]): ReadonlySet<AllocationId> {
+  place(decisions: readonly Decision[], attemptOf: (id: AllocationId) => number): ReadonlySet<AllocationId> {
     const placements = decisions.map(({ allocation, version, claims }) => ({ allocation, version, claims }));
     const output = this.#propose({ kind: "assign-nodes", placements });
     const refused = output.kind === "assigned" ? output.refused.map((one) => one.allocation) : [];
     const reports: NodeReport[] = [];
     for (const { allocation, claims } of decisions) {
-      for (const { nodeId: node } of claims) {
-        reports.push({ node, report: { allocation, attempt: 1, phase: "running" } });
-      }
+      const attempt = attemptOf(allocation);
+      for (const { nodeId: node } of claims) reports.push({ node, report: { allocation, attempt, phase: "running" } });
     }
     this.#propose({ kind: "record-node-reports", reports });
     return new Set(refused);
@@ -101,12 +106,24 @@ export class Cluster {
   /** Takes in the ends that the agents of all nodes report. */
   end(all: readonly Ended[]): void {
     const reports: NodeReport[] = [];
-    for (const { id: allocation, claims, hasOutlastedWalltime } of all) {
+    for (const { id: allocation, claims, attempt, hasOutlastedWalltime } of all) {
       const how = hasOutlastedWalltime ? ({ cause: "walltime", signal: 15 } as const) : { exitCode: 0 };
       for (const { nodeId: node } of claims) {
-        reports.push({ node, report: { allocation, attempt: 1, phase: "ended", ...how } });
+        reports.push({ node, report: { allocation, attempt, phase: "ended", ...how } });
       }
     }
+    this.#propose({ kind: "record-node-reports", reports });
+  }
+
+  /** Has the victims make room for work that waits; their agents end them at once. */
+  preempt(planned: PlannedPreemption, victims: readonly Ended[]): void {
+    const preemption = { ...planned, holdUntil: millis(this.#now + 1), checkpointMs: millis(0) };
+    this.#propose({ kind: "preempt-allocations", preemption });
+    const reports = victims.flatMap(({ id: allocation, attempt, claims }) =>
+      claims.map(({ nodeId: node }): NodeReport => {
+        return { node, report: { allocation, attempt, phase: "ended", cause: "stopped", signal: 15 } };
+      }),
+    );
     this.#propose({ kind: "record-node-reports", reports });
   }
 

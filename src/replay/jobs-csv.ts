@@ -17,6 +17,8 @@ const COLUMNS: readonly Column[] = [
   ["walltime_s", ({ job }) => job.walltimeMs / 1_000],
   ["bounded_slowdown", (run) => Math.round(boundedSlowdownOf(run) * 1e6) / 1e6],
   ["backfilled", ({ hasOvertaken }) => (hasOvertaken ? 1 : 0)],
+  ["preempted", ({ preemptedCount }) => preemptedCount],
+  ["estimated_start_s", ({ estimatedStart }) => (estimatedStart === undefined ? "" : estimatedStart / 1_000)],
   ["ended_at_walltime", ({ hasOutlastedWalltime }) => (hasOutlastedWalltime ? 1 : 0)],
 ];
 

@@ -53,8 +53,19 @@ export interface Metrics {
   readonly makespan_s: number;
   /** Processor-time held of what there was in the makespan; with whole and equal nodes that is node-time. */
   readonly utilisation: number;
-  /** The most of all GPUs that was held at one time; absent where there are none. */
+  /** The most of all GPUs that was held at one time, and the mean over time; absent where there are none. */
   readonly gpu_allocated_max?: number;
+  readonly gpu_allocated_mean?: number;
+  /** Of the processors' time, what was idle while something waited: the loss of capacity. */
+  readonly fragmentation: number;
+  /** Dragonfly groups that jobs of several nodes span, over the fewest possible; absent where there is one group. */
+  readonly group_span?: number;
+  /** How often work made room for work of a higher class. */
+  readonly preemptions: number;
+  /** Half of what the tenants' parts of the use differ from equal parts: 0 when all use alike, near 1 when one uses all. */
+  readonly share_deviation: number;
+  /** How far the start that `explain` estimated after the submission was off, of samples that waited. */
+  readonly estimate_error_s: Spread & { readonly samples: number };
   readonly wait_s: Spread;
   readonly bounded_slowdown: Spread;
   readonly queue: { readonly mean: number; readonly max: number };
@@ -99,6 +110,10 @@ export function metricsOf(replay: Replay, context: MetricsContext): Metrics {
     makespan_s: makespan / 1_000,
     utilisation: makespan > 0 ? rounded(used / makespan) : 0,
     ...gpusOf(replay, machine),
+    ...placementOf(replay, machine),
+    preemptions: replay.runs.reduce((sum, { preemptedCount }) => sum + preemptedCount, 0),
+    share_deviation: shareDeviationOf(replay.runs),
+    estimate_error_s: estimateErrorOf(runs),
     wait_s: spreadOf(runs.map(waitOf)),
     bounded_slowdown: spreadOf(runs.map(boundedSlowdownOf)),
     queue: queueOf(replay.samples),
@@ -109,9 +124,54 @@ export function metricsOf(replay: Replay, context: MetricsContext): Metrics {
   };
 }
 
-function gpusOf({ gpuMilliMax }: Replay, { nodes }: Machine): Pick<Metrics, "gpu_allocated_max"> {
+function gpusOf(
+  { gpuMilliMax, samples }: Replay,
+  { nodes }: Machine,
+): Pick<Metrics, "gpu_allocated_max" | "gpu_allocated_mean"> {
   const all = nodes.reduce((sum, { capacity }) => sum + capacity.gpuMilli, 0);
-  return all > 0 ? { gpu_allocated_max: rounded(gpuMilliMax / all) } : {};
+  if (all === 0) return {};
+  const mean = meanOver(samples, ({ gpusBusy }) => gpusBusy);
+  return { gpu_allocated_max: rounded(gpuMilliMax / all), gpu_allocated_mean: rounded(mean) };
+}
+
+function placementOf({ runs, samples }: Replay, { nodes }: Machine): Pick<Metrics, "fragmentation" | "group_span"> {
+  const fragmentation = rounded(meanOver(samples, ({ busy, waiting }) => (waiting > 0 ? 1 - busy : 0)));
+  const sizes = new Map<number, number>();
+  const groupOf = new Map<string, number>();
+  for (const { name, capacity } of nodes) {
+    groupOf.set(name, capacity.group);
+    sizes.set(capacity.group, (sizes.get(capacity.group) ?? 0) + 1);
+  }
+  if (sizes.size < 2) return { fragmentation };
+  const inOrder = [...sizes.values()].sort((a, b) => compareNumber(b, a));
+  const spans = runs
+    .filter((run) => run.nodes.length > 1)
+    .map((run) => new Set(run.nodes.map((name) => groupOf.get(name))).size / fewest(inOrder, run.nodes.length));
+  return { fragmentation, group_span: spreadOf(spans).mean };
+}
+
+/** Returns how many of the largest groups have so many nodes together. */
+function fewest(sizes: readonly number[], nodes: number): number {
+  let left = nodes;
+  let groups = 0;
+  while (left > 0 && groups < sizes.length) left -= sizes[groups++] ?? 0;
+  return Math.max(1, groups);
+}
+
+function shareDeviationOf(runs: readonly JobRun[]): number {
+  const used = new Map<string, number>();
+  for (const run of runs) used.set(run.job.tenant, (used.get(run.job.tenant) ?? 0) + nodeMs(run));
+  const inOrder = [...used].sort(([a], [b]) => compareText(a, b)).map(([, ms]) => ms);
+  const all = inOrder.reduce((sum, ms) => sum + ms, 0);
+  if (all === 0) return 0;
+  return rounded(inOrder.reduce((sum, ms) => sum + Math.abs(ms / all - 1 / inOrder.length), 0) / 2);
+}
+
+function estimateErrorOf(runs: readonly JobRun[]): Metrics["estimate_error_s"] {
+  const errors = runs.flatMap(({ startedAt, estimatedStart }) =>
+    estimatedStart === undefined ? [] : [Math.abs(startedAt - estimatedStart) / 1_000],
+  );
+  return { ...spreadOf(errors), samples: errors.length };
 }
 
 /** Returns how long a job waited, in seconds. */
@@ -142,16 +202,17 @@ export function spreadOf(values: readonly number[]): Spread {
 /** Six decimals say all that is true of a figure, and keep the JSON short. */
 const rounded = (value: number): number => Math.round(value * 1e6) / 1e6;
 
-/** The mean is over time. */
 function queueOf(samples: readonly Sample[]): Metrics["queue"] {
+  const max = samples.reduce((most, { waiting }) => Math.max(most, waiting), 0);
+  return { mean: rounded(meanOver(samples, ({ waiting }) => waiting)), max };
+}
+
+/** The mean over time; a sample holds until the next. */
+function meanOver(samples: readonly Sample[], of: (sample: Sample) => number): number {
   let area = 0;
-  let max = 0;
-  for (const [i, { at, waiting }] of samples.entries()) {
-    area += waiting * ((samples[i + 1]?.at ?? at) - at);
-    max = Math.max(max, waiting);
-  }
+  for (const [i, sample] of samples.entries()) area += of(sample) * ((samples[i + 1]?.at ?? sample.at) - sample.at);
   const span = (samples.at(-1)?.at ?? 0) - (samples[0]?.at ?? 0);
-  return { mean: span > 0 ? rounded(area / span) : 0, max };
+  return span > 0 ? area / span : 0;
 }
 
 function fairnessOf(runs: readonly JobRun[]): Pick<Metrics, "jain_index" | "users"> {

@@ -7,8 +7,11 @@ import { present } from "../base/assert.ts";
 import type { Millis } from "../base/brand.ts";
 import { millis } from "../base/brand.ts";
 import type { AllocationId } from "../core/domain/ids.ts";
-import { decide } from "../core/scheduler/plan.ts";
+import type { Decision } from "../core/domain/view.ts";
+import { decide, estimateStart } from "../core/scheduler/plan.ts";
 import type { Policy } from "../core/scheduler/policy.ts";
+import { planPreemption, startHolders } from "../core/scheduler/preempt.ts";
+import { rankedQueue } from "../core/scheduler/queue.ts";
 import type { Ended } from "./cluster.ts";
 import { Cluster } from "./cluster.ts";
 import { EventHeap } from "./event-heap.ts";
@@ -26,6 +29,8 @@ export interface ReplayOptions {
   readonly estimate: Estimate;
   /** Whether what does not start at once is dropped. */
   readonly isImpatient?: boolean;
+  /** Of how many jobs that wait the estimated start is taken down, evenly over the trace; none where it is left out. */
+  readonly estimatesTaken?: number;
   /** Called now and then with how many jobs have ended. */
   readonly onProgress?: (ended: number) => void;
 }
@@ -42,6 +47,10 @@ export interface JobRun {
   /** Whether something submitted before it still waited. */
   readonly hasOvertaken: boolean;
   readonly hasOutlastedWalltime: boolean;
+  /** How often it had to make room before, and begin anew. */
+  readonly preemptedCount: number;
+  /** What `explain` would have said after its submission; of samples only. */
+  readonly estimatedStart?: Millis;
 }
 
 /** The machine from a time on. */
@@ -49,6 +58,8 @@ export interface Sample {
   readonly at: Millis;
   /** Of the processors of the machine, what is held. */
   readonly busy: number;
+  /** Of the GPUs, what is held; 0 where there are none. */
+  readonly gpusBusy: number;
   readonly waiting: number;
 }
 
@@ -75,10 +86,16 @@ interface Waiting {
   readonly at: number;
   readonly job: TraceJob;
   readonly walltimeMs: Millis;
+  /** From 1: one more for each time that it made room. */
+  readonly attempt: number;
+  estimatedStart?: Millis;
 }
 
 interface Running extends Ended {
   readonly at: number;
+  readonly waited: Waiting;
+  /** It made room before its end. */
+  isGone: boolean;
 }
 
 class Simulation {
@@ -94,6 +111,12 @@ class Simulation {
   #arrived = 0;
   #ended = 0;
   readonly #cpus: number;
+  readonly #gpuMilli: number;
+  /** What may have to make room, where the policy has preemption. */
+  readonly #displaceable = new Map<AllocationId, Running>();
+  /** Every so many jobs one is asked for its estimated start. */
+  readonly #estimateStep: number;
+  readonly #asked: AllocationId[] = [];
   #cpusHeld = 0;
   #gpuMilliHeld = 0;
   #gpuMilliMax = 0;
@@ -102,9 +125,12 @@ class Simulation {
 
   constructor(jobs: readonly TraceJob[], machine: Machine, options: ReplayOptions) {
     this.#cpus = machine.nodes.reduce((sum, { capacity }) => sum + capacity.cpus, 0);
+    this.#gpuMilli = machine.nodes.reduce((sum, { capacity }) => sum + capacity.gpuMilli, 0);
+    const { estimatesTaken = 0 } = options;
+    this.#estimateStep = estimatesTaken > 0 ? Math.ceil(jobs.length / estimatesTaken) : Number.POSITIVE_INFINITY;
     this.#jobs = jobs.filter(({ nodes }) => nodes <= machine.nodes.length);
     this.#options = options;
-    this.#cluster = new Cluster(machine);
+    this.#cluster = new Cluster(machine, options.policy.preemption !== undefined);
     this.#runs = this.#jobs.map(() => undefined);
     this.#isSettled = this.#jobs.map(() => false);
   }
@@ -116,7 +142,12 @@ class Simulation {
       this.#submitAll(now);
       this.#pass(millis(now));
       if (this.#options.isImpatient && this.#waiting.size > 0) this.#drop();
-      this.#samples.push({ at: millis(now), busy: this.#cpusHeld / this.#cpus, waiting: this.#waiting.size });
+      this.#samples.push({
+        at: millis(now),
+        busy: this.#cpusHeld / this.#cpus,
+        gpusBusy: this.#gpuMilli > 0 ? this.#gpuMilliHeld / this.#gpuMilli : 0,
+        waiting: this.#waiting.size,
+      });
     }
     const runs = this.#runs.filter((run) => run !== undefined);
     const unplaced = this.#jobs.filter((_, at) => this.#runs[at] === undefined);
@@ -131,9 +162,15 @@ class Simulation {
   #endAll(now: number): void {
     if (this.#ends.earliest > now) return;
     const ended: Running[] = [];
-    while (this.#ends.earliest <= now) ended.push(present(this.#ends.pop(), "an end is missing"));
+    while (this.#ends.earliest <= now) {
+      const end = present(this.#ends.pop(), "an end is missing");
+      if (!end.isGone) ended.push(end);
+    }
     this.#cluster.end(ended);
-    for (const { claims } of ended) this.#hold(claims, -1);
+    for (const { id, claims } of ended) {
+      this.#hold(claims, -1);
+      this.#displaceable.delete(id);
+    }
     const before = this.#ended;
     this.#ended += ended.length;
     if (Math.floor(before / PROGRESS_STEP) < Math.floor(this.#ended / PROGRESS_STEP)) {
@@ -159,15 +196,56 @@ class Simulation {
     for (let job = this.#jobs[this.#arrived]; job && job.submittedAt <= now; job = this.#jobs[this.#arrived]) {
       const walltimeMs = walltimeOf(job, this.#options.estimate);
       const id = this.#cluster.submit(job, walltimeMs);
-      this.#waiting.set(id, { at: this.#arrived, job, walltimeMs });
+      this.#waiting.set(id, { at: this.#arrived, job, walltimeMs, attempt: 1 });
+      if (this.#arrived % this.#estimateStep === 0) this.#asked.push(id);
       this.#arrived++;
     }
   }
 
   #pass(now: Millis): void {
-    const decisions = decide(this.#cluster.view(), this.#options.policy, now);
+    const { policy } = this.#options;
+    if (policy.preemption) this.#place(startHolders(this.#cluster.view()), now);
+    this.#place(decide(this.#cluster.view(), policy, now), now);
+    for (let isFinding = policy.preemption !== undefined; isFinding; ) isFinding = this.#preempt(now);
+    for (const id of this.#asked.splice(0)) this.#estimate(id, now);
+  }
+
+  /** Has others make room, at once and without saving their state; returns whether anybody had to. */
+  #preempt(now: Millis): boolean {
+    const planned = planPreemption(this.#cluster.view(), this.#options.policy, now);
+    if (!planned) return false;
+    const victims = planned.victims.map(({ allocation }) =>
+      present(this.#displaceable.get(allocation), `${allocation} does not run`),
+    );
+    this.#cluster.preempt(planned, victims);
+    for (const victim of victims) {
+      const { waited, id, claims, at } = victim;
+      victim.isGone = true;
+      this.#displaceable.delete(id);
+      this.#hold(claims, -1);
+      this.#runs[at] = undefined;
+      this.#isSettled[at] = false;
+      this.#oldest = Math.min(this.#oldest, at);
+      this.#waiting.set(id, { ...waited, attempt: waited.attempt + 1 });
+    }
+    this.#place(startHolders(this.#cluster.view()), now);
+    return true;
+  }
+
+  #estimate(id: AllocationId, now: Millis): void {
+    const waiting = this.#waiting.get(id);
+    if (!waiting) return;
+    const view = this.#cluster.view();
+    const queue = [...rankedQueue(view, this.#options.policy, now)];
+    const head = queue.slice(0, queue.findIndex((pending) => pending.id === id) + 1);
+    const start = estimateStart(view, this.#options.policy, { now, head, lengthRatio: 1 });
+    if (start !== undefined) waiting.estimatedStart = start;
+  }
+
+  #place(decisions: readonly Decision[], now: Millis): void {
     if (decisions.length === 0) return;
-    const refused = this.#cluster.place(decisions);
+    const attemptOf = (id: AllocationId): number => this.#waiting.get(id)?.attempt ?? 1;
+    const refused = this.#cluster.place(decisions, attemptOf);
     const started = decisions.filter(({ allocation }) => !refused.has(allocation));
     for (const { allocation } of started) {
       this.#isSettled[present(this.#waiting.get(allocation), `${allocation} does not wait`).at] = true;
@@ -177,7 +255,8 @@ class Simulation {
   }
 
   #start(id: AllocationId, claims: Ended["claims"], now: Millis): void {
-    const { at, job, walltimeMs } = present(this.#waiting.get(id), `${id} does not wait`);
+    const waited = present(this.#waiting.get(id), `${id} does not wait`);
+    const { at, job, walltimeMs, attempt, estimatedStart } = waited;
     this.#waiting.delete(id);
     const hasOutlastedWalltime = walltimeMs > 0 && job.runMs > walltimeMs;
     const endedAt = now + (hasOutlastedWalltime ? walltimeMs : job.runMs);
@@ -189,9 +268,13 @@ class Simulation {
       share: claims.reduce((sum, { cpus }) => sum + cpus, 0) / this.#cpus,
       hasOvertaken: at > this.#oldest,
       hasOutlastedWalltime,
+      preemptedCount: attempt - 1,
+      ...(estimatedStart !== undefined && { estimatedStart }),
     };
     this.#hold(claims, 1);
-    if (endedAt < Number.POSITIVE_INFINITY) this.#ends.push(endedAt, { at, id, claims, hasOutlastedWalltime });
+    const running: Running = { at, id, claims, attempt, hasOutlastedWalltime, waited, isGone: false };
+    if (this.#options.policy.preemption) this.#displaceable.set(id, running);
+    if (endedAt < Number.POSITIVE_INFINITY) this.#ends.push(endedAt, running);
   }
 }
 

@@ -17,6 +17,10 @@ const FIGURES: readonly Figure[] = [
   ["mean bounded slowdown", ({ bounded_slowdown }) => bounded_slowdown.mean, "less"],
   ["p99 bounded slowdown", ({ bounded_slowdown }) => bounded_slowdown.p99, "less"],
   ["Jain index", ({ jain_index }) => jain_index, "more"],
+  ["share deviation", ({ share_deviation }) => share_deviation, "less"],
+  ["idle while jobs waited", ({ fragmentation }) => fragmentation, "less"],
+  ["preemptions", ({ preemptions }) => preemptions, "less"],
+  ["median estimate error, s", ({ estimate_error_s }) => estimate_error_s.p50, "less"],
   ["makespan, s", ({ makespan_s }) => makespan_s, "less"],
   ["jobs not placed", ({ unplaced }) => unplaced, "less"],
 ];
@@ -102,8 +106,11 @@ async function readMetrics(path: string): Promise<readonly Metrics[]> {
 /** Whether all figures that are compared are there; the file is trusted for the rest. */
 function isMetrics(value: unknown): value is Metrics {
   if (typeof value !== "object" || value === null) return false;
-  const numbers = ["utilisation", "jain_index", "makespan_s", "unplaced"] as const;
-  const spreads = ["wait_s", "bounded_slowdown"] as const;
+  const numbers = [
+    ...["utilisation", "jain_index", "makespan_s", "unplaced"],
+    ...["share_deviation", "fragmentation", "preemptions"],
+  ] as const;
+  const spreads = ["wait_s", "bounded_slowdown", "estimate_error_s"] as const;
   const record = new Map<string, unknown>(Object.entries(value));
   const isSpread = (spread: unknown): boolean =>
     typeof spread === "object" &&

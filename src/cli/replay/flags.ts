@@ -91,6 +91,7 @@ export const REPLAY_FLAGS = {
     choices: ESTIMATES,
     description: "Walltimes that the scheduler sees: the users', or the run times (default: trace)",
   },
+  preemption: { type: "boolean", description: "Work of a lower class makes room for work of a higher one" },
   depth: {
     type: "string",
     valueHint: "N",

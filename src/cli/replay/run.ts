@@ -1,7 +1,8 @@
 /** `rm-replay`: reads a trace, replays it by each policy, and says how they compare. */
 import { basename, join } from "node:path";
+import { millis } from "../../base/brand.ts";
 import { createPrng } from "../../base/prng.ts";
-import type { Policy } from "../../core/scheduler/policy.ts";
+import type { Policy, PreemptionPolicy } from "../../core/scheduler/policy.ts";
 import { jobsCsv } from "../../replay/jobs-csv.ts";
 import type { Machine } from "../../replay/machine.ts";
 import { equalNodes } from "../../replay/machine.ts";
@@ -57,16 +58,27 @@ export async function replayTrace(given: Given, terminal: Terminal): Promise<voi
   terminal.out(given.has("json") ? metricsText(metrics) : summaryTable(metrics, terminal.columns));
 }
 
+/** Of so many jobs the estimated start is taken down. */
+const ESTIMATES_TAKEN = 100;
+
+/** Whoever makes room begins anew: a trace does not say what could be saved. */
+const PREEMPTION: PreemptionPolicy = { classDistance: 1, countMax: 10, checkpointMs: millis(0) };
+
 function replayBy(
   name: PolicyName,
   given: Given,
   { trace, machine }: { readonly trace: Trace; readonly machine: Machine },
 ): { readonly replay: Replay; readonly metrics: Metrics } {
-  const policy: Policy = { ...POLICIES[name], depth: given.number("depth") ?? POLICIES[name].depth };
+  const policy: Policy = {
+    ...POLICIES[name],
+    depth: given.number("depth") ?? POLICIES[name].depth,
+    ...(given.has("preemption") && { preemption: PREEMPTION }),
+  };
   const estimate: Estimate = ESTIMATES.find((known) => known === given.text("estimate")) ?? "trace";
   const progress = createProgress(name, trace.jobs.length);
   const isImpatient = given.text("arrivals") !== undefined;
-  const replay = simulate(trace, machine, { policy, estimate, isImpatient, onProgress: progress.show });
+  const options = { policy, estimate, isImpatient, estimatesTaken: ESTIMATES_TAKEN, onProgress: progress.show };
+  const replay = simulate(trace, machine, options);
   progress.end();
   const warmUp = given.number("warm-up") ?? 0;
   return { replay, metrics: metricsOf(replay, { name, policy, estimate, trace, machine, warmUp }) };

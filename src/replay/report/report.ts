@@ -27,6 +27,13 @@ const COLUMNS: readonly Cell[] = [
   ["Backfilled", ({ backfilled }) => count(backfilled)],
   ["Longest queue", ({ queue }) => count(queue.max)],
   ["Fairness among users", ({ jain_index }) => jain_index.toFixed(3)],
+  ["Deviation from equal shares", ({ share_deviation }) => `${(100 * share_deviation).toFixed(1)} %`],
+  ["Idle while jobs waited", ({ fragmentation }) => `${(100 * fragmentation).toFixed(2)} %`],
+  ["Preemptions", ({ preemptions }) => count(preemptions)],
+  [
+    "Median error of estimated starts",
+    ({ estimate_error_s }) => (estimate_error_s.samples === 0 ? "-" : span(estimate_error_s.p50)),
+  ],
   ["Makespan", ({ makespan_s }) => span(makespan_s)],
 ];
 

@@ -78,11 +78,60 @@ test("widths are counted in classes that double", () => {
   ]);
 });
 
+/** Two nodes: one tenant holds one for 100 s while a wide job of another waits, and then has both for 50 s. */
+const WIDE: readonly JobFields[] = [
+  { submit: 0, run: 100, tenant: "red" },
+  { submit: 0, run: 50, nodes: 2, tenant: "blue" },
+];
+
+describe("a wide job behind a narrow one", () => {
+  const trace = aTrace(WIDE);
+  const machine = equalNodes(2, 2);
+  const options = { policy: POLICIES.easy, estimate: "trace" as const, estimatesTaken: 2 };
+  const replay = simulate(trace, machine, options);
+  const metrics = metricsOf(replay, { name: "easy", ...options, trace, machine, warmUp: 0 });
+
+  test("leaves half of the machine idle while it waits", () => {
+    expect(metrics.fragmentation).toBeCloseTo((100 * 0.5) / 150, 6);
+  });
+
+  test("spans no more groups than it has to", () => {
+    expect(metrics.group_span).toBe(1);
+  });
+
+  test("gives its tenant as much as the other has", () => {
+    expect(metrics.share_deviation).toBe(0);
+    const alone = simulate(aTrace([{ submit: 0, run: 300, tenant: "red" }, ...WIDE]), machine, options);
+    // Red has 400 of 500 node seconds, which is 30 % more than half.
+    const context = { name: "easy", ...options, trace, machine, warmUp: 0 };
+    expect(metricsOf(alone, context).share_deviation).toBeCloseTo(0.3, 6);
+  });
+
+  test("starts when its explanation said that it would", () => {
+    expect(metrics.estimate_error_s).toEqual({ mean: 0, p50: 0, p95: 0, p99: 0, max: 0, samples: 1 });
+  });
+});
+
+test("the allocated part of the GPUs is that of all, at most and in the mean", () => {
+  const [node] = equalNodes(1).nodes;
+  if (!node) throw new Error("a machine of one node has one");
+  const machine = { nodes: [{ ...node, capacity: { ...node.capacity, gpuMilli: 4_000 } }], sharesNodes: true };
+  const perNode = { cpus: 1, memoryBytes: 0, gpuMilli: 1_000 };
+  const plain = aTrace([
+    { submit: 0, run: 30 },
+    { submit: 60, run: 40 },
+  ]);
+  const trace = { ...plain, jobs: plain.jobs.map((job) => ({ ...job, perNode })) };
+  const options = { policy: POLICIES.easy, estimate: "trace" as const };
+  const metrics = metricsOf(simulate(trace, machine, options), { name: "easy", ...options, trace, machine, warmUp: 0 });
+  expect([metrics.gpu_allocated_max, metrics.gpu_allocated_mean]).toEqual([0.25, 0.175]);
+});
+
 test("each job is a line of the CSV", () => {
   expect(replayed(JOBS).csv.split("\n").slice(0, 3)).toEqual([
-    "job,user,tenant,nodes,submit_s,start_s,end_s,wait_s,run_s,walltime_s,bounded_slowdown,backfilled,ended_at_walltime",
-    "1,ada,,1,10,10,110,0,100,0,1,0,0",
-    "2,bob,,1,20,110,115,90,5,0,9.5,0,0",
+    "job,user,tenant,nodes,submit_s,start_s,end_s,wait_s,run_s,walltime_s,bounded_slowdown,backfilled,preempted,estimated_start_s,ended_at_walltime",
+    "1,ada,,1,10,10,110,0,100,0,1,0,0,,0",
+    "2,bob,,1,20,110,115,90,5,0,9.5,0,0,,0",
   ]);
 });
 

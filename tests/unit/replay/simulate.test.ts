@@ -1,5 +1,6 @@
 /** Shows what a replay does with small traces: who starts when, by each policy, and that equal runs are equal. */
 import { describe, expect, test } from "bun:test";
+import { millis } from "../../../src/base/brand.ts";
 import { equalNodes } from "../../../src/replay/machine.ts";
 import type { PolicyName } from "../../../src/replay/policies.ts";
 import { POLICIES } from "../../../src/replay/policies.ts";
@@ -87,4 +88,31 @@ test("equal runs end in equal states, and what has overtaken says so", () => {
   const [one, other] = [replay(QUEUE, 4), replay(QUEUE, 4)];
   expect(one.stateHash()).toBe(other.stateHash());
   expect(one.runs.map(({ hasOvertaken }) => hasOvertaken)).toEqual([false, false, true, false]);
+});
+
+test("with preemption, work of a lower class makes room at once, begins anew later, and the times say so", () => {
+  const jobs = [
+    { submit: 0, run: 1_000, nodes: 2, priority: 1 },
+    { submit: 0, run: 1_000, nodes: 2, priority: 2 },
+    { submit: 100, run: 500, nodes: 2, priority: 6 },
+  ];
+  const preemption = { classDistance: 1, countMax: 10, checkpointMs: millis(0) };
+  const { runs } = simulate(aTrace(jobs), equalNodes(4), {
+    policy: { ...POLICIES.easy, preemption },
+    estimate: "trace",
+  });
+  expect(runs.map(({ startedAt, endedAt }) => [startedAt / 1_000, endedAt / 1_000])).toEqual([
+    [600, 1_600],
+    [0, 1_000],
+    [100, 600],
+  ]);
+  expect(runs.map(({ preemptedCount }) => preemptedCount)).toEqual([1, 0, 0]);
+});
+
+test("without preemption a higher class waits for its turn", () => {
+  const jobs = [
+    { submit: 0, run: 1_000, nodes: 4, priority: 1 },
+    { submit: 100, run: 500, nodes: 4, priority: 9 },
+  ];
+  expect(starts(replay(jobs, 4))).toEqual([0, 1_000]);
 });
