@@ -39,6 +39,10 @@ const vcluster = group("vcluster", "vClusters: policies under which work is plac
   lazy("get", "Show a vCluster with its queue", async () => (await import("./commands/vcluster.ts")).vclusterGet),
 ]);
 
+const trace = group("trace", "The history of the cluster, for rm-replay", [
+  lazy("export", "Write what has run", async () => (await import("./commands/trace-export.ts")).traceExport),
+]);
+
 const backup = group("backup", "Copies of the state of the cluster", [
   lazy("create", "Make a backup", async () => (await import("./commands/backup.ts")).backupCreate),
   lazy("list", "List backups", async () => (await import("./commands/backup.ts")).backupList),
@@ -93,6 +97,7 @@ export const PROGRAM: Group = group("lattice", "Lattice schedules and runs work 
   group("admin", "Tenants, vClusters, nodes and the quorum", [
     tenant,
     vcluster,
+    trace,
     backup,
     group("audit", AUDIT, auditCommands("admin audit")),
     raft,

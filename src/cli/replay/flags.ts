@@ -7,7 +7,7 @@ import type { Flag } from "../grammar/flag.ts";
 import { wholeNumber } from "../grammar/parse.ts";
 
 /** The formats that `--format` names. */
-export const FORMATS = ["swf", "sacct", "json", "openb"] as const;
+export const FORMATS = ["swf", "sacct", "json", "openb", "lattice"] as const;
 export type Format = (typeof FORMATS)[number];
 
 /** Accepts policies by name, with commas between. */
@@ -55,7 +55,7 @@ export const REPLAY_FLAGS = {
     type: "string",
     valueHint: "FILE",
     completes: "file",
-    description: "Nodes of an openb trace, which are shared, as CSV (instead of --nodes)",
+    description: "The machine, as YAML or as the CSV of an openb trace (instead of --nodes)",
   },
   arrivals: {
     type: "string",

@@ -1,7 +1,12 @@
 /** Reads a trace file: unpacks it where it is compressed, and picks the reader by the name of the file. */
-import { fault, LatticeError } from "../../core/domain/errors.ts";
+import { parseDocument } from "yaml";
+import type { Result } from "../../base/result.ts";
+import type { Fault } from "../../core/domain/errors.ts";
+import { fault, LatticeError, refuse } from "../../core/domain/errors.ts";
 import { readJobList } from "../../replay/job-list.ts";
+import { readHistory, readHistoryMachine } from "../../replay/lattice-trace.ts";
 import type { Machine } from "../../replay/machine.ts";
+import { machineFrom } from "../../replay/machine-file.ts";
 import { readOpenbNodes, readOpenbPods } from "../../replay/openb.ts";
 import { readSacct } from "../../replay/sacct.ts";
 import { readSwf } from "../../replay/swf.ts";
@@ -25,11 +30,22 @@ export async function readTrace(path: string, options: InputOptions): Promise<Tr
   return read.value;
 }
 
-/** Returns the machine in the file at `path`. Throws as `readTrace` does. */
+/** Returns the machine in the file at `path`: YAML, a history of Lattice, else CSV. Throws as `readTrace` does. */
 export async function readMachine(path: string): Promise<Machine> {
-  const read = readOpenbNodes(await readText(path));
+  const read = machineIn(path, await readText(path));
   if (!read.ok) throw new LatticeError({ ...read.error, message: `${path}: ${read.error.message}` });
   return read.value;
+}
+
+function machineIn(path: string, text: string): Result<Machine, Fault> {
+  const name = path.toLowerCase().replace(/\.gz$/, "");
+  if (name.endsWith(".lattice")) return readHistoryMachine(text);
+  if (!/\.ya?ml$/.test(name)) return readOpenbNodes(text);
+  const document = parseDocument(text);
+  const [wrong] = document.errors;
+  return wrong
+    ? refuse("INVALID_SPEC", `it is no YAML: ${wrong.message.split("\n")[0]}`)
+    : machineFrom(document.toJS());
 }
 
 const READERS = {
@@ -37,6 +53,7 @@ const READERS = {
   sacct: readSacct,
   json: readJobList,
   openb: readOpenbPods,
+  lattice: readHistory,
 } as const;
 
 function formatOf(path: string): Format {

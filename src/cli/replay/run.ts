@@ -96,10 +96,16 @@ function policiesOf(given: Given): readonly PolicyName[] {
 }
 
 async function machineOf(given: Given, trace: Trace, coresPerNode: number): Promise<Machine> {
-  const file = given.text("machine");
+  const file = given.text("machine") ?? machineOfHistory(given);
   return file === undefined
     ? equalNodes(nodesOf(given, trace, coresPerNode), given.number("groups"))
     : await readMachine(file);
+}
+
+/** A history of Lattice's own says what it ran on. */
+function machineOfHistory(given: Given): string | undefined {
+  const input = given.text("input");
+  return given.text("nodes") === undefined && /\.lattice(\.gz)?$/i.test(input ?? "") ? input : undefined;
 }
 
 function arrivalsOf(given: Given, trace: Trace, machine: Machine): Trace {
