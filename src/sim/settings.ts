@@ -1,4 +1,5 @@
 /** Settings of fake servers: small bounds, so that a short run meets what a long life does. */
+import { millis } from "../base/brand.ts";
 import type { Prng } from "../base/prng.ts";
 import { DEFAULT_POLICY } from "../core/scheduler/policy.ts";
 import { USAGE_HALF_LIFE_MS } from "../core/state/usage.ts";
@@ -18,7 +19,12 @@ export const drawServerSettings = (random: Prng): ServerSettings => ({
   backupIntervalMs: 0,
   backupsKept: 3,
   setsSlurmEnv: true,
-  policy: DEFAULT_POLICY,
+  policy: {
+    ...DEFAULT_POLICY,
+    ...(happens(random, 0.7) && {
+      preemption: { classDistance: 1, countMax: 3, checkpointMs: millis(wholeWithin(random, [200, 2_500])) },
+    }),
+  },
   usageHalfLifeMs: USAGE_HALF_LIFE_MS,
 });
 

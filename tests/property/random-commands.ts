@@ -12,6 +12,7 @@ import { claimOn } from "../../src/core/domain/resources.ts";
 import { DEFAULT_TENANT, DEFAULT_VCLUSTER, DEFAULT_WEIGHTS } from "../../src/core/domain/tenant.ts";
 import { plan } from "../../src/core/scheduler/plan.ts";
 import { DEFAULT_POLICY } from "../../src/core/scheduler/policy.ts";
+import { planPreemption, startHolders } from "../../src/core/scheduler/preempt.ts";
 import type { CommandBody, ProposedDependency } from "../../src/core/state/commands.ts";
 import { viewOf } from "../../src/core/state/view.ts";
 import { aCapacity, aRegistration, aRequest, aSpec } from "../fixtures/builders.ts";
@@ -27,6 +28,9 @@ const KINDS = [
   "plan",
   "plan",
   "assign",
+  "preempt",
+  "preempt",
+  "release",
   "report",
   "report",
   "report",
@@ -112,10 +116,18 @@ export function toCommand(world: StateWorld, step: Step): CommandBody | undefine
       return dagOf(world, draw, name);
     case "plan": {
       const { decisions } = plan(viewOf(world.state), DEFAULT_POLICY, world.now);
-      return { kind: "assign-nodes", placements: decisions };
+      return { kind: "assign-nodes", placements: [...startHolders(viewOf(world.state)), ...decisions] };
     }
     case "assign":
       return strayPlacement(world, draw);
+    case "preempt":
+      return preemptionOf(world, draw);
+    case "release": {
+      const ids = [...world.state.tables.allocations.keys()].map((id) => allocationId(id));
+      const holders = [...world.state.indexes.holders.values()];
+      if (ids.length === 0) return undefined;
+      return { kind: "release-hold", allocation: draw(holders.length > 0 ? holders : ids) };
+    }
     case "report":
       return reportOf(world, draw);
     case "vcluster":
@@ -212,6 +224,23 @@ function strayPlacement(world: StateWorld, draw: Draw): CommandBody | undefined 
   return { kind: "assign-nodes", placements: [{ allocation: a.id, version, claims }] };
 }
 
+/** What the scheduler would plan, or what it never would: any victims, any nodes. */
+function preemptionOf(world: StateWorld, draw: Draw): CommandBody | undefined {
+  const preemption = { classDistance: 1, countMax: 5, checkpointMs: millis(draw([0, 60_000])) };
+  const planned = planPreemption(viewOf(world.state), { ...DEFAULT_POLICY, preemption }, world.now);
+  const common = { holdUntil: millis(world.now + draw([0, 90_000])), checkpointMs: preemption.checkpointMs };
+  if (planned) return { kind: "preempt-allocations", preemption: { ...planned, ...common } };
+  const all = [...world.state.tables.allocations.values()];
+  if (all.length === 0) return undefined;
+  const [a, victim] = [draw(all), draw(all)];
+  const victims = [{ allocation: victim.id, attempt: draw([victim.attempt, 0]) }];
+  const nodes = draw([[draw(NODES)], victim.parts.map(({ claim }) => claim.nodeId)]);
+  return {
+    kind: "preempt-allocations",
+    preemption: { allocation: a.id, version: a.version, nodes, victims, ...common },
+  };
+}
+
 function reportOf(world: StateWorld, draw: Draw): CommandBody | undefined {
   const all = [...world.state.tables.allocations.values()];
   const active = all.filter((a) => holdsNodes(a.state));
@@ -227,7 +256,7 @@ function reportOf(world: StateWorld, draw: Draw): CommandBody | undefined {
 }
 
 function endOf(a: Allocation, draw: Draw) {
-  if (a.stopping) return { cause: draw(["stopped", "stopped", "exited"] as const), signal: 15 };
+  if (a.stopping) return { cause: draw(["stopped", "checkpointed", "exited"] as const), signal: 15 };
   return draw([
     { cause: "exited" as const, exitCode: 0 },
     { cause: "exited" as const, exitCode: 0 },

@@ -185,6 +185,9 @@ function finish(world: StateWorld): void {
   for (let round = 0; round < 500; round++) {
     for (const { id } of [...world.state.tables.nodes.values()]) world.propose({ kind: "undrain-node", node: id }, at);
     world.now = millis(world.now + 120_000);
+    for (const holder of [...world.state.indexes.holders.values()]) {
+      world.propose({ kind: "release-hold", allocation: holder }, at);
+    }
     world.place();
     const active = [...world.state.tables.allocations.values()].filter((a) => holdsNodes(a.state));
     if (active.length === 0) break;

@@ -122,6 +122,7 @@ export class SimMachine {
   /** Some work does not hear, some says that its state is saved, some just leaves, some is too slow. */
   #checkpoint(running: Running, listener: CheckpointListener): boolean {
     const how = pick(this.#random, ["hears nothing", "says so", "leaves", "is too slow"]);
+    this.#process.world.log(this.#process.name, "work-asked", `${workloadName(running.key)} ${how}`);
     if (how === "hears nothing" || running.state !== "running") return false;
     listener.onAsking();
     const { world } = this.#process;
