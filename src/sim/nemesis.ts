@@ -166,7 +166,8 @@ export class Nemesis {
 
   /** A server that comes back empty is refused; people have to replace it. */
   #wipe(server: SimServer): void {
-    if (!this.#mayImpair(server) || [...this.#cluster.impaired].some((s) => s !== server)) return;
+    // One that is emptied twice would be replaced twice, the second time while another may be emptied.
+    if (!this.#mayImpair(server) || this.#cluster.impaired.size > 0) return;
     this.#world.log(server.name, "wipe");
     server.disk.wipe();
     this.#cluster.impaired.add(server);
