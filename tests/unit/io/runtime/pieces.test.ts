@@ -7,7 +7,7 @@ import { parseAccount } from "../../../../src/io/runtime/process/account.ts";
 import { parseExit } from "../../../../src/io/runtime/process/exit-record.ts";
 import { quote, shebangOf } from "../../../../src/io/runtime/process/launch-script.ts";
 import { expandOutputPattern } from "../../../../src/io/runtime/process/output-pattern.ts";
-import { parseProcessId, parseStat } from "../../../../src/io/runtime/process/process-table.ts";
+import { maskHas, parseProcessId, parseStat } from "../../../../src/io/runtime/process/process-table.ts";
 
 describe("quote", () => {
   test("gives one shell word that stands for the very text", () => {
@@ -105,5 +105,20 @@ describe("limitsOf", () => {
     const whole = limitsOf({ ...parent, controllers: ["memory", "cpu"] }, { ...share, isExclusive: true });
     expect(whole.map(([file]) => file)).toEqual(["memory.oom.group", "memory.max", "memory.swap.max"]);
     expect(limitsOf(parent, share)).toEqual([]);
+  });
+});
+
+describe("maskHas", () => {
+  const status = (caught: string, blocked = "0000000000000000") =>
+    `Name:\tsh\nSigBlk:\t${blocked}\nSigIgn:\t0000000000000200\nSigCgt:\t${caught}\n`;
+
+  test.each([
+    ["a handler", status("0000000000000200"), true],
+    ["a block, to wait for it", status("0000000000000000", "0000000000000200"), true],
+    ["handlers for all but it", status("fffffffffffffdff"), false],
+    ["no handler, and to ignore it", status("0000000000000000"), false],
+    ["nothing that can be read", "", false],
+  ])("finds SIGUSR1 where a process has %s", (_what, text, expected) => {
+    expect(maskHas(text, 10)).toBe(expected);
   });
 });
