@@ -6,6 +6,7 @@
 import { present } from "../base/assert.ts";
 import type { Millis } from "../base/brand.ts";
 import { millis } from "../base/brand.ts";
+import type { Prng } from "../base/prng.ts";
 import type { AllocationId } from "../core/domain/ids.ts";
 import type { Decision } from "../core/domain/view.ts";
 import { decide, estimateStart } from "../core/scheduler/plan.ts";
@@ -19,14 +20,20 @@ import type { Machine } from "./machine.ts";
 import type { Trace, TraceJob } from "./trace.ts";
 
 /** How the walltimes that the scheduler sees are made. */
-export const ESTIMATES = ["trace", "exact"] as const;
-/** `trace`: what users asked for, or the run time where the trace does not say. `exact`: the run time. */
+export const ESTIMATES = ["trace", "exact", "double", "random"] as const;
+/**
+ * `trace`: what users asked for, or the run time where the trace does not say. `exact`: the
+ * run time. `double`: twice that. `random`: up to ten times that, evenly drawn, as people
+ * are off by (the f-model of Mu'alem and Feitelson, IEEE TPDS 2001).
+ */
 export type Estimate = (typeof ESTIMATES)[number];
 
 /** How a trace is replayed. */
 export interface ReplayOptions {
   readonly policy: Policy;
   readonly estimate: Estimate;
+  /** Where random estimates are drawn from; needed for those alone. */
+  readonly draw?: Prng;
   /** Whether what does not start at once is dropped. */
   readonly isImpatient?: boolean;
   /** Of how many jobs that wait the estimated start is taken down, evenly over the trace; none where it is left out. */
@@ -194,7 +201,7 @@ class Simulation {
 
   #submitAll(now: number): void {
     for (let job = this.#jobs[this.#arrived]; job && job.submittedAt <= now; job = this.#jobs[this.#arrived]) {
-      const walltimeMs = walltimeOf(job, this.#options.estimate);
+      const walltimeMs = walltimeOf(job, this.#options);
       const id = this.#cluster.submit(job, walltimeMs);
       this.#waiting.set(id, { at: this.#arrived, job, walltimeMs, attempt: 1 });
       if (this.#arrived % this.#estimateStep === 0) this.#asked.push(id);
@@ -281,7 +288,13 @@ class Simulation {
 const PROGRESS_STEP = 100;
 
 /** Returns the limit that the scheduler sees. */
-const walltimeOf = ({ runMs, walltimeMs }: TraceJob, estimate: Estimate): Millis => {
+function walltimeOf({ runMs, walltimeMs }: TraceJob, { estimate, draw }: ReplayOptions): Millis {
   if (estimate === "trace" && walltimeMs > 0) return walltimeMs;
-  return runMs < Number.POSITIVE_INFINITY ? millis(runMs) : millis(0);
-};
+  if (runMs === Number.POSITIVE_INFINITY) return millis(0);
+  if (estimate === "double") return millis(2 * runMs);
+  if (estimate === "random") return millis(Math.ceil(runMs * (1 + OFF_MAX * present(draw, "nothing to draw from")())));
+  return millis(runMs);
+}
+
+/** A random estimate is the run time, and up to so many times more. */
+const OFF_MAX = 9;

@@ -89,7 +89,8 @@ export const REPLAY_FLAGS = {
     type: "string",
     valueHint: "MODEL",
     choices: ESTIMATES,
-    description: "Walltimes that the scheduler sees: the users', or the run times (default: trace)",
+    description:
+      "Walltimes that the scheduler sees: the users', the run times, twice those, or up to ten times those (default: trace)",
   },
   preemption: { type: "boolean", description: "Work of a lower class makes room for work of a higher one" },
   depth: {

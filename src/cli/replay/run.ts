@@ -77,7 +77,8 @@ function replayBy(
   const estimate: Estimate = ESTIMATES.find((known) => known === given.text("estimate")) ?? "trace";
   const progress = createProgress(name, trace.jobs.length);
   const isImpatient = given.text("arrivals") !== undefined;
-  const options = { policy, estimate, isImpatient, estimatesTaken: ESTIMATES_TAKEN, onProgress: progress.show };
+  const draw = createPrng(given.number("seed") ?? 1);
+  const options = { policy, estimate, draw, isImpatient, estimatesTaken: ESTIMATES_TAKEN, onProgress: progress.show };
   const replay = simulate(trace, machine, options);
   progress.end();
   const warmUp = given.number("warm-up") ?? 0;

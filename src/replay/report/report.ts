@@ -12,12 +12,17 @@ export interface ReportParts {
   readonly window: HourWindow;
 }
 
-type Cell = readonly [title: string, value: (metrics: Metrics) => string];
+type Figure = readonly [title: string, value: (metrics: Metrics) => string];
 
-const COLUMNS: readonly Cell[] = [
+const FIGURES: readonly Figure[] = [
   ["Policy", ({ policy }) => policy],
   ["Jobs", ({ jobs }) => count(jobs)],
   ["Not placed", ({ unplaced }) => count(unplaced)],
+  [
+    "GPUs held, mean over time",
+    ({ gpu_allocated_mean: mean }) => (mean === undefined ? "-" : `${(100 * mean).toFixed(2)} %`),
+  ],
+  ["Groups spanned, over the fewest", ({ group_span }) => (group_span === undefined ? "-" : group_span.toFixed(3))],
   ["Utilisation", ({ utilisation }) => `${(100 * utilisation).toFixed(2)} %`],
   ["Mean wait", ({ wait_s }) => span(wait_s.mean)],
   ["Median", ({ wait_s }) => span(wait_s.p50)],
@@ -120,12 +125,14 @@ function ganttSection(
 const section = (title: string, body: string, note = ""): string =>
   `<section>\n<h2>${escaped(title)}</h2>\n${body}\n${note === "" ? "" : `<p>${escaped(note)}</p>\n`}</section>`;
 
+/** A policy a column: there are more figures than a page is wide. */
 function table(metrics: readonly Metrics[]): string {
-  const head = COLUMNS.map(([title]) => `<th>${escaped(title)}</th>`).join("");
-  const rows = metrics.map(
-    (one) => `<tr>${COLUMNS.map(([, value]) => `<td>${escaped(value(one))}</td>`).join("")}</tr>`,
-  );
-  return `<table>\n<tr>${head}</tr>\n${rows.join("\n")}\n</table>`;
+  const rows = FIGURES.map(([title, value], at) => {
+    const cell = at === 0 ? "th" : "td";
+    const values = metrics.map((one) => `<${cell}>${escaped(value(one))}</${cell}>`).join("");
+    return `<tr><th>${escaped(title)}</th>${values}</tr>`;
+  });
+  return `<table>\n${rows.join("\n")}\n</table>`;
 }
 
 function page(title: string, body: string): string {

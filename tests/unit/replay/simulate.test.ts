@@ -1,6 +1,7 @@
 /** Shows what a replay does with small traces: who starts when, by each policy, and that equal runs are equal. */
 import { describe, expect, test } from "bun:test";
 import { millis } from "../../../src/base/brand.ts";
+import { createPrng } from "../../../src/base/prng.ts";
 import { equalNodes } from "../../../src/replay/machine.ts";
 import type { PolicyName } from "../../../src/replay/policies.ts";
 import { POLICIES } from "../../../src/replay/policies.ts";
@@ -115,4 +116,20 @@ test("without preemption a higher class waits for its turn", () => {
     { submit: 100, run: 500, nodes: 4, priority: 9 },
   ];
   expect(starts(replay(jobs, 4))).toEqual([0, 1_000]);
+});
+
+test("estimates may be twice the run times, or drawn anew for each seed", () => {
+  const jobs = [
+    { submit: 0, run: 100, nodes: 3 },
+    { submit: 1, run: 10, nodes: 4 },
+    { submit: 2, run: 60, nodes: 1 },
+  ];
+  const startsBy = (estimate: Estimate, seed: number) =>
+    starts(simulate(aTrace(jobs), equalNodes(4), { policy: POLICIES.easy, estimate, draw: createPrng(seed) }));
+  expect(startsBy("exact", 1)).toEqual([0, 100, 2]);
+  // Both are taken to last twice as long, so the third would end before the first all the same.
+  expect(startsBy("double", 1)).toEqual([0, 100, 2]);
+  expect(startsBy("random", 1)).toEqual(startsBy("random", 1));
+  const seeds = Array.from({ length: 20 }, (_, seed) => startsBy("random", seed).join());
+  expect(new Set(seeds).size).toBe(2);
 });
