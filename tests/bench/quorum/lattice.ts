@@ -9,7 +9,8 @@ import { freePorts } from "../../fixtures/free-ports.ts";
 import type { Rival } from "./rival.ts";
 
 const HOST = "127.0.0.1";
-const SERVER = join(import.meta.dir, "../../../dist/lattice-server");
+/** Where the binaries are; those of dist are built first. */
+const DIST = process.env.LATTICE_TEST_DIST ?? join(import.meta.dir, "../../../dist");
 const MEMBERS = [0, 1, 2];
 
 /** Three servers; more than what the comparison needs is known of them. */
@@ -22,7 +23,7 @@ export interface LatticeQuorum extends Rival {
 }
 
 /** Bootstraps the first, lets the others join, and waits until there is a leader. */
-export async function startLattice(): Promise<LatticeQuorum> {
+export async function startLattice(env: Readonly<Record<string, string>> = {}): Promise<LatticeQuorum> {
   const dir = mkdtempSync(join(tmpdir(), "lattice-quorum-"));
   const ports = await freePorts(9);
   const port = (kind: number, i: number): string => `${HOST}:${ports[kind * 3 + i]}`;
@@ -30,10 +31,11 @@ export async function startLattice(): Promise<LatticeQuorum> {
   for (const i of MEMBERS) writeFileSync(join(dir, `${i}.yaml`), configOf(i));
   const restUrls = (): readonly string[] => MEMBERS.map((i) => `http://${port(0, i)}`);
   const start = async (i: number, flags: readonly string[] = []): Promise<void> => {
-    const command = [SERVER, "--config", join(dir, `${i}.yaml`), ...flags];
+    const command = [join(DIST, "lattice-server"), "--config", join(dir, `${i}.yaml`), ...flags];
     members[i] = Bun.spawn({
       cmd: ["/bin/sh", "-c", 'exec "$@" >> "$0" 2>&1', join(dir, `${i}.log`), ...command],
       stdin: "ignore",
+      env: { ...process.env, ...env },
     });
   };
   function configOf(i: number): string {

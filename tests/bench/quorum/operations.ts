@@ -16,12 +16,18 @@ const JSON_HEADERS = { "content-type": "application/json" };
 
 /** The rate of writes with 64 clients while 100 agents send heartbeats and their nodes are planned for. */
 export async function heartbeats(quorum: LatticeQuorum, seconds: number): Promise<readonly Figure[]> {
-  const agents = Array.from({ length: AGENTS }, (_, i) => startAgent(quorum, `bench-${i}`));
-  await until(async () => (await readyNodes(quorum)) === AGENTS);
+  const agents = await startAgents(quorum);
   const { perSecond, p50Ms, p99Ms } = await loadWrites(quorum, 64, seconds);
   for (const agent of agents) agent.close();
   const note = `p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(1)} ms; every node takes one job and never ends it`;
   return [{ name: `Lattice: the same with ${AGENTS} agents, 64 clients`, value: perSecond, unit: "/s", note }];
+}
+
+/** Starts agents and waits until their nodes are ready. */
+export async function startAgents(quorum: LatticeQuorum): Promise<readonly AgentLink[]> {
+  const agents = Array.from({ length: AGENTS }, (_, i) => startAgent(quorum, `bench-${i}`));
+  await until(async () => (await readyNodes(quorum)) === AGENTS);
+  return agents;
 }
 
 /** How fast a member that was away comes back: first by entries of the log, then with nothing, by a snapshot. */
@@ -94,13 +100,14 @@ function startAgent(quorum: LatticeQuorum, name: string): AgentLink {
   return link;
 }
 
-function submitUntil(quorum: LatticeQuorum, isOver: () => boolean): Promise<readonly number[]> {
+/** Submits at every server that is up, with so many clients each, until it is over. */
+export function submitUntil(quorum: LatticeQuorum, isOver: () => boolean, clients = 16): Promise<readonly number[]> {
   const body = JSON.stringify({ tenant: "default", entrypoint: "true" });
   const alive = quorum.restUrls().filter((_, i) => quorum.isUp(i));
   return Promise.all(
     alive.map((url) => {
       const load = { port: Number(new URL(url).port), path: "/api/v1/allocations", headers: JSON_HEADERS, body };
-      return sendOverHttp(load, 16, isOver);
+      return sendOverHttp(load, clients, isOver);
     }),
   );
 }
@@ -110,12 +117,14 @@ interface Status {
   readonly last_applied: number;
 }
 
-async function statusOf(quorum: LatticeQuorum, member: number): Promise<Status> {
+/** Returns how a member sees the quorum. */
+export async function statusOf(quorum: LatticeQuorum, member: number): Promise<Status> {
   const response = await fetch(`${quorum.restUrls()[member]}/api/v1/raft/status`);
   return response.json();
 }
 
-async function appliedOf(quorum: LatticeQuorum, member: number): Promise<number> {
+/** Returns the last entry that a member has applied. */
+export async function appliedOf(quorum: LatticeQuorum, member: number): Promise<number> {
   return (await statusOf(quorum, member)).last_applied;
 }
 
@@ -131,7 +140,8 @@ async function post(url: string, body: unknown): Promise<{ readonly dag_id: stri
   return response.json();
 }
 
-async function until(isDone: () => Promise<boolean>, limitMs = 60_000): Promise<void> {
+/** Waits until it is done. @throws Error when that takes too long. */
+export async function until(isDone: () => Promise<boolean>, limitMs = 60_000): Promise<void> {
   for (const deadline = Date.now() + limitMs; Date.now() < deadline; await Bun.sleep(20)) {
     if (await isDone().catch(() => false)) return;
   }

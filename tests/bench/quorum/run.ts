@@ -14,6 +14,7 @@ import { startLattice } from "./lattice.ts";
 import { loadHttpWrites, loadReads, loadWrites } from "./load.ts";
 import { catchUp, heartbeats, restart } from "./operations.ts";
 import type { Rival } from "./rival.ts";
+import { stalls } from "./stalls.ts";
 
 const CLIENTS = [1, 16, 64, 256];
 /** After a kill the started member has caught up by then. */
@@ -70,6 +71,7 @@ const SHARED: Readonly<Record<string, Section>> = {
 
 const OURS: Readonly<Record<string, (quorum: LatticeQuorum, options: Options) => Promise<readonly Figure[]>>> = {
   heartbeats: (quorum, { seconds }) => heartbeats(quorum, seconds),
+  stalls: (quorum, { seconds }) => stalls(quorum, seconds),
   catchup: catchUp,
   restart,
 };
@@ -86,7 +88,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return 2;
   }
   const options = { seconds: Number(flags.get("--seconds") ?? 5), kills: Number(flags.get("--kills") ?? 20) };
-  buildBinaries();
+  if (process.env.LATTICE_TEST_DIST === undefined) buildBinaries();
   printMachine();
   const theirs = flags.has("--etcd") ? await measure(startEtcd, only, options) : [];
   const shared = await measure(startLattice, only, options);
