@@ -5,6 +5,8 @@
  */
 import type { Socket } from "node:net";
 import { connect } from "node:net";
+import type { ConnectionOptions } from "node:tls";
+import { connect as connectTls } from "node:tls";
 
 /** Where and what to send, again and again. */
 export interface HttpLoad {
@@ -12,6 +14,8 @@ export interface HttpLoad {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  /** How connections are secured; absent: in clear text. */
+  readonly tls?: ConnectionOptions;
   /** Is told how long each request took, in milliseconds. */
   readonly onDone?: (ms: number) => void;
 }
@@ -29,9 +33,10 @@ function requestText({ port, path, headers, body }: HttpLoad): string {
   return `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n${lines.join("")}${length}\r\n${body}`;
 }
 
-function sendOnConnection({ port, onDone }: HttpLoad, request: Buffer, isOver: () => boolean): Promise<number> {
+function sendOnConnection({ port, tls, onDone }: HttpLoad, request: Buffer, isOver: () => boolean): Promise<number> {
   return new Promise((resolve, reject) => {
-    const socket: Socket = connect({ port, host: "127.0.0.1", noDelay: true });
+    const to = { port, host: "127.0.0.1" };
+    const socket: Socket = tls ? connectTls({ ...to, ...tls }) : connect({ ...to, noDelay: true });
     let done = 0;
     let sentAt = 0;
     const send = () => {
@@ -39,7 +44,7 @@ function sendOnConnection({ port, onDone }: HttpLoad, request: Buffer, isOver: (
       socket.write(request);
     };
     let waiting: Buffer = Buffer.alloc(0);
-    socket.on("connect", send);
+    socket.on(tls ? "secureConnect" : "connect", send);
     socket.on("error", reject);
     socket.on("close", () => reject(new Error("the server closed the connection")));
     socket.on("data", (chunk: Buffer) => {

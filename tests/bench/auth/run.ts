@@ -1,6 +1,6 @@
 /**
- * `bun run bench:auth [ROUNDS]`: what it costs to check tokens of an identity provider. One
- * server answers on two ports through the same listener: open, and with tokens. The load
+ * `bun run bench:auth [ROUNDS]`: what it costs to check tokens of an identity provider, and
+ * to speak TLS. One server answers on two ports through the same listener: open, and with tokens. The load
  * comes from a process of its own, by turns. Prints figures; never fails by the clock.
  */
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
@@ -12,6 +12,7 @@ import { jwksVerifier } from "../../../src/io/oidc/jwks-verifier.ts";
 import { systemClock } from "../../../src/io/system-clock.ts";
 import { startTestServer } from "../../fixtures/test-server.ts";
 import { type Figure, median, printFigures, printMachine, spread } from "../figure.ts";
+import { sendLoad, tlsFigures } from "./tls.ts";
 
 const HOST = "127.0.0.1";
 const CONNECTIONS = 16;
@@ -47,9 +48,8 @@ async function startProvider() {
 }
 
 async function rate(port: number, token?: string): Promise<number> {
-  const words = [String(port), String(CONNECTIONS), String(ROUND_MS), ...(token === undefined ? [] : [token])];
-  const run = Bun.spawn([process.execPath, `${import.meta.dir}/load.ts`, ...words], { stderr: "inherit" });
-  return Number(await new Response(run.stdout).text());
+  const order = { port, connections: CONNECTIONS, ms: ROUND_MS, ...(token !== undefined && { token }) };
+  return (await sendLoad(order)).perSecond;
 }
 
 type Provider = Awaited<ReturnType<typeof startProvider>>;
@@ -125,6 +125,8 @@ async function perSecond(once: () => Promise<void>): Promise<number> {
 printMachine();
 const provider = await startProvider();
 printFigures(await tokenRates(provider));
-printFigures(await requestRates(provider, Number(process.argv[2] ?? 11)));
+const rounds = Number(process.argv[2] ?? 11);
+printFigures(await requestRates(provider, rounds));
 provider.stop();
+printFigures(await tlsFigures(rounds));
 process.exit(0);
