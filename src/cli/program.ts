@@ -40,7 +40,7 @@ const vcluster = group("vcluster", "vClusters: policies under which work is plac
 ]);
 
 const trace = group("trace", "The history of the cluster, for rm-replay", [
-  lazy("export", "Write what has run", async () => (await import("./commands/trace-export.ts")).traceExport),
+  lazy("export", "Write what has run", async () => (await import("./replay/trace-export.ts")).traceExport),
 ]);
 
 const backup = group("backup", "Copies of the state of the cluster", [

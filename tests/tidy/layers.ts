@@ -27,7 +27,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   config: ["base", "core"],
   web: ["base", "gen"],
   cli: ["base", "core", "wire", "client", "config"],
-  "cli/replay": ["base", "core", "config", "replay", "cli"],
+  "cli/replay": ["base", "core", "wire", "client", "config", "replay", "cli"],
   "bin/server-settings.ts": ["config", "core", "engine"],
   "bin/server-backups.ts": ["base", "core", "ports", "io", "config"],
   "bin/server-audit.ts": ["bin/server-backups.ts", "ports", "io", "config"],

@@ -10,7 +10,7 @@ import { mayBorrow } from "../domain/tenant.ts";
 import type { PendingView } from "../domain/view.ts";
 import { endOf } from "./availability.ts";
 import type { Pass, Reservation, Standing } from "./pass.ts";
-import { borrowingOf, capOver, hasCaps, nodesHeldBy, nodesLeft, nodesMaxOf, standingOf } from "./pass.ts";
+import { borrowingOf, capOver, isUnderCap, nodesHeldBy, nodesLeft, nodesMaxOf, standingOf } from "./pass.ts";
 import { selectNodes } from "./select-nodes.ts";
 import { capText } from "./sharing/caps.ts";
 import { loansOf, loanText } from "./sharing/loans.ts";
@@ -58,7 +58,7 @@ export class PassReasons {
     const { walltimeMs } = pending;
     const pass = this.#pass;
     const end = endOf(pass.now, walltimeMs);
-    const isBehind = pass.isClosed || end > firstPromise(pass) || hasCaps(pass, pending);
+    const isBehind = pass.isClosed || end > firstPromise(pass) || isUnderCap(pass, pending);
     if (!known.fitsNow) return isBehind ? known.lackingPlain : known.lacking;
     if (pass.isClosed) return PRIORITY;
     return isHeld(pass, standing, end) ? reservedReasons(pass, known, { standing, end }) : NONE;

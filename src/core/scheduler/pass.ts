@@ -20,7 +20,7 @@ import type { Policy } from "./policy.ts";
 import type { Pick, Selection, Stay } from "./select-nodes.ts";
 import { selectNodes } from "./select-nodes.ts";
 import type { Cap, Draw } from "./sharing/caps.ts";
-import { Caps, powerOf } from "./sharing/caps.ts";
+import { Caps, drawOf, hasCaps } from "./sharing/caps.ts";
 import { closedTo, openDuring } from "./sharing/closed-nodes.ts";
 import type { Loans } from "./sharing/loans.ts";
 import { lend, loansOf, mayLend, withLent } from "./sharing/loans.ts";
@@ -128,7 +128,7 @@ export function judge(pass: Pass, pending: PendingView): Verdict {
 
 /** What a cap keeps waiting is promised its start under that cap alone. */
 function isCapped(pass: Pass, pending: PendingView, picks: readonly Pick[]): boolean {
-  if (!hasCaps(pass, pending)) return false;
+  if (!isUnderCap(pass, pending)) return false;
   const draw = drawOf(pending, picks);
   const cap = capsOf(pass).tooLow(pending, draw);
   if (cap) capsOf(pass).promise(cap, draw);
@@ -136,8 +136,8 @@ function isCapped(pass: Pass, pending: PendingView, picks: readonly Pick[]): boo
 }
 
 /** Returns whether a cap holds for the allocation. */
-export const hasCaps = ({ policy, view }: Pass, { vcluster }: PendingView): boolean =>
-  policy.caps !== undefined || view.vcluster(vcluster)?.caps !== undefined;
+export const isUnderCap = ({ policy, view }: Pass, { vcluster }: PendingView): boolean =>
+  hasCaps(view, policy.caps, vcluster);
 
 /** Returns the cap that keeps the allocation from these nodes, with what it would draw. */
 export function capOver(
@@ -145,7 +145,7 @@ export function capOver(
   pending: PendingView,
   picks: readonly Pick[],
 ): { readonly cap: Cap; readonly draw: Draw } | undefined {
-  if (!hasCaps(pass, pending)) return undefined;
+  if (!isUnderCap(pass, pending)) return undefined;
   const draw = drawOf(pending, picks);
   const cap = capsOf(pass).tooLow(pending, draw);
   return cap && { cap, draw };
@@ -155,11 +155,6 @@ function capsOf(pass: Pass): Caps {
   pass.caps ??= new Caps(pass.view, pass.policy.caps, pass.now);
   return pass.caps;
 }
-
-const drawOf = ({ request }: PendingView, picks: readonly Pick[]): Draw => ({
-  powerWatts: picks.reduce((sum, { offer }) => sum + powerOf(offer.of.capacity, offer.need), 0),
-  storageMbps: request.storageMbps ?? 0,
-});
 
 /** Returns whether the vCluster places its work in the order of submission, and lets nothing overtake. */
 export const isInOrder = ({ view }: Pass, vcluster: VClusterId): boolean =>
@@ -226,7 +221,7 @@ export function place(pass: Pass, pending: PendingView, picks: readonly Pick[]):
     else takeIdle(availability, one);
     return { order: node.order, claim };
   });
-  if (hasCaps(pass, pending)) capsOf(pass).take(pending, drawOf(pending, picks));
+  if (isUnderCap(pass, pending)) capsOf(pass).take(pending, drawOf(pending, picks));
   if (picks.some(({ offer }) => offer.lender !== undefined)) {
     pass.loans ??= loansOf(pass.view);
     lend(pass.loans, pending.vcluster, picks);

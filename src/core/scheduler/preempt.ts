@@ -7,7 +7,7 @@ import type { LogIndex, Millis } from "../../base/brand.ts";
 import { compareText } from "../../base/compare.ts";
 import type { AllocationId, NodeId } from "../domain/ids.ts";
 import { claimOn } from "../domain/resources.ts";
-import type { SchedulerType } from "../domain/tenant.ts";
+import type { DrawCaps, SchedulerType } from "../domain/tenant.ts";
 import type { ClusterView, Decision, NodeView, PendingView, RunningView } from "../domain/view.ts";
 import { endOf } from "./availability.ts";
 import type { Demand } from "./demand.ts";
@@ -16,7 +16,9 @@ import type { NodeIndex } from "./node-index.ts";
 import { indexNodes } from "./node-index.ts";
 import type { Policy, PreemptionPolicy } from "./policy.ts";
 import { preemptionCost } from "./preemption-cost.ts";
+import type { Pick } from "./select-nodes.ts";
 import { selectNodes } from "./select-nodes.ts";
+import { Caps, drawOf, hasCaps } from "./sharing/caps.ts";
 import { isBorrowing, mayReclaim } from "./sharing/loans.ts";
 import type { Ground, Victim } from "./victims.ts";
 import { chooseVictims, compareSets, withoutClaim } from "./victims.ts";
@@ -50,7 +52,7 @@ const MAKES_ROOM: Readonly<Record<SchedulerType, boolean>> = {
 export function planPreemption(view: ClusterView, policy: Policy, now: Millis): PlannedPreemption | undefined {
   const { preemption, depth } = policy;
   if (!preemption) return undefined;
-  const asked = { preemption, depth, now };
+  const asked = { preemption, depth, now, caps: policy.caps };
   return planForClass(view, asked) ?? planReclaim(view, asked);
 }
 
@@ -58,9 +60,11 @@ interface Asked {
   readonly preemption: PreemptionPolicy;
   readonly depth: number;
   readonly now: Millis;
+  readonly caps: DrawCaps | undefined;
 }
 
-function planForClass(view: ClusterView, { preemption, depth, now }: Asked): PlannedPreemption | undefined {
+function planForClass(view: ClusterView, asked: Asked): PlannedPreemption | undefined {
+  const { preemption, depth, now } = asked;
   const lowest = view.lowestClassRunning?.();
   if (lowest === undefined) return undefined;
   const tried = new Set<string>();
@@ -75,7 +79,7 @@ function planForClass(view: ClusterView, { preemption, depth, now }: Asked): Pla
     if (tried.has(shape)) continue;
     tried.add(shape);
     const work = () => [...view.running()].filter((one) => makesRoom(view, one, { preemption, now }));
-    survey ??= surveyOf(view, work(), now);
+    survey ??= surveyOf(view, work(), asked);
     const classMax = pending.preemptionClass - preemption.classDistance;
     const found = findVictims(survey, pending, ({ preemptionClass }) => preemptionClass <= classMax);
     if (found) return found;
@@ -84,7 +88,8 @@ function planForClass(view: ClusterView, { preemption, depth, now }: Asked): Pla
 }
 
 /** What is lent is given back whatever the classes, and however often the borrower has made room before. */
-function planReclaim(view: ClusterView, { depth, now }: Asked): PlannedPreemption | undefined {
+function planReclaim(view: ClusterView, asked: Asked): PlannedPreemption | undefined {
+  const { depth, now } = asked;
   const borrowers = [...view.running()].filter((work) => work.displacement && isBorrowing(view, work));
   if (borrowers.length === 0) return undefined;
   let survey: Survey | undefined;
@@ -94,7 +99,7 @@ function planReclaim(view: ClusterView, { depth, now }: Asked): PlannedPreemptio
     if ((pending.notBefore ?? 0) > now || isOverQuota(view, pending)) continue;
     const owes = (work: RunningView): boolean => mayReclaim(view, pending, work);
     if (!borrowers.some(owes)) continue;
-    survey ??= surveyOf(view, borrowers, now);
+    survey ??= surveyOf(view, borrowers, asked);
     const found = findVictims(survey, pending, owes);
     if (found) return found;
   }
@@ -114,15 +119,17 @@ export function startHolders(view: ClusterView): readonly Decision[] {
 /** What the nodes are without the work that ends already, and who may make room. */
 interface Survey extends Ground {
   readonly candidates: readonly Victim[];
+  readonly now: Millis;
+  readonly caps: DrawCaps | undefined;
 }
 
-function surveyOf(view: ClusterView, candidates: readonly RunningView[], now: Millis): Survey {
+function surveyOf(view: ClusterView, candidates: readonly RunningView[], { now, caps }: Asked): Survey {
   const soon = without(
     view,
     [...view.running()].filter(({ isEnding }) => isEnding),
   );
   const victims = candidates.map((work): Victim => ({ running: work, cost: preemptionCost(view, work, now) }));
-  return { view: soon, index: indexNodes(soon), candidates: victims };
+  return { view: soon, index: indexNodes(soon), candidates: victims, now, caps };
 }
 
 function makesRoom(
@@ -161,7 +168,7 @@ function startAfter(survey: Survey, pending: PendingView, victims: readonly Vict
     victims.map(({ running }) => running),
   );
   const selection = selectNodes(demandFor(after, indexNodes(after), pending));
-  if (!selection) return undefined;
+  if (!selection || isCapped(survey, pending, { victims, picks: selection.picks })) return undefined;
   const nodes = selection.picks
     .slice(0, selection.needed)
     .map(({ node }) => node.view.id)
@@ -174,6 +181,18 @@ function startAfter(survey: Survey, pending: PendingView, victims: readonly Vict
     nodes,
     victims: victims.map(({ running }) => ({ allocation: running.id, attempt: running.displacement?.attempt ?? 0 })),
   };
+}
+
+/** Whether a cap would keep it from its nodes also when the victims draw nothing any more. */
+function isCapped(
+  { view, now, caps }: Survey,
+  pending: PendingView,
+  { victims, picks }: { readonly victims: readonly Victim[]; readonly picks: readonly Pick[] },
+): boolean {
+  if (!hasCaps(view, caps, pending.vcluster)) return false;
+  const gone = new Set(victims.map(({ running }) => running));
+  const after = { ...view, running: () => [...view.running()].filter((work) => !gone.has(work)) };
+  return new Caps(after, caps, now).tooLow(pending, drawOf(pending, picks)) !== undefined;
 }
 
 function startOnHold(view: ClusterView, pending: PendingView): Decision | undefined {

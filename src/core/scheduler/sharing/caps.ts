@@ -13,6 +13,7 @@ import type { Amount, NodeCapacity } from "../../domain/resources.ts";
 import type { DrawCaps } from "../../domain/tenant.ts";
 import type { ClusterView, PendingView } from "../../domain/view.ts";
 import { endOf } from "../availability.ts";
+import type { Pick } from "../select-nodes.ts";
 
 /** What is limited. */
 export type Dimension = keyof DrawCaps;
@@ -104,7 +105,20 @@ export class Caps {
       const end = endOf(running.startedAt ?? this.#now, running.walltimeMs);
       cap.ends.push({ at: Math.max(this.#now + 1, end), amount });
     }
+    for (const holder of this.#view.holders?.() ?? []) {
+      if (cap.vcluster === undefined || holder.vcluster === cap.vcluster)
+        cap.drawn += this.#heldFor(holder, cap.dimension);
+    }
     return cap;
+  }
+
+  /** What waits for nodes that are kept for it will draw as much as they do. */
+  #heldFor({ hold = [], request }: PendingView, dimension: Dimension): number {
+    if (dimension === "storageMbps") return request.storageMbps ?? 0;
+    return hold.reduce((sum, id) => {
+      const node = this.#view.nodes[this.#view.placeOf(id) ?? -1];
+      return sum + (node?.capacity.powerWatts ?? 0);
+    }, 0);
   }
 
   #powerOf(claims: readonly (Amount & { readonly nodeId: ClusterView["nodes"][number]["id"] })[]): number {
@@ -114,6 +128,16 @@ export class Caps {
     }, 0);
   }
 }
+
+/** Returns whether a cap holds for the vCluster. */
+export const hasCaps = (view: ClusterView, cluster: DrawCaps | undefined, vcluster: VClusterId): boolean =>
+  cluster !== undefined || view.vcluster(vcluster)?.caps !== undefined;
+
+/** Returns what an allocation draws on these nodes. */
+export const drawOf = ({ request }: PendingView, picks: readonly Pick[]): Draw => ({
+  powerWatts: picks.reduce((sum, { offer }) => sum + powerOf(offer.of.capacity, offer.need), 0),
+  storageMbps: request.storageMbps ?? 0,
+});
 
 const DIMENSIONS: readonly Dimension[] = ["powerWatts", "storageMbps"];
 
