@@ -21,7 +21,7 @@ interface Stage {
 const PURE: Stage = { folders: ["tidy", "unit", "golden"], timeoutMs: 10_000 };
 const REAL_PARTS: Stage = { folders: ["property", "sim", "contract", "integration"], timeoutMs: 60_000 };
 const BINARIES: Stage = { folders: ["e2e"], timeoutMs: 180_000 };
-const DEEPER = { LATTICE_TEST_KILLS: "50", LATTICE_PROPERTY_RUNS: "1000", SIM_SEEDS: "400" };
+const DEEPER = { LATTICE_TEST_KILLS: "50", LATTICE_PROPERTY_RUNS: "1000", SIM_SEEDS: "400", LATTICE_TEST_ROLLS: "10" };
 const TIERS: Readonly<Record<string, readonly Stage[]>> = {
   check: [PURE],
   test: [PURE, REAL_PARTS, BINARIES],

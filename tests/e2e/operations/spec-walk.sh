@@ -38,7 +38,7 @@ set -x
 # on MACHINE: runs the commands of standard input there.
 on() {
   echo "--- $1"
-  "$IN" "$1" bash -eu -o pipefail -c "$PRELUDE$(cat)" < /dev/null 2>&1 | grep -v -e '^+ case $1 in' -e '^+ return$' | sed "s/$ADMIN/…/g"
+  "$IN" "$1" bash -eu -o pipefail -c "$PRELUDE$(cat)" < /dev/null 2>&1 | grep -v -e '^+ case .* in$' -e '^+ return$' | sed "s/$ADMIN/…/g"
 }
 step() { printf '\n=== %s\n' "$1"; }
 
