@@ -32,6 +32,12 @@ const tenant = group("tenant", "Tenants and their quotas", [
   lazy("get", "Show a tenant", async () => (await import("./commands/tenant.ts")).tenantGet),
 ]);
 
+const reserve = group("reserve", "Reservations: nodes kept for somebody, or free of work", [
+  lazy("create", "Reserve nodes", async () => (await import("./commands/reserve.ts")).reserveCreate),
+  lazy("list", "List reservations", async () => (await import("./commands/reserve.ts")).reserveList),
+  lazy("delete", "Delete a reservation", async () => (await import("./commands/reserve.ts")).reserveDelete),
+]);
+
 const vcluster = group("vcluster", "vClusters: policies under which work is placed", [
   lazy("create", "Create a vCluster", async () => (await import("./commands/vcluster.ts")).vclusterCreate),
   lazy("update", "Change a vCluster", async () => (await import("./commands/vcluster.ts")).vclusterUpdate),
@@ -97,6 +103,7 @@ export const PROGRAM: Group = group("lattice", "Lattice schedules and runs work 
   group("admin", "Tenants, vClusters, nodes and the quorum", [
     tenant,
     vcluster,
+    reserve,
     trace,
     backup,
     group("audit", AUDIT, auditCommands("admin audit")),

@@ -22,6 +22,7 @@ export type {
   CreateBackupResponse,
   RaftMemberStatus,
   RaftStatusResponse,
+  ReservationResponse,
   TenantResponse,
   VClusterResponse,
   VerifyAuditResponse,

@@ -10,6 +10,7 @@ import { BACKUP_ROUTES } from "./backup-routes.ts";
 import { NODE_ROUTES, TENANT_ROUTES, VCLUSTER_ROUTES } from "./cluster-routes.ts";
 import { INACTIVE_ROUTES } from "./inactive-routes.ts";
 import { QUORUM_ROUTES } from "./quorum-routes.ts";
+import { RESERVATION_ROUTES } from "./reservation-routes.ts";
 import { json, type PublicRoute, type Route } from "./route.ts";
 import { STREAM_ROUTES } from "./stream-routes.ts";
 
@@ -21,6 +22,7 @@ export const ROUTES: readonly (Route & { readonly tag: string })[] = [
   ...tagged("nodes", NODE_ROUTES),
   ...tagged("tenants", TENANT_ROUTES),
   ...tagged("vclusters", VCLUSTER_ROUTES),
+  ...tagged("reservations", RESERVATION_ROUTES),
   ...tagged("quorum", QUORUM_ROUTES),
   ...tagged("auth", AUTH_ROUTES),
   ...tagged("backups", BACKUP_ROUTES),

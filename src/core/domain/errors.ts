@@ -60,6 +60,7 @@ export const FAULTS = {
   ALLOCATION_NOT_FOUND: spec("not_found", 404, 4, "never", "list allocations with: lattice status"),
   DAG_NOT_FOUND: spec("not_found", 404, 4, "never", "list workflows with: lattice dag list"),
   NODE_NOT_FOUND: spec("not_found", 404, 4, "never", "list nodes with: lattice nodes"),
+  RESERVATION_NOT_FOUND: spec("not_found", 404, 4, "never", "list them with: lattice admin reserve list"),
   TENANT_NOT_FOUND: spec("not_found", 404, 4, "never", "list tenants with: lattice admin tenant list"),
   VCLUSTER_NOT_FOUND: spec("not_found", 404, 4, "never", "list vClusters with: lattice admin vcluster list"),
   ROUTE_NOT_FOUND: spec("not_found", 404, 4, "never", "see the API document at /openapi"),

@@ -19,6 +19,7 @@ export const REASONS = {
   LOAN_LIMIT: "others lend no more of their nodes",
   VCLUSTER_ORDER: "its vCluster places work in the order of submission, and what came earlier waits",
   QUOTA_NODES: "its tenant holds as many nodes as its quota allows",
+  NODES_RESERVED: "an administrator has reserved nodes that it needs",
   DEPENDENCY: "it waits for other allocations",
   MUTEX: "another allocation holds the name that only one may hold",
   ARRAY_LIMIT: "as many tasks of its array run as the array allows",

@@ -5,6 +5,7 @@
 import type { LogIndex, Millis } from "../../base/brand.ts";
 import type { AllocationId, NodeId, ShortId, TenantId, UserId, VClusterId } from "./ids.ts";
 import type { NodeState } from "./lifecycle.ts";
+import type { NodeReservation } from "./node-reservation.ts";
 import type { Amount, Claim, NodeCapacity, ResourceRequest } from "./resources.ts";
 import type { TenantQuota, VCluster } from "./tenant.ts";
 
@@ -109,6 +110,8 @@ export interface ClusterView {
   vcluster(id: VClusterId): VCluster | undefined;
   /** The vCluster that alone may use the node, if any. */
   dedicatedTo(node: NodeId): VClusterId | undefined;
+  /** Reservations of administrators, by name; absent where there are none. */
+  readonly reservations?: readonly NodeReservation[];
   /** What tenants and users have used; absent where nothing is recorded. */
   readonly usage?: UsageView;
 }

@@ -6,6 +6,8 @@
  */
 import type { Millis } from "../../base/brand.ts";
 import { compareNumber } from "../../base/compare.ts";
+import type { NodeReservation } from "../domain/node-reservation.ts";
+import { isDuring } from "../domain/node-reservation.ts";
 import type { ClusterView } from "../domain/view.ts";
 import { coverFeatures } from "./cover-features.ts";
 import type { Demand } from "./demand.ts";
@@ -13,6 +15,7 @@ import type { NodeClass, NodeIndex, OpenNode } from "./node-index.ts";
 import { idleCount } from "./node-index.ts";
 import type { Profile, Release, Span } from "./profile.ts";
 import { createProfile, earliestFit, leastFree, takeSpan } from "./profile.ts";
+import { closing } from "./sharing/closed-nodes.ts";
 
 /** The profiles of one pass, by class. */
 export interface Availability {
@@ -147,14 +150,19 @@ export function earliestSlot(availability: Availability, demand: Demand, walltim
 function earliestAlike(availability: Availability, demand: Demand, walltimeMs: Millis): Slot | undefined {
   const { offers, request } = demand;
   const profiles = offers.map(({ of }) => availability.profiles.get(of) ?? NEVER);
-  const only = profiles.length === 1 && Object.keys(request.featureCounts).length === 0 ? profiles[0] : undefined;
+  const closings = offers.map((offer) => closing(demand, offer));
+  const isOpen = closings.every((list) => list.length === 0);
+  const only =
+    isOpen && profiles.length === 1 && Object.keys(request.featureCounts).length === 0 ? profiles[0] : undefined;
   const span = walltimeMs > 0 ? walltimeMs : Number.POSITIVE_INFINITY;
   if (only) {
     const start = earliestFit(only, request.nodesMin, span);
     return start === undefined ? undefined : { start, counts: [request.nodesMin] };
   }
-  for (const start of startsOf(profiles)) {
-    const available = profiles.map((profile) => leastFree(profile, start, start + span));
+  for (const start of startsOf(profiles, closings.flat())) {
+    if (start < availability.now) continue;
+    const isClosed = closings.map((list) => list.some((one) => isDuring(one, start, start + span)));
+    const available = profiles.map((profile, i) => (isClosed[i] ? 0 : leastFree(profile, start, start + span)));
     const counts = share(demand, available, (i) => leastFree(profiles[i] ?? NEVER, availability.now, start));
     if (counts) return { start, counts };
   }
@@ -177,8 +185,9 @@ export function promise(
 }
 
 /** The moments at which a start may become possible. */
-function startsOf(profiles: readonly Profile[]): readonly number[] {
-  return [...new Set(profiles.flatMap(({ times }) => times))].sort(compareNumber);
+function startsOf(profiles: readonly Profile[], closings: readonly NodeReservation[]): readonly number[] {
+  const times = [...profiles.flatMap((profile) => profile.times), ...closings.map(({ until }) => until)];
+  return [...new Set(times)].sort(compareNumber);
 }
 
 /**

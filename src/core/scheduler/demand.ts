@@ -5,6 +5,7 @@
  */
 import type { NodeId, VClusterId } from "../domain/ids.ts";
 import { nodeId } from "../domain/ids.ts";
+import type { NodeReservation } from "../domain/node-reservation.ts";
 import type { Amount, ResourceRequest, TopologyHint } from "../domain/resources.ts";
 import { asksForWholeNode, claimOn, fits } from "../domain/resources.ts";
 import type { VCluster } from "../domain/tenant.ts";
@@ -39,6 +40,8 @@ export interface Demand {
   readonly grouping: TopologyHint | "fullest";
   /** The same on the nodes of each make alone; empty where all offers are of one. */
   readonly byMake: readonly Demand[];
+  /** Reservations of administrators that do not admit it; absent where there are none. */
+  readonly closed?: readonly NodeReservation[];
 }
 
 /** How the vCluster of an allocation has it placed. */
@@ -48,6 +51,7 @@ export interface DemandTraits {
   readonly needsConformance?: boolean;
   /** It gets no more nodes than it must have, where others have most already. */
   readonly isDense?: boolean;
+  readonly closed?: readonly NodeReservation[];
 }
 
 /** Returns how the vCluster of an allocation has it placed. */
@@ -105,6 +109,7 @@ export function demandOf(index: NodeIndex, pending: PendingView, traits: DemandT
     grouping: traits.isDense && request.topology === "any" ? "fullest" : request.topology,
     offers: [...own, ...common],
     byMake: [],
+    ...(traits.closed && { closed: traits.closed }),
   };
   return withOffers(demand, demand.offers);
 }

@@ -9,9 +9,11 @@ import { compareNumber, compareText } from "../../base/compare.ts";
 import type { VClusterId } from "../domain/ids.ts";
 import type { NodeState } from "../domain/lifecycle.ts";
 import { isSchedulable } from "../domain/lifecycle.ts";
+import type { NodeReservation } from "../domain/node-reservation.ts";
 import type { Amount, Claim, NodeCapacity } from "../domain/resources.ts";
 import { fits, subtractAmounts, takeGpus, withoutGpus } from "../domain/resources.ts";
 import type { ClusterView, NodeView } from "../domain/view.ts";
+import { closedKey, reservationsByNode } from "./sharing/reserved-nodes.ts";
 
 /** What is left of a node. */
 export type Room = Pick<OpenNode, "free" | "gpuFree">;
@@ -34,11 +36,13 @@ export interface OpenNode {
   idleFrom: number;
 }
 
-/** Nodes with the same capacity, features and dedication. */
+/** Nodes with the same capacity, features, dedication and reservations. */
 export interface NodeClass {
   readonly capacity: NodeCapacity;
   readonly features: ReadonlySet<string>;
   readonly dedicatedTo: VClusterId | undefined;
+  /** Of administrators. */
+  readonly reservations: readonly NodeReservation[];
   total: number;
   /** Of the total, those that may be given work; busy ones count. */
   ready: number;
@@ -72,13 +76,16 @@ export function indexNodes(view: ClusterView): NodeIndex {
   const classAt: (NodeClass | undefined)[] = [];
   const sharedAt = new Map<number, OpenNode>();
   const nodes = inOrder(view.nodes);
+  const reservationsOf = reservationsByNode(view);
   let members: NodeClass | undefined;
   for (let order = 0; order < nodes.length; order++) {
     const node = nodes[order];
     assert(node, "a node is missing from the view");
     const dedicatedTo = view.dedicatedTo(node.id);
-    if (members?.capacity !== node.capacity || members.dedicatedTo !== dedicatedTo) {
-      members = classOf(classes, node.capacity, dedicatedTo);
+    const reservations = reservationsOf(node);
+    const isAlike = members?.capacity === node.capacity && members.dedicatedTo === dedicatedTo;
+    if (!members || !isAlike || members.reservations !== reservations) {
+      members = classOf(classes, node.capacity, { dedicatedTo, reservations });
     }
     members.total++;
     if (!isSchedulable(node.state) || node.isDisabled) {
@@ -153,16 +160,18 @@ function inOrder(nodes: readonly NodeView[]): readonly NodeView[] {
 function classOf(
   classes: Map<string, NodeClass>,
   capacity: NodeCapacity,
-  dedicatedTo: VClusterId | undefined,
+  { dedicatedTo, reservations }: Pick<NodeClass, "dedicatedTo" | "reservations">,
 ): NodeClass {
   const kind = kindOf(capacity);
-  const key = dedicatedTo === undefined ? kind : `${kind}\n\n${dedicatedTo}`;
+  const owned = dedicatedTo === undefined ? kind : `${kind}\n\n${dedicatedTo}`;
+  const key = `${owned}${closedKey(reservations)}`;
   const known = classes.get(key);
   if (known) return known;
   const members: NodeClass = {
     capacity,
     features: new Set(capacity.features),
     dedicatedTo,
+    reservations,
     total: 0,
     ready: 0,
     unavailable: new Map(),

@@ -3,16 +3,19 @@
  * what is promised to others, and what the nodes lack. Made on request only, for a pass
  * that nobody asks is faster without.
  */
+import { millis } from "../../base/brand.ts";
 import { compareNumber } from "../../base/compare.ts";
+import { isDuring } from "../domain/node-reservation.ts";
 import type { Reason } from "../domain/reason.ts";
 import { reason } from "../domain/reason.ts";
 import { mayBorrow } from "../domain/tenant.ts";
 import type { PendingView } from "../domain/view.ts";
 import { endOf } from "./availability.ts";
 import type { Pass, Reservation, Standing } from "./pass.ts";
-import { borrowingOf, capOver, isUnderCap, nodesHeldBy, nodesLeft, nodesMaxOf, standingOf } from "./pass.ts";
+import { borrowingOf, capOver, isUnderCap, nodesHeldBy, nodesLeft, nodesMaxOf, standingOf, stayOf } from "./pass.ts";
 import { selectNodes } from "./select-nodes.ts";
 import { capText } from "./sharing/caps.ts";
+import { closing, openDuring } from "./sharing/closed-nodes.ts";
 import { loansOf, loanText } from "./sharing/loans.ts";
 import { reasonsOf } from "./why-waiting.ts";
 
@@ -44,9 +47,11 @@ export class PassReasons {
     const pass = this.#pass;
     const standing = standingOf(pass, pending);
     const known = this.#knownOf(standing);
-    const own = [...orderReasons(pass, pending), ...ownReasons(pass, pending, known.needed)];
+    const closed = closedReasons(pass, standing, pending);
+    const own = [...orderReasons(pass, pending), ...ownReasons(pass, pending, known.needed), ...closed];
+    const onOthers = this.#othersReasons(standing, known, pending);
     const others = [
-      ...this.#othersReasons(standing, known, pending),
+      ...(closed.length > 0 ? onOthers.map(withoutChange) : onOthers),
       ...loanReasons(pass, standing, pending),
       ...capReasons(pass, standing, pending),
     ];
@@ -91,6 +96,22 @@ const PRIORITY: readonly Reason[] = [reason("PRIORITY")];
 function orderReasons({ stopped }: Pass, { vcluster, shortId }: PendingView): readonly Reason[] {
   const first = stopped.get(vcluster);
   return first === undefined || first === shortId ? NONE : [reason("VCLUSTER_ORDER", `${first} is before it`)];
+}
+
+/** It would be on nodes that are reserved before it must have ended. */
+function closedReasons(pass: Pass, { demand }: Standing, pending: PendingView): readonly Reason[] {
+  const { now } = pass;
+  const end = endOf(now, pending.walltimeMs);
+  const open = openDuring(demand, now, end);
+  if (open === demand || selectNodes(open, stayOf(pass, pending.walltimeMs))) return NONE;
+  const closed = demand.offers.flatMap((offer) => closing(demand, offer)).filter((one) => isDuring(one, now, end));
+  const first = closed.reduce((a, b) => (b.from < a.from ? b : a));
+  const span = `from ${new Date(first.from).toISOString()} until ${new Date(first.until).toISOString()}`;
+  const detail = `${first.name}, ${span}${first.reason === "" ? "" : `: ${first.reason}`}`;
+  const minutes = Math.floor((first.from - now) / 60_000);
+  const shorter = millis(minutes * 60_000);
+  const isEnough = minutes > 0 && selectNodes(openDuring(demand, now, now + shorter), stayOf(pass, shorter));
+  return [reason("NODES_RESERVED", detail, isEnough ? `ask for a walltime of at most ${minutes} min` : undefined)];
 }
 
 /** It would start at once on what others have free, but they lend no more of it. */

@@ -26,6 +26,7 @@ import { disableNode, drainNode, enableNode, registerNode, setNodeHealth, undrai
 import { assignNodes } from "./handlers/placement.ts";
 import { preemptAllocations, releaseHold } from "./handlers/preemption.ts";
 import { recordNodeReports, recordReports } from "./handlers/reports.ts";
+import { deleteReservation, reserveNodes } from "./handlers/reservations.ts";
 import { submitAllocation, submitDag, submitTaskGroup } from "./handlers/submit.ts";
 import { createTenant, createVCluster, updateTenant, updateVCluster } from "./handlers/tenants.ts";
 import { settle } from "./settle.ts";
@@ -65,6 +66,8 @@ const HANDLERS: Handlers = {
   "update-tenant": updateTenant,
   "create-vcluster": createVCluster,
   "update-vcluster": updateVCluster,
+  "reserve-nodes": reserveNodes,
+  "delete-reservation": deleteReservation,
   archive,
   "forget-idempotency": forgetIdempotency,
   "record-audit": recordAudit,

@@ -12,6 +12,7 @@ import type { Registration, WorkloadReport } from "../domain/assignment.ts";
 import type { Fault } from "../domain/errors.ts";
 import type { AllocationId, DagId, NodeId, ShortId, TaskGroupId, TenantId, UserId, VClusterId } from "../domain/ids.ts";
 import type { AllocationState } from "../domain/lifecycle.ts";
+import type { NodeReservation } from "../domain/node-reservation.ts";
 import type { Claim } from "../domain/resources.ts";
 import type { TaskRange } from "../domain/task-group.ts";
 import type { CostWeights, DrawCaps, IsolationLevel, SchedulerType, TenantQuota } from "../domain/tenant.ts";
@@ -147,6 +148,12 @@ export type CommandBody =
       /** Replaces both; an empty one takes them away. */
       readonly caps?: DrawCaps;
     }
+  /** An administrator's; it replaces one of the same name. */
+  | {
+      readonly kind: "reserve-nodes";
+      readonly reservation: Omit<NodeReservation, "version" | "createdBy">;
+    }
+  | { readonly kind: "delete-reservation"; readonly name: string }
   /** Moves ended records from memory to the archive; skips what is still referred to. */
   | { readonly kind: "archive"; readonly ids: readonly (AllocationId | TaskGroupId | DagId)[] }
   | { readonly kind: "forget-idempotency"; readonly before: Millis }

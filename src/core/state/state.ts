@@ -17,6 +17,7 @@ import type { Allocation } from "../domain/allocation.ts";
 import type { Dag } from "../domain/dag.ts";
 import type { AllocationId, DagId, NodeId, TaskGroupId, TenantId, VClusterId } from "../domain/ids.ts";
 import type { Node } from "../domain/node.ts";
+import type { NodeReservation } from "../domain/node-reservation.ts";
 import type { Amount, Claim } from "../domain/resources.ts";
 import type { TaskGroup } from "../domain/task-group.ts";
 import type { Tenant, VCluster } from "../domain/tenant.ts";
@@ -62,6 +63,8 @@ export interface Tables {
   readonly tenants: Table<TenantId, Tenant>;
   readonly vclusters: Table<VClusterId, VCluster>;
   readonly idempotency: Table<string, RememberedOutcome>;
+  /** Of administrators, by name. */
+  readonly reservations: Table<string, NodeReservation>;
   /** The latest entries, by `entryId`; older ones are on disk, then in archives. */
   readonly audit: Table<string, AuditEntry>;
   /** Every key that a server has ever signed with, by its id. */
@@ -136,6 +139,7 @@ export function emptyState(): State {
     tenants: new Table("tenants"),
     vclusters: new Table("vclusters"),
     idempotency: new Table("idempotency"),
+    reservations: new Table("reservations"),
     audit: new Table("audit"),
     auditKeys: new Table("auditKeys"),
     auditArchives: new Table("auditArchives"),

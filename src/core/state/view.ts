@@ -1,10 +1,11 @@
 /** The pictures of the state that others work from: the scheduler's view, a node's desired set. */
 import { present } from "../../base/assert.ts";
-import { compareNumber } from "../../base/compare.ts";
+import { compareNumber, compareText } from "../../base/compare.ts";
 import type { Allocation, Part } from "../domain/allocation.ts";
 import { nodesOf } from "../domain/allocation.ts";
 import type { Assignment, AssignmentAction, Work } from "../domain/assignment.ts";
 import type { NodeId } from "../domain/ids.ts";
+import type { NodeReservation } from "../domain/node-reservation.ts";
 import { NOTHING, subtractAmounts } from "../domain/resources.ts";
 import type { ClusterView, Displacement, NodeView, PendingView, QueueView, RunningView } from "../domain/view.ts";
 import { gpusFree, tenantLoadOf } from "./index-allocation.ts";
@@ -40,9 +41,13 @@ export function viewOf(state: State): ClusterView {
     },
     vcluster: (id) => tables.vclusters.get(id),
     dedicatedTo: (node) => indexes.dedicated.get(node),
+    ...(tables.reservations.size > 0 && { reservations: reservationsOf(state) }),
     usage: indexes.usage,
   };
 }
+
+const reservationsOf = ({ tables }: State): readonly NodeReservation[] =>
+  [...tables.reservations.values()].sort((a, b) => compareText(a.name, b.name));
 
 /** Returns the queue by itself. Goes on to hold as commands are applied. */
 export const queueOf = ({ tables, indexes }: State): QueueView => ({

@@ -2,9 +2,10 @@
  * The small language of the scheduler's golden files: lines that describe a cluster and
  * its queue, `plan`, `promises` and `explain`. `place` plans and lets what was placed run.
  */
-import { type Millis, millis } from "../../../src/base/brand.ts";
-import { allocationId, nodeId, tenantId, vclusterId } from "../../../src/core/domain/ids.ts";
+import { logIndex, type Millis, millis } from "../../../src/base/brand.ts";
+import { allocationId, nodeId, tenantId, userId, vclusterId } from "../../../src/core/domain/ids.ts";
 import { isNodeState } from "../../../src/core/domain/lifecycle.ts";
+import type { NodeReservation } from "../../../src/core/domain/node-reservation.ts";
 import type { Reason } from "../../../src/core/domain/reason.ts";
 import type { Claim } from "../../../src/core/domain/resources.ts";
 import { claimOn, TOPOLOGY_HINTS } from "../../../src/core/domain/resources.ts";
@@ -26,6 +27,7 @@ interface Cluster {
   readonly running: RunningView[];
   readonly tenants: Map<string, TenantQuota>;
   readonly vclusters: Map<string, VCluster>;
+  readonly reservations: NodeReservation[];
   submitted: number;
 }
 
@@ -44,6 +46,7 @@ export function startCluster(): (lines: readonly string[]) => string {
     running: [],
     tenants: new Map(),
     vclusters: new Map([[DEFAULT_VCLUSTER, aVCluster(DEFAULT_VCLUSTER)]]),
+    reservations: [],
     submitted: 0,
   };
   return (lines) => lines.flatMap((line) => obey(cluster, line)).join("\n");
@@ -81,6 +84,22 @@ const COMMANDS: Readonly<Record<string, Obey>> = {
       name,
       aVCluster(id, { sharesNodes: flags.includes("shares"), ...loans, dedicatedNodes, weights, schedulerType }),
     );
+    return [];
+  },
+  reserve: (cluster, { words: [name = ""], options }) => {
+    const tenant = options.get("for");
+    cluster.reservations.push({
+      ...{ name, version: logIndex(1), users: [], reason: options.get("reason") ?? "", createdBy: userId("root") },
+      from: millis(number(options, "from", 0) * 60_000),
+      until: millis(number(options, "until", 0) * 60_000),
+      nodes: expand(options.get("nodes") ?? "").map(nodeId),
+      features: list(options.get("features")),
+      ...(tenant !== undefined && { tenant: tenantId(tenant) }),
+    });
+    return [];
+  },
+  unreserve: (cluster) => {
+    cluster.reservations.length = 0;
     return [];
   },
   submit,
@@ -201,6 +220,7 @@ const viewOf = (cluster: Cluster) =>
     running: cluster.running,
     tenants: [...cluster.tenants].map(([id, quota]) => ({ id: tenantId(id), quota })),
     vclusters: [...cluster.vclusters.values()],
+    reservations: cluster.reservations,
   });
 
 const policyOf = ({ options }: Line): Policy => ({

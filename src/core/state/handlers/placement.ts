@@ -14,6 +14,7 @@ import type { CommandBody, Outcome, Placement } from "../commands.ts";
 import { gpusFree, tenantLoadOf } from "../index-allocation.ts";
 import type { State } from "../state.ts";
 import { checkLoans } from "./loans.ts";
+import { checkReservations } from "./reservations.ts";
 
 /** Gives nodes to allocations. */
 export function assignNodes(ctx: Applying, command: Extract<CommandBody, { kind: "assign-nodes" }>): Outcome {
@@ -45,7 +46,8 @@ function gpusFor(state: State, { nodeId, isExclusive, gpuMilli }: Claim): readon
   return takeGpus(gpusFree(node.capacity, state.indexes.nodeLoad.get(nodeId)), gpuMilli);
 }
 
-function check({ state, at }: Applying, placement: Placement): Result<Allocation, Fault> {
+function check(ctx: Applying, placement: Placement): Result<Allocation, Fault> {
+  const { state, at } = ctx;
   const a = state.tables.allocations.get(placement.allocation);
   if (!a) return refuse("ALLOCATION_NOT_FOUND", `there is no allocation ${placement.allocation}`);
   if (a.version !== placement.version || a.state !== "pending" || a.waitsFor.length > 0) {
@@ -65,6 +67,8 @@ function check({ state, at }: Applying, placement: Placement): Result<Allocation
   }
   const lent = checkLoans(state, a, placement.claims);
   if (!lent.ok) return lent;
+  const open = checkReservations(ctx, a, placement.claims);
+  if (!open.ok) return open;
   for (const claim of placement.claims) {
     const suitable = checkClaim(state, a, claim);
     if (!suitable.ok) return suitable;
