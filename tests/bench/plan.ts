@@ -1,22 +1,26 @@
 /**
  * `bun run bench:plan [--rounds=N]`: how long a scheduling pass takes on the state of a
- * cluster with mixed hardware, three vClusters and fifty tenants, and how that grows with
+ * cluster, and what is decided after one event between two cycles, with mixed hardware, three vClusters and fifty tenants, and how that grows with
  * nodes and with the queue. Prints figures and targets; never fails by the clock.
  */
 import { logIndex, millis } from "../../src/base/brand.ts";
 import { createPrng } from "../../src/base/prng.ts";
-import type { NodeId } from "../../src/core/domain/ids.ts";
+import type { AllocationId, NodeId } from "../../src/core/domain/ids.ts";
 import { allocationId, nodeId, tenantId, userId, vclusterId } from "../../src/core/domain/ids.ts";
 import { DEFAULT_WEIGHTS } from "../../src/core/domain/tenant.ts";
-import { decide, plan } from "../../src/core/scheduler/plan.ts";
+import { decide, decideHead, plan } from "../../src/core/scheduler/plan.ts";
 import type { Policy } from "../../src/core/scheduler/policy.ts";
 import { DEFAULT_POLICY } from "../../src/core/scheduler/policy.ts";
+import type { Ranking } from "../../src/core/scheduler/score/ranking.ts";
+import { amongPromised, headNow, rankQueue } from "../../src/core/scheduler/score/ranking.ts";
 import { WEIGHT_PROFILES } from "../../src/core/scheduler/score/weight-profiles.ts";
 import { apply } from "../../src/core/state/apply.ts";
 import type { CommandBody, NodeReport } from "../../src/core/state/commands.ts";
 import type { State } from "../../src/core/state/state.ts";
 import { emptyState } from "../../src/core/state/state.ts";
-import { viewOf } from "../../src/core/state/view.ts";
+import { queueOf, viewOf } from "../../src/core/state/view.ts";
+import { Rankings } from "../../src/engine/server/scheduling/rankings.ts";
+import { systemClock } from "../../src/io/system-clock.ts";
 import { aRegistration, aRequest, aSpec } from "../fixtures/builders.ts";
 import type { Figure } from "./figure.ts";
 import { median, printFigures, printMachine, spread } from "./figure.ts";
@@ -159,16 +163,103 @@ function passFigures(
   figures.push(figureOf(`placements alone: ${size}`, placements));
   const usual = timed(rounds, () => plan(viewOf(world.state), DEFAULT_POLICY, now));
   figures.push(figureOf(`plan, depth ${DEFAULT_POLICY.depth}: ${size}`, usual));
-  const event = timed(rounds, () => {
-    world.submit();
-    decide(viewOf(world.state), DEFAULT_POLICY, world.now);
-  });
-  figures.push(figureOf(`one submission to decision: ${size}`, event, pending >= 100_000 ? 20 : undefined));
   figures.push({ name: `memory: ${size}`, value: process.memoryUsage().rss / 1024 ** 2, unit: "MiB" });
   return figures;
 }
 
-function main(argv: readonly string[]): number {
+/** The cluster as a cycle has left it: what could start has, some of it is promised the idle nodes. */
+class Steady {
+  readonly world: World;
+  #ranking: Ranking;
+  #left: { readonly promised: readonly AllocationId[]; readonly arrivals: number } | undefined;
+  #ended = 0;
+
+  constructor(nodes: number, pending: number) {
+    this.world = new World(nodes, pending);
+    this.#ranking = rankQueue(this.sources(), DEFAULT_POLICY, this.world.now);
+    this.decide("end");
+    this.#ranking = rankQueue(this.sources(), DEFAULT_POLICY, this.world.now);
+  }
+
+  sources = () => ({ view: viewOf(this.world.state), queue: queueOf(this.world.state) });
+
+  /** Decides as the server does after such an event, and has it applied; returns the milliseconds of processor time. */
+  decide(cause: "arrival" | "end"): number {
+    const before = process.cpuUsage();
+    const sources = this.sources();
+    const head = headNow(sources, DEFAULT_POLICY, this.#ranking) ?? [];
+    const left = cause === "arrival" ? this.#left : undefined;
+    const tried = left ? amongPromised(head, left.promised, sources.queue.arrivedAfter(left.arrivals)) : head;
+    const { decisions, reservations } = decideHead(sources.view, DEFAULT_POLICY, { now: this.world.now, head: tried });
+    this.#left = { promised: reservations.map(({ allocation }) => allocation), arrivals: sources.queue.arrivals };
+    const { user, system } = process.cpuUsage(before);
+    const tookMs = (user + system) / 1_000;
+    const placements = decisions.map(({ allocation, version, claims }) => ({ allocation, version, claims }));
+    if (placements.length > 0) this.world.propose({ kind: "assign-nodes", placements });
+    return tookMs;
+  }
+
+  /** Ends one of the jobs of four nodes. */
+  end(): void {
+    const id = allocationId(`running-${4 * this.#ended++}`);
+    const { parts = [], attempt = 1 } = this.world.state.tables.allocations.get(id) ?? {};
+    const report = { allocation: id, attempt, phase: "ended", cause: "exited", exitCode: 0 } as const;
+    const reports = parts.map(({ claim }): NodeReport => ({ node: claim.nodeId, report }));
+    this.world.propose({ kind: "record-node-reports", reports });
+  }
+}
+
+/** From one event to the decision that follows it, between two cycles. */
+async function eventFigures(nodes: number, pending: number, rounds: number): Promise<readonly Figure[]> {
+  const steady = new Steady(nodes, pending);
+  const { world } = steady;
+  const size = `${nodes} nodes, ${pending} waiting`;
+  const target = pending >= 100_000 ? 20 : undefined;
+  const timesOf = (cause: "arrival" | "end", happen: () => void): readonly number[] => {
+    const times: number[] = [];
+    for (let i = -2; i < 4 * rounds; i++) {
+      happen();
+      const tookMs = steady.decide(cause);
+      if (i >= 0) times.push(tookMs);
+    }
+    return times;
+  };
+  const ends = timesOf("end", () => steady.end());
+  const submissions = timesOf("arrival", () => world.submit());
+  const memory = process.memoryUsage();
+  return [
+    figureOf(`one end to decision, processor time: ${size}`, ends, target),
+    figureOf(`one submission to decision, processor time: ${size}`, submissions, target),
+    figureOf(`longest stall of the loop in a cycle: ${size}`, await stalls(world, rounds), 50),
+    { name: `heap in use: ${size}`, value: memory.heapUsed / 1024 ** 2, unit: "MiB" },
+  ];
+}
+
+/** Returns the longest time that nothing else could run in each cycle: the queue ranked in slices, then one pass over its head. */
+async function stalls(world: World, rounds: number): Promise<readonly number[]> {
+  const settings = { policy: DEFAULT_POLICY, cycleIntervalMs: 5_000 };
+  const rankings = new Rankings({ replica: world, clock: systemClock, settings });
+  const longest: number[] = [];
+  for (let i = 0; i < rounds; i++) {
+    let last = performance.now();
+    let worst = 0;
+    const look = (): void => {
+      const now = performance.now();
+      worst = Math.max(worst, now - last);
+      last = now;
+    };
+    const watch = setInterval(look, 1);
+    await rankings.renew();
+    look();
+    decideHead(rankings.sources().view, DEFAULT_POLICY, { now: world.now, head: rankings.head() ?? [] });
+    look();
+    clearInterval(watch);
+    longest.push(worst);
+  }
+  return longest;
+}
+
+async function main(argv: readonly string[]): Promise<number> {
   const [first] = argv;
   if (argv.length > 1 || (first !== undefined && !/^--rounds=[1-9]\d*$/.test(first))) {
     console.error("Usage: bun run bench:plan [--rounds=N]");
@@ -177,7 +268,9 @@ function main(argv: readonly string[]): number {
   const rounds = Number(first?.split("=")[1] ?? 5);
   printMachine();
   printFigures(passFigures(1_000, 10_000, { rounds, atMost: 50 }));
+  printFigures(await eventFigures(1_000, 10_000, rounds));
   printFigures(passFigures(10_000, 100_000, { rounds, atMost: 1_000 }));
+  printFigures(await eventFigures(10_000, 100_000, rounds));
   console.log("\nGrowth with nodes (10,000 waiting) and with the queue (1,000 nodes), full plan:");
   const growth: Figure[] = [];
   for (const nodes of [1_000, 2_000, 4_000, 8_000]) growth.push(...passFigures(nodes, 10_000, { rounds }).slice(0, 1));
@@ -186,4 +279,4 @@ function main(argv: readonly string[]): number {
   return 0;
 }
 
-process.exitCode = main(process.argv.slice(2));
+process.exitCode = await main(process.argv.slice(2));

@@ -19,9 +19,9 @@ const SLICE_MS = 5;
 
 /** What rankings are made with. */
 export interface RankingParts {
-  readonly replica: Replica;
+  readonly replica: Pick<Replica, "state">;
   readonly clock: Clock;
-  readonly settings: ServerSettings;
+  readonly settings: Pick<ServerSettings, "policy" | "cycleIntervalMs">;
 }
 
 interface Kept {
