@@ -1,4 +1,6 @@
 /** docs/reference/{errors,reasons,access,metrics}.md, each from its table in src. */
+import type { Auditing } from "../../src/core/access/audited.ts";
+import { AUDITED } from "../../src/core/access/audited.ts";
 import { ACCESS, AGENT_OPERATIONS } from "../../src/core/access/operations.ts";
 import { FAULTS } from "../../src/core/domain/errors.ts";
 import { REASONS } from "../../src/core/domain/reason.ts";
@@ -33,11 +35,17 @@ export function renderReasonReference(): string {
 /** Returns docs/reference/access.md. */
 export function renderAccessReference(): string {
   const roles = ["User", "ReadOnly", "Operator", "TenantAdmin", "ClaimingUser"] as const;
-  const rows = Object.entries(ACCESS).map(([operation, row]) => [code(operation), ...roles.map((role) => row[role])]);
+  const audited: Readonly<Record<string, Auditing>> = AUDITED;
+  const rows = Object.entries(ACCESS).map(([operation, row]) => [
+    code(operation),
+    ...roles.map((role) => row[role]),
+    audited[operation] ?? "never",
+  ]);
   return page("src/core/access/operations.ts", "Who may do what", [
     "How far each role's right reaches: `own` is the caller's own object, `tenant` any object of the tenant that the\ntoken names. SystemAdmin may do everything. A node's own credential may do " +
       `${AGENT_OPERATIONS.map(code).join(" and ")} and nothing else.`,
-    table(["operation", ...roles], rows),
+    "The last column says what is in the audit log before it is done: `always`, or where the thing is sensitive or\nsomebody else's (`foreign`). What is denied is in it too. [Audit log](../operations/audit.md) says how to read it.",
+    table(["operation", ...roles, "audited"], rows),
   ]);
 }
 

@@ -17,6 +17,7 @@ import { detectCxlMemory } from "../io/node-facts/cxl-memory.ts";
 import { detectMake } from "../io/node-facts/make.ts";
 import { openStateDir } from "../io/runtime/agent-state-dir.ts";
 import { openRuntime } from "../io/runtime/open-runtime.ts";
+import { wipeBy } from "../io/runtime/wipe-command.ts";
 import { systemClock } from "../io/system-clock.ts";
 import { serviceManager } from "../io/systemd/service-manager.ts";
 import { meterCertificate, meterProcess } from "../io/telemetry/process-metrics.ts";
@@ -52,7 +53,8 @@ async function run(options: AgentOptions): Promise<void> {
     address: options.advertiseAddress || `${isWildcard(host) ? hostname() : host}:${health.port}`,
     capacity,
   };
-  const ports = { clock: systemClock, log, runtime, store: state.store, link, metrics: telemetry };
+  const wipe = wipeBy(options.wipeCommand, options.nodeId);
+  const ports = { clock: systemClock, log, runtime, store: state.store, link, wipe, metrics: telemetry };
   const driver = new AgentDriver({ registration, ...ports });
   meterAgent(telemetry, driver, capacity);
   const stop = (signal: NodeJS.Signals) => {

@@ -12,6 +12,8 @@ const nodeChanges = (parent: "node" | "admin") => [
   nodeChange(parent, "undrain", "Put a drained node back into service"),
   nodeChange(parent, "disable", "Take a node out until it is enabled"),
   nodeChange(parent, "enable", "Let a disabled node come back"),
+  nodeChange(parent, "claim", "Keep an idle node for your own sensitive work"),
+  nodeChange(parent, "release", "Give a claimed node back"),
 ];
 
 const dag = group("dag", "Workflows: allocations that depend on each other", [
@@ -112,7 +114,7 @@ export const PROGRAM: Group = group("lattice", "Lattice schedules and runs work 
     lazy(
       "join-token",
       "Let a node get its first certificate",
-      async () => (await import("./commands/join-token.ts")).joinToken,
+      async () => (await import("./commands/admin/join-token.ts")).joinToken,
     ),
     raftStatus("admin raft-status"),
   ]),

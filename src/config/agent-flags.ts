@@ -3,13 +3,14 @@ import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, resolve } from "node:path";
 import { LatticeError } from "../core/domain/errors.ts";
-import { readAgentConfig } from "./agent-config.ts";
 import type { TlsFiles } from "./certificate-files.ts";
 import { type FlagSpecs, parseFlags, renderFlags } from "./flags.ts";
 import { realFiles } from "./reachable.ts";
 import type { ListenAddress, LogLevel } from "./server-config.ts";
+import { readAgentConfig } from "./sources/agent-config.ts";
 
-const FLAGS: FlagSpecs = {
+/** The flags, in the order of the help. */
+export const AGENT_FLAGS: FlagSpecs = {
   config: { short: "c", value: "FILE", meaning: "configuration whose section identity is read (default: none)" },
   "node-id": { value: "NAME", meaning: "name of this node (default: the host name)" },
   "quorum-endpoint": { value: "URL[,URL…]", meaning: "servers to dial (default: http://localhost:50051)" },
@@ -31,6 +32,10 @@ const FLAGS: FlagSpecs = {
   "advertise-addr": { value: "HOST:PORT", meaning: "where others reach it (default: host name and that port)" },
   "state-dir": { value: "FOLDER", meaning: "where workloads are kept (default: /var/lib/lattice/agent)" },
   "state-file": { value: "FILE", meaning: "older form of --state-dir: the folder of FILE" },
+  "wipe-command": {
+    value: "FILE",
+    meaning: "program that wipes this node after sensitive work, before it takes other work",
+  },
   "default-user": { value: "NAME", meaning: "account for work that an open server took from nobody in particular" },
   "allow-root": { meaning: "let user root, and accounts of the system, run work" },
   "min-uid": { value: "UID", meaning: "least uid of accounts that run work (default: 1000)" },
@@ -79,6 +84,8 @@ export interface AgentOptions {
   readonly advertiseAddress: string;
   readonly stateDir: string;
   readonly defaultUser: string;
+  /** Program that wipes the node, as an absolute path; empty for none. */
+  readonly wipeCommand: string;
   readonly allowsRoot: boolean;
   readonly uidMin: number;
   readonly logLevel: LogLevel;
@@ -114,7 +121,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * @throws INVALID_FLAGS with every problem, one a line.
  */
 export function parseAgentFlags(argv: readonly string[], env: Environment): AgentCommand {
-  const { values, switches } = parseFlags(FLAGS, argv);
+  const { values, switches } = parseFlags(AGENT_FLAGS, argv);
   if (switches.has("help")) return { kind: "help", text: help() };
   if (switches.has("version")) return { kind: "version" };
   const reader = new OptionReader(values, switches, env);
@@ -143,6 +150,7 @@ function optionsFrom(reader: OptionReader, env: Environment): AgentOptions {
     advertiseAddress: reader.text("advertise-addr", ""),
     stateDir: reader.text("state-dir", stateFile === "" ? defaultStateDir(env) : dirname(stateFile)),
     defaultUser: reader.text("default-user", ""),
+    wipeCommand: pathOr(reader.text("wipe-command", "")),
     allowsRoot: reader.isOn("allow-root"),
     uidMin: reader.number("min-uid", 1) ?? 1_000,
     logLevel: reader.logLevel(),
@@ -186,6 +194,8 @@ function joinOptions(reader: OptionReader, env: Environment): JoinOptions {
   }
   return { signingEndpoint, token: env.LATTICE_JOIN_TOKEN ?? reader.fileText("join-token-file") };
 }
+
+const pathOr = (path: string): string => (path === "" ? "" : resolve(path));
 
 function defaultStateDir(env: Environment): string {
   if (process.getuid?.() === 0) return "/var/lib/lattice/agent";
@@ -282,7 +292,7 @@ const help = (): string => `Usage: lattice-agent [flags]
 
 Runs the work of one compute node.
 
-${renderFlags(FLAGS)}
+${renderFlags(AGENT_FLAGS)}
 
 Each flag can also be set as a variable: --node-id as LATTICE_NODE_ID, and so on.
 LATTICE_AGENT_TOKEN is the token that the agent shows to the servers.

@@ -23,7 +23,9 @@ export type AgentMessage =
       readonly clock: Millis;
       readonly issues: readonly string[];
     }
-  | { readonly kind: "reports"; readonly sequence: number; readonly workloads: readonly WorkloadReport[] };
+  | { readonly kind: "reports"; readonly sequence: number; readonly workloads: readonly WorkloadReport[] }
+  /** How a wipe went; said again until the desired set no longer names it. */
+  | { readonly kind: "wiped"; readonly wipe: number; readonly isDone: boolean; readonly detail: string };
 
 /** Which of a workload's outputs. */
 export type LogStreamName = "stdout" | "stderr";

@@ -187,6 +187,12 @@ export const METRICS = {
     labels: [],
   },
 
+  lattice_wipes_total: {
+    kind: "counter",
+    of: SERVER,
+    help: "Wipes of nodes after sensitive work that agents of this server have ended, by result: done or failed.",
+    labels: ["result"],
+  },
   lattice_audit_entries: {
     kind: "gauge",
     of: SERVER,

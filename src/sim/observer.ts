@@ -8,6 +8,7 @@ import type { LogShape } from "../core/raft/log.ts";
 import type { Entry, MemberId } from "../core/raft/raft-types.ts";
 import type { State } from "../core/state/state.ts";
 import type { CommittedEntry } from "../ports/consensus.ts";
+import { AuditChain } from "./checkers/audit-chain.ts";
 import { checkClaims } from "./checkers/claims.ts";
 import { CommitLedger } from "./checkers/commit-ledger.ts";
 import { ElectionSafety } from "./checkers/election-safety.ts";
@@ -24,6 +25,7 @@ export class Observer {
   readonly findings: Findings;
   readonly elections: ElectionSafety;
   readonly committed: CommitLedger;
+  readonly audit: AuditChain;
   readonly #logs: LogMatching;
   readonly #states: EqualStates;
   readonly #quotas: Quotas;
@@ -38,6 +40,7 @@ export class Observer {
     this.#logs = new LogMatching(findings);
     this.#states = new EqualStates(findings);
     this.#quotas = new Quotas(findings);
+    this.audit = new AuditChain(findings);
   }
 
   onLeader(member: MemberId, term: Term, log: LogShape): void {
@@ -64,6 +67,7 @@ export class Observer {
     this.#checkedUpTo = index;
     checkClaims(this.findings, state);
     this.#quotas.onState(state);
+    this.audit.onState(state);
   }
 
   /** A server ended by itself or did not start. */

@@ -110,6 +110,12 @@ export function helloFromProto(proto: ProtoAgentMessage): AgentHello {
 
 /** Writes a later message of an agent. */
 export function agentMessageToProto(message: AgentMessage): ProtoAgentMessage {
+  if (message.kind === "wiped") {
+    const { wipe, isDone, detail } = message;
+    return create(AgentMessageSchema, {
+      message: { case: "wiped", value: { wipeId: BigInt(wipe), done: isDone, detail } },
+    });
+  }
   const sequence = BigInt(message.sequence);
   if (message.kind === "heartbeat") {
     const value = { sequence, clock: timestampToProto(message.clock), issues: [...message.issues] };
@@ -133,6 +139,10 @@ export function agentMessageFromProto(proto: ProtoAgentMessage): AgentMessage | 
       const workloads = message.value.workloads.map(workloadReportFromProto);
       return { kind: "reports", sequence: Number(message.value.sequence), workloads };
     }
+    case "wiped": {
+      const { wipeId, done, detail } = message.value;
+      return { kind: "wiped", wipe: Number(wipeId), isDone: done, detail };
+    }
     case undefined:
       return undefined;
   }
@@ -154,10 +164,10 @@ function serverCaseToProto(message: ServerMessage, memory: WorkMemory): ServerCa
     case "heartbeat-reply":
       return { case: "heartbeat", value: { sequence: BigInt(message.sequence) } };
     case "desired": {
-      const { fence, assignments } = message.desired;
+      const { fence, assignments, wipe = 0 } = message.desired;
       const written = assignments.map((assignment) => assignmentToProto(assignment, memory));
       memory.replace(assignments);
-      return { case: "desired", value: { fence: fenceToProto(fence), assignments: written } };
+      return { case: "desired", value: { fence: fenceToProto(fence), assignments: written, wipeId: BigInt(wipe) } };
     }
     case "reports-committed":
       return { case: "committed", value: { sequence: BigInt(message.sequence) } };
@@ -188,7 +198,12 @@ export function serverMessageFromProto(
     case "desired": {
       const assignments = message.value.assignments.map((a) => assignmentFromProto(a, memory, node));
       memory.replace(assignments);
-      const desired: DesiredSet = { fence: fenceFromProto(message.value.fence), assignments };
+      const { wipeId } = message.value;
+      const desired: DesiredSet = {
+        fence: fenceFromProto(message.value.fence),
+        assignments,
+        ...(wipeId > 0n && { wipe: Number(wipeId) }),
+      };
       return { kind: "desired", desired };
     }
     case "committed":
@@ -240,6 +255,7 @@ const STOP_REASONS: readonly StopReason[] = [
   "dependency",
   "head_ended",
   "preempted",
+  "scaled_down",
 ];
 
 const PHASES: readonly WorkloadReport["phase"][] = ["ready", "running", "ended"];

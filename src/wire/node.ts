@@ -2,7 +2,7 @@
 import { create } from "@bufbuild/protobuf";
 import { logIndex } from "../base/brand.ts";
 import type { NodeDetail } from "../core/domain/detail.ts";
-import { allocationId, nodeId } from "../core/domain/ids.ts";
+import { allocationId, nodeId, userId } from "../core/domain/ids.ts";
 import type { NodeState } from "../core/domain/lifecycle.ts";
 import type { NodeHealth } from "../core/domain/node.ts";
 import type { NodeCapacity } from "../core/domain/resources.ts";
@@ -13,7 +13,7 @@ import { timestampFromProto, timestampToProto } from "./timestamp.ts";
 const GIB = 1024 ** 3;
 
 /** Writes a node. An allocation that holds it whole is its owner. */
-export function nodeStatusToProto({ node, lastHeartbeat, claims }: NodeDetail): NodeStatus {
+export function nodeStatusToProto({ node, lastHeartbeat, claims, claimedBy }: NodeDetail): NodeStatus {
   const { capacity } = node;
   const status = create(NodeStatusSchema, {
     nodeId: node.id,
@@ -50,6 +50,7 @@ export function nodeStatusToProto({ node, lastHeartbeat, claims }: NodeDetail): 
     stateSince: timestampToProto(node.stateSince),
   });
   if (node.drainReason !== undefined) status.drainReason = node.drainReason;
+  if (claimedBy !== undefined) status.claimedBy = claimedBy;
   if (lastHeartbeat !== undefined) status.lastHeartbeat = timestampToProto(lastHeartbeat);
   return status;
 }
@@ -103,6 +104,7 @@ export function nodeStatusFromProto(proto: NodeStatus): NodeDetail {
       issues: proto.issues,
     },
     ...(proto.lastHeartbeat && { lastHeartbeat: timestampFromProto(proto.lastHeartbeat) }),
+    ...(proto.claimedBy !== "" && { claimedBy: userId(proto.claimedBy) }),
     claims: proto.claims.map((c) => ({
       allocation: allocationId(c.allocationId),
       claim: {

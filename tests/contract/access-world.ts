@@ -7,6 +7,7 @@ import { createApi } from "../../src/api/create-api.ts";
 import { ACCESS, AGENT_OPERATIONS, type Operation } from "../../src/core/access/operations.ts";
 import { tenantId, userId } from "../../src/core/domain/ids.ts";
 import type { Role } from "../../src/core/domain/principal.ts";
+import { claimNode } from "../../src/engine/server/operations/nodes.ts";
 import { submit } from "../../src/engine/server/operations/submit-allocation.ts";
 import { createTenant } from "../../src/engine/server/operations/tenants.ts";
 import { createVCluster } from "../../src/engine/server/operations/vclusters.ts";
@@ -31,6 +32,8 @@ export interface Things {
   readonly vcluster: string;
   /** For an agent, its own node or another one. */
   readonly node: string;
+  /** A node that its owner has claimed, with work on it that keeps it from being released. */
+  readonly claimed: string;
 }
 
 /** The caller is ann of physics; her node, when she is an agent, is n-own. */
@@ -106,5 +109,17 @@ async function thingsOf(server: Server, relation: Relation): Promise<Things> {
     tenant,
     vcluster: `${tenant}/batch`,
     node,
+    claimed: await claimedNode(server, relation),
   };
+}
+
+async function claimedNode(server: Server, relation: Relation): Promise<string> {
+  const { user, tenant } = OWNERS[relation];
+  const name = `claimed-${relation}`;
+  const call = aCall({ user: userId(user), role: "ClaimingUser", tenant: tenantId(tenant) });
+  const node = await addNode(server, name, { features: [name] });
+  await claimNode(server, call, name);
+  await submit(server, call, { kind: "single", request: { tenant, entrypoint: "true", features: [name] } });
+  while (!server.replica.state.indexes.nodeLoad.get(node)?.claims.size) await Bun.sleep(1);
+  return name;
 }

@@ -201,12 +201,22 @@ export class Cluster {
   }
 
   async cli(...args: readonly string[]): Promise<CommandResult> {
+    return this.cliAs("", ...args);
+  }
+
+  /** Runs the CLI with a token; an empty one is none. */
+  async cliAs(token: string, ...args: readonly string[]): Promise<CommandResult> {
     const child = Bun.spawn([join(DIST, "lattice"), "--server", this.url, ...args], {
       stdout: "pipe",
       stderr: "pipe",
       stdin: "ignore",
       cwd: this.dir,
-      env: { PATH: process.env.PATH ?? "", HOME: this.dir, NO_COLOR: "1" },
+      env: {
+        PATH: process.env.PATH ?? "",
+        HOME: this.dir,
+        NO_COLOR: "1",
+        ...(token !== "" && { LATTICE_TOKEN: token }),
+      },
     });
     const [stdout, stderr, code] = await Promise.all([
       new Response(child.stdout).text(),

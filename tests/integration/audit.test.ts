@@ -21,6 +21,7 @@ import { cancelAllocation } from "../../src/engine/server/operations/change-allo
 import { drainNode, undrainNode } from "../../src/engine/server/operations/nodes.ts";
 import { submit } from "../../src/engine/server/operations/submit-allocation.ts";
 import { createTenant, updateTenant } from "../../src/engine/server/operations/tenants.ts";
+import { openTelemetry } from "../../src/io/telemetry/prometheus.ts";
 import { aCall, addNode, startTestServer, type TestServer } from "../fixtures/test-server.ts";
 
 const running: TestServer[] = [];
@@ -28,8 +29,8 @@ afterEach(async () => {
   for (const one of running.splice(0)) await one.stop();
 });
 
-async function start(dir?: string): Promise<TestServer> {
-  const one = await startTestServer(dir === undefined ? {} : { dir });
+async function start(dir?: string, telemetry = openTelemetry("server")): Promise<TestServer> {
+  const one = await startTestServer({ telemetry, ...(dir !== undefined && { dir }) });
   running.push(one);
   return one;
 }
@@ -215,4 +216,31 @@ test("an archive with a flipped byte, without a line, or that is gone is found a
   expect(await found()).toContain(`entry 1: archive ${name}: it holds a line that is not JSON`);
   writeFileSync(path, whole);
   expect(await found()).toEqual([]);
+});
+
+test("every server verifies the chain by itself, and tells in its figures what is wrong with it", async () => {
+  const one = await start();
+  await work(one, 4);
+  await one.server.replica.propose({ kind: "retire-audit", to: 6 }, userId("system"));
+  await running.pop()?.stop(true);
+  const figures = async (telemetry: ReturnType<typeof openTelemetry>, wanted: RegExp) => {
+    for (;;) {
+      const text = await telemetry.text();
+      if (wanted.test(text)) return;
+      await Bun.sleep(20);
+    }
+  };
+  const sound = openTelemetry("server");
+  await start(one.dir, sound);
+  await figures(sound, /^lattice_audit_problems 0$/m);
+  await figures(sound, /^lattice_audit_verified_entries (9|1\d)$/m);
+  await figures(sound, /^lattice_audit_last_verified_timestamp_seconds \d/m);
+  await running.pop()?.stop(true);
+  {
+    using db = new Database(join(one.dir, "state.db"));
+    db.run("DELETE FROM archived WHERE tbl = 'audit' AND id = ?", [entryId(4)]);
+  }
+  const broken = openTelemetry("server");
+  await start(one.dir, broken);
+  await figures(broken, /^lattice_audit_problems 1$/m);
 });

@@ -5,11 +5,13 @@ import { nodeId } from "../../core/domain/ids.ts";
 import { demand } from "../../engine/server/operations/access.ts";
 import { readiness } from "../../engine/server/operations/cluster.ts";
 import {
+  claimNode,
   disableNode,
   drainNode,
   enableNode,
   getNode,
   listNodes,
+  releaseNode,
   undrainNode,
 } from "../../engine/server/operations/nodes.ts";
 import type { Server } from "../../engine/server/server.ts";
@@ -41,6 +43,12 @@ const nodes = (server: Server) =>
     async disableNode({ nodeId: id, reason }, context) {
       await disableNode(server, callOf(context), { id, reason });
       return { success: true };
+    },
+    async claimNode({ nodeId: id }, context) {
+      return nodeStatusToProto(await claimNode(server, callOf(context), id));
+    },
+    async releaseNode({ nodeId: id }, context) {
+      return nodeStatusToProto(await releaseNode(server, callOf(context), id));
     },
     async enableNode({ nodeId: id }, context) {
       await enableNode(server, callOf(context), id);

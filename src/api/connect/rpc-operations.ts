@@ -32,6 +32,8 @@ export const RPC_OPERATIONS = {
   "NodeService.UndrainNode": "node.undrain",
   "NodeService.DisableNode": "node.disable",
   "NodeService.EnableNode": "node.enable",
+  "NodeService.ClaimNode": "node.claim",
+  "NodeService.ReleaseNode": "node.release",
   "NodeService.RegisterNode": "agent.connect",
   "NodeService.UpdateNodeAddress": "agent.connect",
   "NodeService.Heartbeat": "agent.connect",

@@ -7,7 +7,7 @@ import { momentJson } from "./allocation-json.ts";
 const GIB = 1024 ** 3;
 
 /** Shows a node. */
-export function nodeJson({ node, lastHeartbeat, claims }: NodeDetail) {
+export function nodeJson({ node, lastHeartbeat, claims, claimedBy }: NodeDetail) {
   const { capacity } = node;
   const owner = claims.find((c) => c.claim.isExclusive);
   return {
@@ -34,6 +34,7 @@ export function nodeJson({ node, lastHeartbeat, claims }: NodeDetail) {
     drain_reason: node.drainReason ?? null,
     issues: node.issues,
     version: node.version,
+    claimed_by: claimedBy ?? null,
     owner: owner ? { allocation: owner.allocation } : null,
     claims: claims.map(({ allocation, claim }) => ({
       allocation_id: allocation,

@@ -2,11 +2,13 @@
 import { t } from "elysia";
 import type { CostWeights, TenantQuota } from "../../core/domain/tenant.ts";
 import {
+  claimNode,
   disableNode,
   drainNode,
   enableNode,
   getNode,
   listNodes,
+  releaseNode,
   undrainNode,
 } from "../../engine/server/operations/nodes.ts";
 import { createTenant, getTenant, listTenants, updateTenant } from "../../engine/server/operations/tenants.ts";
@@ -88,9 +90,23 @@ export const NODE_ROUTES: readonly Route[] = [
   },
   {
     method: "POST",
+    path: "/api/v1/nodes/:id/claim",
+    operation: "node.claim",
+    summary: "Keeps an idle node for the caller's sensitive work",
+    handle: async (context) => json(nodeJson(await claimNode(context.server, context.call, param(context, "id")))),
+  },
+  {
+    method: "POST",
+    path: "/api/v1/nodes/:id/release",
+    operation: "node.release",
+    summary: "Gives a claimed node back, which is wiped before it takes other work",
+    handle: async (context) => json(nodeJson(await releaseNode(context.server, context.call, param(context, "id")))),
+  },
+  {
+    method: "POST",
     path: "/api/v1/nodes/:id/enable",
     operation: "node.enable",
-    summary: "Undoes disable",
+    summary: "Undoes disable; wipes a node again whose wipe has failed",
     async handle(context) {
       await enableNode(context.server, context.call, param(context, "id"));
       return json({ success: true });

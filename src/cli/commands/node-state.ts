@@ -67,6 +67,25 @@ const CHANGES = {
       return `Enabled node: ${nodeId}`;
     },
   },
+  claim: {
+    verb: "claim",
+    summary: "Keep an idle node for your own sensitive work",
+    details: "It takes nobody else's work until it is released.",
+    make: async (nodes, { nodeId }, signal) => {
+      await nodes.claimNode({ nodeId }, { signal });
+      return `Claimed node: ${nodeId}`;
+    },
+  },
+  release: {
+    verb: "release",
+    summary: "Give a claimed node back",
+    details:
+      "It is wiped before it takes other work. A node whose wipe fails stays Down until it is enabled, which wipes it again.",
+    make: async (nodes, { nodeId }, signal) => {
+      await nodes.releaseNode({ nodeId }, { signal });
+      return `Released node: ${nodeId} (it is wiped now)`;
+    },
+  },
 } as const satisfies Record<string, Change>;
 
 /** What can be done to a node. */

@@ -33,6 +33,8 @@ export const AUDITED = {
   "node.disable": "always",
   "node.enable": "always",
   "node.admit": "always",
+  "node.claim": "always",
+  "node.release": "always",
   "tenant.read": "never",
   "tenant.create": "always",
   "tenant.update": "always",

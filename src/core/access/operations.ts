@@ -44,6 +44,8 @@ export const ACCESS = {
   "node.disable": row("none", "none", "all", "none", "none"),
   "node.enable": row("none", "none", "all", "none", "none"),
   "node.admit": row("none", "none", "all", "none", "none"),
+  "node.claim": row("none", "none", "none", "none", "all"),
+  "node.release": row("none", "none", "none", "none", "own"),
   "tenant.read": row("all", "all", "all", "all", "all"),
   "tenant.create": row("none", "none", "none", "none", "none"),
   "tenant.update": row("none", "none", "none", "tenant", "none"),

@@ -65,6 +65,8 @@ export interface Assignment {
 export interface DesiredSet {
   readonly fence: Fence;
   readonly assignments: readonly Assignment[];
+  /** Order to wipe the node, which has nothing else to do; absent: none. */
+  readonly wipe?: number;
 }
 
 /** What is true of one workload on its node. */

@@ -5,7 +5,7 @@
 import type { LogIndex, Millis } from "../../base/brand.ts";
 import type { Allocation } from "./allocation.ts";
 import type { Dag, DagState } from "./dag.ts";
-import type { AllocationId, DagId, NodeId, ShortId, TaskGroupId, TenantId } from "./ids.ts";
+import type { AllocationId, DagId, NodeId, ShortId, TaskGroupId, TenantId, UserId } from "./ids.ts";
 import type { AllocationState } from "./lifecycle.ts";
 import type { Node } from "./node.ts";
 import type { Reason } from "./reason.ts";
@@ -96,6 +96,8 @@ export interface NodeDetail {
   /** When this server, or the one that leads, last heard of it. */
   readonly lastHeartbeat?: Millis;
   readonly claims: readonly { readonly allocation: AllocationId; readonly claim: Claim }[];
+  /** Who holds it for sensitive work, by a claim or by an allocation. */
+  readonly claimedBy?: UserId;
 }
 
 /** The quorum, as one server sees it. */

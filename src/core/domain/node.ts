@@ -1,11 +1,26 @@
 /** The compute node, as the quorum knows it. Heartbeat times are not here: only what they cause is replicated. */
 import type { LogIndex, Millis } from "../../base/brand.ts";
-import type { NodeId } from "./ids.ts";
+import type { NodeId, TenantId, UserId } from "./ids.ts";
 import type { NodeState } from "./lifecycle.ts";
 import type { NodeCapacity } from "./resources.ts";
 
 /** What heartbeats, or their absence, make of a node. */
 export type NodeHealth = "ready" | "degraded" | "down";
+
+/** Who holds a node for sensitive work: it takes nobody else's. */
+export interface SensitiveClaim {
+  readonly user: UserId;
+  readonly tenant?: TenantId;
+  readonly since: Millis;
+}
+
+/** What must be erased before the node takes other work. */
+export interface WipeOrder {
+  /** Tells this wipe from others of the same node. */
+  readonly id: number;
+  /** A failed one keeps the node out until somebody enables it, which orders another. */
+  readonly hasFailed: boolean;
+}
 
 /** The replicated record. */
 export interface Node {
@@ -30,13 +45,21 @@ export interface Node {
   readonly isDisabled: boolean;
   /** Set from drain to undrain, also while the node is away. */
   readonly drainReason?: string;
+  /** Set from claim to release. */
+  readonly sensitiveClaim?: SensitiveClaim;
+  /** Set from the end of sensitive work until the agent has wiped the node. */
+  readonly wipe?: WipeOrder;
   /** What the agent found wrong with its node. */
   readonly issues: readonly string[];
 }
 
 /** Returns the state that follows from the facts about a node with `claimCount` claims on it. */
-export function nodeStateOf(node: Pick<Node, "health" | "isDisabled" | "drainReason">, claimCount: number): NodeState {
-  if (node.isDisabled || node.health === "down") return "down";
+export function nodeStateOf(
+  node: Pick<Node, "health" | "isDisabled" | "drainReason" | "wipe">,
+  claimCount: number,
+): NodeState {
+  if (node.isDisabled || node.health === "down" || node.wipe?.hasFailed) return "down";
   if (node.drainReason !== undefined) return claimCount > 0 ? "draining" : "drained";
+  if (node.wipe) return "drained";
   return node.health;
 }

@@ -27,6 +27,8 @@ import { assignNodes } from "./handlers/placement.ts";
 import { preemptAllocations, releaseHold } from "./handlers/preemption.ts";
 import { recordNodeReports, recordReports } from "./handlers/reports.ts";
 import { deleteReservation, reserveNodes } from "./handlers/reservations.ts";
+import { scaleService } from "./handlers/scale.ts";
+import { claimNode, recordWipe, releaseNode } from "./handlers/sensitive-claims.ts";
 import { submitAllocation, submitDag, submitTaskGroup } from "./handlers/submit.ts";
 import { createTenant, createVCluster, updateTenant, updateVCluster } from "./handlers/tenants.ts";
 import { settle } from "./settle.ts";
@@ -53,6 +55,7 @@ const HANDLERS: Handlers = {
   "assign-nodes": assignNodes,
   "preempt-allocations": preemptAllocations,
   "release-hold": releaseHold,
+  "scale-service": scaleService,
   "record-reports": recordReports,
   "record-node-reports": recordNodeReports,
   "stop-allocation": enforceStop,
@@ -62,6 +65,9 @@ const HANDLERS: Handlers = {
   "undrain-node": undrainNode,
   "disable-node": disableNode,
   "enable-node": enableNode,
+  "claim-node": claimNode,
+  "release-node": releaseNode,
+  "record-wipe": recordWipe,
   "create-tenant": createTenant,
   "update-tenant": updateTenant,
   "create-vcluster": createVCluster,

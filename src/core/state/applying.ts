@@ -98,8 +98,10 @@ function write(ctx: Applying, before: Allocation | undefined, after: Allocation)
     });
     noteConsequences(ctx, before, after);
   }
+  const isWiped = before?.spec.isSensitive === true && holdsNodes(before.state) && !holdsNodes(after.state);
   for (const node of touchedNodes(before, after)) {
     ctx.events.push({ kind: "assignments-changed", node });
+    if (isWiped) wipeAfterWork(ctx, node);
     settleNode(ctx, node);
   }
 }
@@ -177,6 +179,21 @@ function loseHold(ctx: Applying, node: NodeId): void {
 }
 
 const NO_ALLOCATION = allocationId("");
+
+/** Why a node takes no work while it is wiped. */
+export const WIPING = "being wiped after sensitive work";
+
+/** Has a node wiped before it takes other work. */
+export function orderWipe(ctx: Applying, node: Node): Node {
+  ctx.events.push({ kind: "assignments-changed", node: node.id });
+  return writeNode(ctx, { ...node, wipe: { id: ctx.index, hasFailed: false }, reason: node.drainReason ?? WIPING });
+}
+
+/** A node that somebody has claimed is wiped when it is released, not between that user's own work. */
+function wipeAfterWork(ctx: Applying, id: NodeId): void {
+  const node = ctx.state.tables.nodes.get(id);
+  if (node && node.sensitiveClaim === undefined) orderWipe(ctx, node);
+}
 
 /** Draining ends with the last claim. */
 function settleNode(ctx: Applying, id: NodeId): void {

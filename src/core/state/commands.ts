@@ -78,6 +78,15 @@ export type CommandBody =
   | { readonly kind: "assign-nodes"; readonly placements: readonly Placement[] }
   /** Others make room for work that waits; refused whole when any of it no longer holds. */
   | { readonly kind: "preempt-allocations"; readonly preemption: Preemption }
+  /** One node more for a service that runs, or one less, which it gives back. */
+  | {
+      readonly kind: "scale-service";
+      readonly allocation: AllocationId;
+      readonly version: LogIndex;
+      readonly change: { readonly kind: "grow"; readonly claim: Claim } | { readonly kind: "shrink" };
+      /** What was measured, for people. */
+      readonly why: string;
+    }
   /** Gives back the nodes that are kept for an allocation, once their time is over. */
   | { readonly kind: "release-hold"; readonly allocation: AllocationId }
   | { readonly kind: "record-reports"; readonly node: NodeId; readonly reports: readonly WorkloadReport[] }
@@ -104,6 +113,17 @@ export type CommandBody =
   | { readonly kind: "undrain-node"; readonly node: NodeId }
   | { readonly kind: "disable-node"; readonly node: NodeId; readonly reason: string }
   | { readonly kind: "enable-node"; readonly node: NodeId }
+  /** Keeps a node for the proposer's sensitive work. */
+  | { readonly kind: "claim-node"; readonly node: NodeId; readonly tenant?: TenantId }
+  | { readonly kind: "release-node"; readonly node: NodeId }
+  /** What the agent says of a wipe that it was told to do. */
+  | {
+      readonly kind: "record-wipe";
+      readonly node: NodeId;
+      readonly wipe: number;
+      readonly isDone: boolean;
+      readonly detail: string;
+    }
   | {
       readonly kind: "create-tenant";
       readonly tenant: TenantId;

@@ -10,6 +10,7 @@ import { NOTHING, subtractAmounts } from "../domain/resources.ts";
 import type { ClusterView, Displacement, NodeView, PendingView, QueueView, RunningView } from "../domain/view.ts";
 import { gpusFree, tenantLoadOf } from "./index-allocation.ts";
 import { checkpointStrategy, isDisplaceable, runLimitOf } from "./preemption.ts";
+import { claimsAsReservations } from "./sensitive-nodes.ts";
 import type { State } from "./state.ts";
 
 /** Returns the scheduler's view. Valid until the next command is applied. */
@@ -41,13 +42,15 @@ export function viewOf(state: State): ClusterView {
     },
     vcluster: (id) => tables.vclusters.get(id),
     dedicatedTo: (node) => indexes.dedicated.get(node),
-    ...(tables.reservations.size > 0 && { reservations: reservationsOf(state) }),
+    ...reservationsIn(state),
     usage: indexes.usage,
   };
 }
 
-const reservationsOf = ({ tables }: State): readonly NodeReservation[] =>
-  [...tables.reservations.values()].sort((a, b) => compareText(a.name, b.name));
+function reservationsIn(state: State): Pick<ClusterView, "reservations"> {
+  const all = [...state.tables.reservations.values(), ...claimsAsReservations(state)];
+  return all.length === 0 ? {} : { reservations: all.sort((a, b) => compareText(a.name, b.name)) };
+}
 
 /** Returns the queue by itself. Goes on to hold as commands are applied. */
 export const queueOf = ({ tables, indexes }: State): QueueView => ({
@@ -71,6 +74,12 @@ export function assignmentsOf(state: State, node: NodeId): readonly Assignment[]
   return work.flatMap((a) => assignmentOf(state, a, node) ?? []);
 }
 
+/** Returns the wipe that the node's agent is to do, if any. */
+export function wipeOf(state: State, id: NodeId): number | undefined {
+  const wipe = state.tables.nodes.get(id)?.wipe;
+  return wipe === undefined || wipe.hasFailed || state.indexes.nodeLoad.get(id)?.claims.size ? undefined : wipe.id;
+}
+
 function assignmentOf(state: State, a: Allocation, node: NodeId): Assignment | undefined {
   const rank = a.parts.findIndex((p) => p.claim.nodeId === node);
   const part = a.parts[rank];
@@ -78,18 +87,19 @@ function assignmentOf(state: State, a: Allocation, node: NodeId): Assignment | u
   return {
     allocation: a.id,
     attempt: a.attempt,
-    action: actionOf(a),
+    action: actionOf(a, part),
     walltimeMs: runLimitOf(a),
     work: workOf(state, a, { part, rank }),
   };
 }
 
 /** All nodes of an allocation start together: each prepares its part, and runs it when all are ready. */
-function actionOf(a: Allocation): AssignmentAction {
+function actionOf(a: Allocation, part: Part): AssignmentAction {
   if (a.stopping) {
     const { reason, checkpointMs } = a.stopping;
     return { kind: "stop", reason, ...(checkpointMs !== undefined && { checkpointMs }) };
   }
+  if (part.isLeaving) return { kind: "stop", reason: "scaled_down" };
   const isReady = a.parts.length === 1 || a.parts.every((p) => p.phase !== "assigned");
   return { kind: isReady ? "run" : "prepare" };
 }

@@ -8,13 +8,16 @@ import type { Agent, AgentEffect } from "../../core/agent/agent.ts";
 import { EMPTY_AGENT, issuesOf, reportsOf } from "../../core/agent/agent.ts";
 import { step } from "../../core/agent/step.ts";
 import type { Registration } from "../../core/domain/assignment.ts";
+import { compareFence } from "../../core/domain/assignment.ts";
 import type { AgentLink, LogRequest, ServerMessage } from "../../ports/agent-link.ts";
 import type { AgentStore } from "../../ports/agent-store.ts";
 import type { CancelTimer, Clock } from "../../ports/clock.ts";
 import type { Logger } from "../../ports/log.ts";
 import type { Metrics } from "../../ports/metrics.ts";
+import type { NodeWipe } from "../../ports/node-wipe.ts";
 import type { Runtime } from "../../ports/runtime.ts";
 import { EffectRunner } from "./effect-runner.ts";
+import { Wiper } from "./wiper.ts";
 import type { Happening } from "./workload-metrics.ts";
 import { meterWorkloads } from "./workload-metrics.ts";
 
@@ -26,6 +29,8 @@ export interface AgentDriverOptions {
   readonly runtime: Runtime;
   readonly store: AgentStore;
   readonly link: AgentLink;
+  /** How the node is wiped after sensitive work; absent: it cannot be. */
+  readonly wipe?: NodeWipe;
   /** Where figures go; absent: nowhere. */
   readonly metrics?: Metrics;
 }
@@ -34,6 +39,7 @@ export interface AgentDriverOptions {
 export class AgentDriver {
   readonly #options: AgentDriverOptions;
   readonly #runner: EffectRunner;
+  readonly #wiper: Wiper;
   readonly #meter: (happening: Happening) => void;
   readonly #readers = new Map<string, AbortController>();
   #agent: Agent = EMPTY_AGENT;
@@ -45,6 +51,7 @@ export class AgentDriver {
 
   constructor(options: AgentDriverOptions) {
     this.#options = options;
+    this.#wiper = new Wiper(options);
     this.#meter = meterWorkloads(options);
     this.#runner = new EffectRunner(options, (happening) => {
       this.#feed(happening);
@@ -95,6 +102,7 @@ export class AgentDriver {
     this.#agent = agent;
     this.#meter(happening);
     for (const effect of effects) this.#carryOut(effect);
+    this.#wiper.consider(agent.workloads.size);
   }
 
   #carryOut(effect: AgentEffect): void {
@@ -114,6 +122,8 @@ export class AgentDriver {
     }
     switch (message.kind) {
       case "desired":
+        if (compareFence(message.desired.fence, this.#agent.memory.fence) >= 0)
+          this.#wiper.onDesired(message.desired.wipe);
         this.#feed({ kind: "desired-received", desired: message.desired });
         break;
       case "reports-committed":

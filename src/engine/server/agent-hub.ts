@@ -12,13 +12,16 @@ import { holdsNodes } from "../../core/domain/lifecycle.ts";
 import { workloadName } from "../../core/domain/workload.ts";
 import type { StateEvent } from "../../core/state/events.ts";
 import { metaOf } from "../../core/state/state.ts";
-import { assignmentsOf } from "../../core/state/view.ts";
+import { assignmentsOf, wipeOf } from "../../core/state/view.ts";
 import type { AgentHello, AgentMessage, AgentSession } from "../../ports/agent-link.ts";
 import type { CancelTimer } from "../../ports/clock.ts";
 import { AgentSilence } from "./agent-silence-metrics.ts";
 import type { NodeSigns } from "./agents/agent-signs.ts";
 import { LogRelay } from "./agents/log-relay.ts";
 import { NodeHealthLoop } from "./agents/node-health.ts";
+import type { Wiped } from "./agents/wipe-results.ts";
+import { takeWipeResult } from "./agents/wipe-results.ts";
+import type { Auditor } from "./audit/auditor.ts";
 import type { LoopParts } from "./loop-parts.ts";
 import { SYSTEM } from "./replica.ts";
 
@@ -58,13 +61,15 @@ export class AgentHub {
   readonly logs: LogRelay;
   readonly health: NodeHealthLoop;
   readonly #parts: LoopParts;
+  readonly #auditor: Auditor;
   readonly #connections = new Map<NodeId, Connection>();
   readonly #dirty = new Set<NodeId>();
   readonly #silence = new AgentSilence();
   #pushTimer: CancelTimer | undefined;
   #retryTimer: CancelTimer | undefined;
 
-  constructor(parts: LoopParts) {
+  constructor(parts: LoopParts, auditor: Auditor) {
+    this.#auditor = auditor;
     this.#parts = parts;
     this.health = new NodeHealthLoop(parts, {
       signsOf: (node) => this.#signsOf(node),
@@ -219,6 +224,10 @@ export class AgentHub {
       this.#takeReports(nodeId, connection, message);
       return;
     }
+    if (message.kind === "wiped") {
+      void this.#takeWiped(nodeId, message);
+      return;
+    }
     const isNews = message.issues.join() !== connection.issues.join();
     connection.clockSkewMs = message.clock - this.#parts.clock.now();
     connection.issues = message.issues;
@@ -226,6 +235,11 @@ export class AgentHub {
     this.health.onHeard(nodeId, isNews);
     // The leader knows by now; a follower's agents are confirmed once the leader was told.
     if (this.#parts.replica.isLeader) confirmHeartbeat(connection, message.sequence);
+  }
+
+  async #takeWiped(node: NodeId, said: Wiped): Promise<void> {
+    if (await takeWipeResult(this.#parts, this.#auditor, { node, said })) return;
+    this.#parts.clock.after(RETRY_MS, () => this.#push(node));
   }
 
   #takeReports(nodeId: NodeId, connection: Connection, message: Reports): void {
@@ -304,7 +318,9 @@ export class AgentHub {
         setsSlurmEnv: settings.setsSlurmEnv,
       },
     }));
-    connection.session.send({ kind: "desired", desired: { fence: this.#fence(), assignments } });
+    const wipe = wipeOf(replica.state, node);
+    const desired = { fence: this.#fence(), assignments, ...(wipe !== undefined && { wipe }) };
+    connection.session.send({ kind: "desired", desired });
   }
 
   #fence(): Fence {

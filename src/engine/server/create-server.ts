@@ -10,6 +10,7 @@ import type { Consensus } from "../../ports/consensus.ts";
 import type { Logger } from "../../ports/log.ts";
 import type { Exposition, Metrics } from "../../ports/metrics.ts";
 import { NO_METRICS } from "../../ports/metrics.ts";
+import type { ServiceMetrics } from "../../ports/service-metrics.ts";
 import type { Snapshots } from "../../ports/snapshots.ts";
 import type { StateMirror } from "../../ports/state-mirror.ts";
 import { AgentHub } from "./agent-hub.ts";
@@ -20,6 +21,7 @@ import { PeerBus } from "./peers/peer-bus.ts";
 import { answerQuorumQuestions } from "./peers/quorum-questions.ts";
 import { Replica, SYSTEM } from "./replica.ts";
 import { ScheduleLoop } from "./schedule-loop.ts";
+import { AutoscaleLoop } from "./scheduling/autoscale-loop.ts";
 import { Rankings } from "./scheduling/rankings.ts";
 import type { Server } from "./server.ts";
 import { meterServer } from "./server-metrics.ts";
@@ -48,6 +50,8 @@ export interface ServerParts {
   readonly auditFiles: AuditFiles;
   /** Where figures go; absent: nowhere. */
   readonly telemetry?: Metrics & Exposition;
+  /** Where the metrics of services are read; absent: services keep their size. */
+  readonly serviceMetrics?: ServiceMetrics;
   /** Called once when this server can no longer be trusted: the process must end. */
   readonly onFailed: (cause: Fault) => void;
 }
@@ -68,24 +72,19 @@ export function startServer(parts: ServerParts): RunningServer {
   const { mirror, snapshots, consensus, onFailed, telemetry } = parts;
   const metrics = telemetry ?? NO_METRICS;
   const proposer = entropy.uuid();
+  const { snapshotThreshold } = settings;
   const replica = new Replica({
-    proposer,
-    mirror,
-    snapshots,
-    consensus,
-    clock,
-    log,
-    snapshotThreshold: settings.snapshotThreshold,
-    onFailed,
+    ...{ proposer, mirror, snapshots, consensus, clock, log, snapshotThreshold, onFailed },
   });
   const bus = new PeerBus({ replica, clock, log });
   const rankings = new Rankings({ replica, clock, settings });
   const loop = { version, advertise, replica, bus, clock, log, settings, metrics, rankings };
   const audit = openAudit(loop, { process: proposer, signer: parts.signer, auditFiles: parts.auditFiles });
-  const agents = new AgentHub(loop);
+  const agents = new AgentHub(loop, audit.parts.auditor);
   const watches = new WatchHub();
   const scheduler = new ScheduleLoop(loop);
   const housekeeping = new Housekeeping(loop);
+  const autoscale = new AutoscaleLoop(loop, parts.serviceMetrics);
   const schedule = new BackupSchedule({ ...loop, backups });
   replica.listen({
     onEvents: (events) => watches.publish(events),
@@ -97,6 +96,7 @@ export function startServer(parts: ServerParts): RunningServer {
   agents.start();
   scheduler.start();
   housekeeping.start();
+  autoscale.start();
   schedule.start();
   audit.start();
   replica.start();
@@ -115,6 +115,7 @@ export function startServer(parts: ServerParts): RunningServer {
     async stop() {
       audit.stop();
       housekeeping.stop();
+      autoscale.stop();
       schedule.stop();
       scheduler.stop();
       agents.stop();

@@ -8,7 +8,7 @@ import { refuse } from "../../domain/errors.ts";
 import type { NodeId } from "../../domain/ids.ts";
 import { fits, NOTHING } from "../../domain/resources.ts";
 import type { Applying } from "../applying.ts";
-import { writeNode } from "../applying.ts";
+import { orderWipe, WIPING, writeNode } from "../applying.ts";
 import type { CommandBody, Outcome } from "../commands.ts";
 import { loseNode, stopAllocation } from "../ending.ts";
 import { claimCount } from "../index-allocation.ts";
@@ -42,7 +42,7 @@ export function setNodeHealth(ctx: Applying, command: Of<"set-node-health">): Ou
   const before = ctx.state.tables.nodes.get(command.node);
   if (!before) return refuse("NODE_NOT_FOUND", `there is no node ${command.node}`);
   const { health, reason, issues } = command;
-  const keepsReason = before.isDisabled || before.drainReason !== undefined;
+  const keepsReason = before.isDisabled || before.drainReason !== undefined || before.wipe !== undefined;
   writeNode(ctx, { ...before, health, issues, reason: keepsReason ? before.reason : reason });
   if (health === "down") {
     for (const a of workOn(ctx, command.node)) loseNode(ctx, a, command);
@@ -67,6 +67,13 @@ export function undrainNode(ctx: Applying, command: Of<"undrain-node">): Outcome
     const next = "wait for it to end, or cancel it, and undrain then";
     return refuse("ILLEGAL_TRANSITION", `node ${before.id} still runs ${count} allocations`, next);
   }
+  if (before.wipe && before.drainReason === undefined) {
+    return refuse(
+      "ILLEGAL_TRANSITION",
+      `node ${before.id} is being wiped after sensitive work`,
+      "wait until it is done",
+    );
+  }
   if (before.drainReason === undefined) {
     return refuse("ILLEGAL_TRANSITION", `node ${before.id} is ${before.state}, not drained`);
   }
@@ -84,12 +91,16 @@ export function disableNode(ctx: Applying, command: Of<"disable-node">): Outcome
   return DONE;
 }
 
-/** Undoes `disable`. */
+/** Undoes `disable`; a node whose wipe has failed is wiped again first. */
 export function enableNode(ctx: Applying, command: Of<"enable-node">): Outcome {
   const before = ctx.state.tables.nodes.get(command.node);
   if (!before) return refuse("NODE_NOT_FOUND", `there is no node ${command.node}`);
+  if (before.wipe?.hasFailed) {
+    orderWipe(ctx, { ...before, isDisabled: false });
+    return DONE;
+  }
   if (!before.isDisabled) return refuse("ILLEGAL_TRANSITION", `node ${before.id} is not disabled`);
-  writeNode(ctx, { ...before, isDisabled: false, reason: before.drainReason ?? "" });
+  writeNode(ctx, { ...before, isDisabled: false, reason: before.drainReason ?? (before.wipe ? WIPING : "") });
   return DONE;
 }
 

@@ -34,8 +34,8 @@ export function assignNodes(ctx: Applying, command: Extract<CommandBody, { kind:
   return ok({ kind: "assigned", refused });
 }
 
-/** Which GPUs a share holds follows from the state, and so is the same on every server. */
-function withGpus(state: State, claim: Claim): Claim {
+/** Returns the claim with the GPUs that it holds: they follow from the state, and so are the same on every server. */
+export function withGpus(state: State, claim: Claim): Claim {
   const gpus = gpusFor(state, claim);
   return gpus && gpus.length > 0 ? { ...claim, gpus } : claim;
 }
@@ -76,7 +76,8 @@ function check(ctx: Applying, placement: Placement): Result<Allocation, Fault> {
   return ok(a);
 }
 
-function checkClaim(state: State, a: Allocation, claim: Claim): Result<void, Fault> {
+/** Returns why the claim of an allocation no longer holds, if so. */
+export function checkClaim(state: State, a: Allocation, claim: Claim): Result<void, Fault> {
   const node = state.tables.nodes.get(claim.nodeId);
   if (!node || !isSchedulable(node.state)) {
     return refuse("NODE_UNSUITABLE", `node ${claim.nodeId} is ${node?.state ?? "unknown"}`);
@@ -84,6 +85,10 @@ function checkClaim(state: State, a: Allocation, claim: Claim): Result<void, Fau
   const holder = state.indexes.heldFor.get(claim.nodeId);
   if (holder !== undefined && holder !== a.id) {
     return refuse("NODE_UNSUITABLE", `node ${claim.nodeId} is kept for allocation ${holder}`);
+  }
+  const claimant = node.sensitiveClaim?.user;
+  if (claimant !== undefined && claimant !== a.user) {
+    return refuse("NODE_UNSUITABLE", `node ${node.id} is claimed by ${claimant} for sensitive work`);
   }
   const load = state.indexes.nodeLoad.get(claim.nodeId);
   const isTaken = claim.isExclusive ? (load?.claims.size ?? 0) > 0 : (load?.exclusiveCount ?? 0) > 0;

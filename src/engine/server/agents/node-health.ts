@@ -268,6 +268,7 @@ export class NodeHealthLoop {
 
   #holdsSensitiveWork(id: NodeId): boolean {
     const { tables, indexes } = this.#parts.replica.state;
+    if (tables.nodes.get(id)?.sensitiveClaim) return true;
     const claims = indexes.nodeLoad.get(id)?.claims.keys() ?? [];
     return [...claims].some((a) => tables.allocations.get(a)?.spec.isSensitive === true);
   }

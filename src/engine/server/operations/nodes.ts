@@ -4,7 +4,7 @@ import { millis } from "../../../base/brand.ts";
 import { compareText } from "../../../base/compare.ts";
 import type { Operation } from "../../../core/access/operations.ts";
 import { fault, LatticeError } from "../../../core/domain/errors.ts";
-import type { NodeId } from "../../../core/domain/ids.ts";
+import type { NodeId, UserId } from "../../../core/domain/ids.ts";
 import { nodeId } from "../../../core/domain/ids.ts";
 import type { Node } from "../../../core/domain/node.ts";
 import type { CommandBody, Output } from "../../../core/state/commands.ts";
@@ -88,6 +88,24 @@ export async function enableNode(server: Server, call: Call, id: string): Promis
   await change(server, call, { operation: "node.enable", body });
 }
 
+/** Keeps an idle node for the caller's sensitive work. */
+export async function claimNode(server: Server, call: Call, id: string): Promise<NodeDetail> {
+  demand(call, "node.claim");
+  const { tenant } = call.principal;
+  const node = findNode(server, id).id;
+  const body = { kind: "claim-node", node, ...(tenant !== undefined && { tenant }) } as const;
+  await change(server, call, { operation: "node.claim", body });
+  return getNode(server, call, id);
+}
+
+/** Gives a claimed node back; it is wiped before it takes other work. */
+export async function releaseNode(server: Server, call: Call, id: string): Promise<NodeDetail> {
+  const { id: node, sensitiveClaim } = findNode(server, id);
+  demand(call, "node.release", sensitiveClaim ? { owner: sensitiveClaim.user } : {});
+  await change(server, call, { operation: "node.release", body: { kind: "release-node", node } });
+  return getNode(server, call, id);
+}
+
 interface NodeChange {
   readonly operation: Operation;
   readonly body: Extract<CommandBody, { readonly node: NodeId; readonly kind: `${string}-node` }>;
@@ -110,12 +128,21 @@ async function nodeDetails(server: Server, nodes: readonly Node[]): Promise<read
   return nodes.map((node, i) => {
     const claims = [...(indexes.nodeLoad.get(node.id)?.claims ?? [])];
     const silence = silences[i];
+    const claimedBy = claimantOf(server, node);
     return {
       node,
       claims: claims.map(([allocation, claim]) => ({ allocation, claim })),
+      ...(claimedBy !== undefined && { claimedBy }),
       ...(silence !== undefined && { lastHeartbeat: millis(Math.round(server.clock.now() - silence)) }),
     };
   });
+}
+
+function claimantOf({ replica }: Server, { id, sensitiveClaim }: Node): UserId | undefined {
+  if (sensitiveClaim) return sensitiveClaim.user;
+  const { tables, indexes } = replica.state;
+  const holders = [...(indexes.nodeLoad.get(id)?.claims.keys() ?? [])].map((one) => tables.allocations.get(one));
+  return holders.find((a) => a?.spec.isSensitive)?.user;
 }
 
 function matches(server: Server, node: Node, filter: NodeFilter): boolean {

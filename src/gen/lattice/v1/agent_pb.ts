@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file lattice/v1/agent.proto.
  */
 export const file_lattice_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("ChZsYXR0aWNlL3YxL2FnZW50LnByb3RvEgpsYXR0aWNlLnYxIp4BCgxBZ2VudE1lc3NhZ2USIgoFaGVsbG8YASABKAsyES5sYXR0aWNlLnYxLkhlbGxvSAASLwoJaGVhcnRiZWF0GAIgASgLMhoubGF0dGljZS52MS5BZ2VudEhlYXJ0YmVhdEgAEi4KB3JlcG9ydHMYAyABKAsyGy5sYXR0aWNlLnYxLldvcmtsb2FkUmVwb3J0c0gAQgkKB21lc3NhZ2UigwIKBUhlbGxvEg8KB25vZGVfaWQYASABKAkSEwoLaW5zdGFuY2VfaWQYAiABKAkSFQoNYWdlbnRfdmVyc2lvbhgDIAEoCRIVCg1hZ2VudF9hZGRyZXNzGAQgASgJEioKCGNhcGFjaXR5GAUgASgLMhgubGF0dGljZS52MS5Ob2RlQ2FwYWNpdHkSIAoFZmVuY2UYBiABKAsyES5sYXR0aWNlLnYxLkZlbmNlEi0KCXdvcmtsb2FkcxgHIAMoCzIaLmxhdHRpY2UudjEuV29ya2xvYWRSZXBvcnQSKQoFY2xvY2sYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIuABCgxOb2RlQ2FwYWNpdHkSDAoEY3B1cxgBIAEoDRIUCgxtZW1vcnlfYnl0ZXMYAiABKAQSEAoIZ3B1X3R5cGUYAyABKAkSEQoJZ3B1X2NvdW50GAQgASgNEhAKCGZlYXR1cmVzGAUgAygJEg0KBWdyb3VwGAYgASgNEh8KF2NvbmZvcm1hbmNlX2ZpbmdlcnByaW50GAcgASgJEhYKDnVuaWZpZWRfbWVtb3J5GAggASgIEhgKEGN4bF9tZW1vcnlfYnl0ZXMYCSABKAQSEwoLcG93ZXJfd2F0dHMYCiABKA0iXQoOQWdlbnRIZWFydGJlYXQSEAoIc2VxdWVuY2UYASABKAQSKQoFY2xvY2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmlzc3VlcxgDIAMoCSJSCg9Xb3JrbG9hZFJlcG9ydHMSEAoIc2VxdWVuY2UYASABKAQSLQoJd29ya2xvYWRzGAIgAygLMhoubGF0dGljZS52MS5Xb3JrbG9hZFJlcG9ydCKcAQoOV29ya2xvYWRSZXBvcnQSFQoNYWxsb2NhdGlvbl9pZBgBIAEoCRIPCgdhdHRlbXB0GAIgASgNEg0KBXBoYXNlGAMgASgJEhYKCWV4aXRfY29kZRgEIAEoBUgAiAEBEg4KBnNpZ25hbBgFIAEoDRINCgVjYXVzZRgGIAEoCRIOCgZkZXRhaWwYByABKAlCDAoKX2V4aXRfY29kZSKyAgoNU2VydmVyTWVzc2FnZRImCgd3ZWxjb21lGAEgASgLMhMubGF0dGljZS52MS5XZWxjb21lSAASKQoHZGVzaXJlZBgCIAEoCzIWLmxhdHRpY2UudjEuRGVzaXJlZFNldEgAEjEKCWNvbW1pdHRlZBgDIAEoCzIcLmxhdHRpY2UudjEuUmVwb3J0c0NvbW1pdHRlZEgAEi0KC2xvZ19yZXF1ZXN0GAQgASgLMhYubGF0dGljZS52MS5Mb2dSZXF1ZXN0SAASKwoKbG9nX2NhbmNlbBgFIAEoCzIVLmxhdHRpY2UudjEuTG9nQ2FuY2VsSAASNAoJaGVhcnRiZWF0GAYgASgLMh8ubGF0dGljZS52MS5BZ2VudEhlYXJ0YmVhdFJlcGx5SABCCQoHbWVzc2FnZSJcCgdXZWxjb21lEhYKDnNlcnZlcl92ZXJzaW9uGAEgASgJEh0KFWhlYXJ0YmVhdF9pbnRlcnZhbF9tcxgCIAEoDRIaChJpc29sYXRpb25fZ3JhY2VfbXMYAyABKA0iJwoTQWdlbnRIZWFydGJlYXRSZXBseRIQCghzZXF1ZW5jZRgBIAEoBCJPCgVGZW5jZRIVCg1yZXN0b3JlX2Vwb2NoGAEgASgEEgwKBHRlcm0YAiABKAQSDQoFaW5kZXgYAyABKAQSEgoKY2x1c3Rlcl9pZBgEIAEoCSJbCgpEZXNpcmVkU2V0EiAKBWZlbmNlGAEgASgLMhEubGF0dGljZS52MS5GZW5jZRIrCgthc3NpZ25tZW50cxgCIAMoCzIWLmxhdHRpY2UudjEuQXNzaWdubWVudCKlAQoKQXNzaWdubWVudBIVCg1hbGxvY2F0aW9uX2lkGAEgASgJEg8KB2F0dGVtcHQYAiABKA0SDgoGYWN0aW9uGAMgASgJEhMKC3N0b3BfcmVhc29uGAQgASgJEh4KBHdvcmsYBSABKAsyEC5sYXR0aWNlLnYxLldvcmsSEwoLd2FsbHRpbWVfbXMYBiABKAQSFQoNY2hlY2twb2ludF9tcxgHIAEoBCKLBgoEV29yaxIQCghzaG9ydF9pZBgBIAEoBBIMCgRuYW1lGAIgASgJEgwKBHVzZXIYAyABKAkSDgoGdGVuYW50GAQgASgJEhAKCHZjbHVzdGVyGAUgASgJEhIKCmVudHJ5cG9pbnQYBiABKAkSDgoGc2NyaXB0GAcgASgJEgwKBGFyZ3YYCCADKAkSJgoDZW52GAkgAygLMhkubGF0dGljZS52MS5Xb3JrLkVudkVudHJ5Eg8KB3dvcmtkaXIYCiABKAkSEwoLc3Rkb3V0X3BhdGgYCyABKAkSEwoLc3RkZXJyX3BhdGgYDCABKAkSFwoPZ3JhY2VfcGVyaW9kX21zGA0gASgNEhEKCWlzb2xhdGlvbhgOIAEoCRIQCghub2RlX2lkcxgPIAMoCRIRCglydW5zX2hlcmUYECABKAgSDAoEY3B1cxgRIAEoDRIUCgxtZW1vcnlfYnl0ZXMYEiABKAQSEQoJZ3B1X21pbGxpGBMgASgNEhEKCWV4Y2x1c2l2ZRgUIAEoCBIWCg50YXNrc19wZXJfbm9kZRgVIAEoDRIVCg1jcHVzX3Blcl90YXNrGBYgASgNEhUKDXRhc2tfZ3JvdXBfaWQYFyABKAkSGwoTdGFza19ncm91cF9zaG9ydF9pZBgYIAEoBBIXCgp0YXNrX2luZGV4GBkgASgNSACIAQESKQoKdGFza19yYW5nZRgaIAEoCzIVLmxhdHRpY2UudjEuVGFza1JhbmdlEg4KBmRhZ19pZBgbIAEoCRIRCglzZW5zaXRpdmUYHCABKAgSFQoNc2V0X3NsdXJtX2VudhgdIAEoCBIVCg1yZXF1ZXVlX2NvdW50GB4gASgNEhIKCnRhc2tfY291bnQYHyABKA0SDwoHcHJvamVjdBggIAEoCRIXCg9wcmVlbXB0ZWRfY291bnQYISABKA0SEgoKaXNfcmVzdW1lZBgiIAEoCBoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQg0KC190YXNrX2luZGV4IiQKEFJlcG9ydHNDb21taXR0ZWQSEAoIc2VxdWVuY2UYASABKAQi1AEKCkxvZ1JlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIVCg1hbGxvY2F0aW9uX2lkGAIgASgJEg8KB2F0dGVtcHQYAyABKA0SMwoGc3RyZWFtGAQgASgOMiMubGF0dGljZS52MS5Mb2dTdHJlYW1SZXF1ZXN0LlN0cmVhbRIOCgZvZmZzZXQYBSABKAQSDgoGbGVuZ3RoGAYgASgEEg4KBmZvbGxvdxgHIAEoCBISCgp0YWlsX2xpbmVzGAggASgNEhEKCXVwbG9hZF90bxgJIAEoCSIfCglMb2dDYW5jZWwSEgoKcmVxdWVzdF9pZBgBIAEoCSJSCghMb2dDaHVuaxISCgpyZXF1ZXN0X2lkGAEgASgJEiMKBWVudHJ5GAIgASgLMhQubGF0dGljZS52MS5Mb2dFbnRyeRINCgVlcnJvchgDIAEoCSISChBTZW5kTG9nc1Jlc3BvbnNlMpQBCgxBZ2VudFNlcnZpY2USQgoHQ29ubmVjdBIYLmxhdHRpY2UudjEuQWdlbnRNZXNzYWdlGhkubGF0dGljZS52MS5TZXJ2ZXJNZXNzYWdlKAEwARJACghTZW5kTG9ncxIULmxhdHRpY2UudjEuTG9nQ2h1bmsaHC5sYXR0aWNlLnYxLlNlbmRMb2dzUmVzcG9uc2UoAWIGcHJvdG8z", [file_google_protobuf_timestamp, file_lattice_v1_allocations]);
+  fileDesc("ChZsYXR0aWNlL3YxL2FnZW50LnByb3RvEgpsYXR0aWNlLnYxIsgBCgxBZ2VudE1lc3NhZ2USIgoFaGVsbG8YASABKAsyES5sYXR0aWNlLnYxLkhlbGxvSAASLwoJaGVhcnRiZWF0GAIgASgLMhoubGF0dGljZS52MS5BZ2VudEhlYXJ0YmVhdEgAEi4KB3JlcG9ydHMYAyABKAsyGy5sYXR0aWNlLnYxLldvcmtsb2FkUmVwb3J0c0gAEigKBXdpcGVkGMgBIAEoCzIWLmxhdHRpY2UudjEuV2lwZVJlcG9ydEgAQgkKB21lc3NhZ2UigwIKBUhlbGxvEg8KB25vZGVfaWQYASABKAkSEwoLaW5zdGFuY2VfaWQYAiABKAkSFQoNYWdlbnRfdmVyc2lvbhgDIAEoCRIVCg1hZ2VudF9hZGRyZXNzGAQgASgJEioKCGNhcGFjaXR5GAUgASgLMhgubGF0dGljZS52MS5Ob2RlQ2FwYWNpdHkSIAoFZmVuY2UYBiABKAsyES5sYXR0aWNlLnYxLkZlbmNlEi0KCXdvcmtsb2FkcxgHIAMoCzIaLmxhdHRpY2UudjEuV29ya2xvYWRSZXBvcnQSKQoFY2xvY2sYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIuABCgxOb2RlQ2FwYWNpdHkSDAoEY3B1cxgBIAEoDRIUCgxtZW1vcnlfYnl0ZXMYAiABKAQSEAoIZ3B1X3R5cGUYAyABKAkSEQoJZ3B1X2NvdW50GAQgASgNEhAKCGZlYXR1cmVzGAUgAygJEg0KBWdyb3VwGAYgASgNEh8KF2NvbmZvcm1hbmNlX2ZpbmdlcnByaW50GAcgASgJEhYKDnVuaWZpZWRfbWVtb3J5GAggASgIEhgKEGN4bF9tZW1vcnlfYnl0ZXMYCSABKAQSEwoLcG93ZXJfd2F0dHMYCiABKA0iXQoOQWdlbnRIZWFydGJlYXQSEAoIc2VxdWVuY2UYASABKAQSKQoFY2xvY2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmlzc3VlcxgDIAMoCSI7CgpXaXBlUmVwb3J0Eg8KB3dpcGVfaWQYASABKAQSDAoEZG9uZRgCIAEoCBIOCgZkZXRhaWwYAyABKAkiUgoPV29ya2xvYWRSZXBvcnRzEhAKCHNlcXVlbmNlGAEgASgEEi0KCXdvcmtsb2FkcxgCIAMoCzIaLmxhdHRpY2UudjEuV29ya2xvYWRSZXBvcnQinAEKDldvcmtsb2FkUmVwb3J0EhUKDWFsbG9jYXRpb25faWQYASABKAkSDwoHYXR0ZW1wdBgCIAEoDRINCgVwaGFzZRgDIAEoCRIWCglleGl0X2NvZGUYBCABKAVIAIgBARIOCgZzaWduYWwYBSABKA0SDQoFY2F1c2UYBiABKAkSDgoGZGV0YWlsGAcgASgJQgwKCl9leGl0X2NvZGUisgIKDVNlcnZlck1lc3NhZ2USJgoHd2VsY29tZRgBIAEoCzITLmxhdHRpY2UudjEuV2VsY29tZUgAEikKB2Rlc2lyZWQYAiABKAsyFi5sYXR0aWNlLnYxLkRlc2lyZWRTZXRIABIxCgljb21taXR0ZWQYAyABKAsyHC5sYXR0aWNlLnYxLlJlcG9ydHNDb21taXR0ZWRIABItCgtsb2dfcmVxdWVzdBgEIAEoCzIWLmxhdHRpY2UudjEuTG9nUmVxdWVzdEgAEisKCmxvZ19jYW5jZWwYBSABKAsyFS5sYXR0aWNlLnYxLkxvZ0NhbmNlbEgAEjQKCWhlYXJ0YmVhdBgGIAEoCzIfLmxhdHRpY2UudjEuQWdlbnRIZWFydGJlYXRSZXBseUgAQgkKB21lc3NhZ2UiXAoHV2VsY29tZRIWCg5zZXJ2ZXJfdmVyc2lvbhgBIAEoCRIdChVoZWFydGJlYXRfaW50ZXJ2YWxfbXMYAiABKA0SGgoSaXNvbGF0aW9uX2dyYWNlX21zGAMgASgNIicKE0FnZW50SGVhcnRiZWF0UmVwbHkSEAoIc2VxdWVuY2UYASABKAQiTwoFRmVuY2USFQoNcmVzdG9yZV9lcG9jaBgBIAEoBBIMCgR0ZXJtGAIgASgEEg0KBWluZGV4GAMgASgEEhIKCmNsdXN0ZXJfaWQYBCABKAkibQoKRGVzaXJlZFNldBIgCgVmZW5jZRgBIAEoCzIRLmxhdHRpY2UudjEuRmVuY2USKwoLYXNzaWdubWVudHMYAiADKAsyFi5sYXR0aWNlLnYxLkFzc2lnbm1lbnQSEAoHd2lwZV9pZBjIASABKAQipQEKCkFzc2lnbm1lbnQSFQoNYWxsb2NhdGlvbl9pZBgBIAEoCRIPCgdhdHRlbXB0GAIgASgNEg4KBmFjdGlvbhgDIAEoCRITCgtzdG9wX3JlYXNvbhgEIAEoCRIeCgR3b3JrGAUgASgLMhAubGF0dGljZS52MS5Xb3JrEhMKC3dhbGx0aW1lX21zGAYgASgEEhUKDWNoZWNrcG9pbnRfbXMYByABKAQiiwYKBFdvcmsSEAoIc2hvcnRfaWQYASABKAQSDAoEbmFtZRgCIAEoCRIMCgR1c2VyGAMgASgJEg4KBnRlbmFudBgEIAEoCRIQCgh2Y2x1c3RlchgFIAEoCRISCgplbnRyeXBvaW50GAYgASgJEg4KBnNjcmlwdBgHIAEoCRIMCgRhcmd2GAggAygJEiYKA2VudhgJIAMoCzIZLmxhdHRpY2UudjEuV29yay5FbnZFbnRyeRIPCgd3b3JrZGlyGAogASgJEhMKC3N0ZG91dF9wYXRoGAsgASgJEhMKC3N0ZGVycl9wYXRoGAwgASgJEhcKD2dyYWNlX3BlcmlvZF9tcxgNIAEoDRIRCglpc29sYXRpb24YDiABKAkSEAoIbm9kZV9pZHMYDyADKAkSEQoJcnVuc19oZXJlGBAgASgIEgwKBGNwdXMYESABKA0SFAoMbWVtb3J5X2J5dGVzGBIgASgEEhEKCWdwdV9taWxsaRgTIAEoDRIRCglleGNsdXNpdmUYFCABKAgSFgoOdGFza3NfcGVyX25vZGUYFSABKA0SFQoNY3B1c19wZXJfdGFzaxgWIAEoDRIVCg10YXNrX2dyb3VwX2lkGBcgASgJEhsKE3Rhc2tfZ3JvdXBfc2hvcnRfaWQYGCABKAQSFwoKdGFza19pbmRleBgZIAEoDUgAiAEBEikKCnRhc2tfcmFuZ2UYGiABKAsyFS5sYXR0aWNlLnYxLlRhc2tSYW5nZRIOCgZkYWdfaWQYGyABKAkSEQoJc2Vuc2l0aXZlGBwgASgIEhUKDXNldF9zbHVybV9lbnYYHSABKAgSFQoNcmVxdWV1ZV9jb3VudBgeIAEoDRISCgp0YXNrX2NvdW50GB8gASgNEg8KB3Byb2plY3QYICABKAkSFwoPcHJlZW1wdGVkX2NvdW50GCEgASgNEhIKCmlzX3Jlc3VtZWQYIiABKAgaKgoIRW52RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUINCgtfdGFza19pbmRleCIkChBSZXBvcnRzQ29tbWl0dGVkEhAKCHNlcXVlbmNlGAEgASgEItQBCgpMb2dSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSFQoNYWxsb2NhdGlvbl9pZBgCIAEoCRIPCgdhdHRlbXB0GAMgASgNEjMKBnN0cmVhbRgEIAEoDjIjLmxhdHRpY2UudjEuTG9nU3RyZWFtUmVxdWVzdC5TdHJlYW0SDgoGb2Zmc2V0GAUgASgEEg4KBmxlbmd0aBgGIAEoBBIOCgZmb2xsb3cYByABKAgSEgoKdGFpbF9saW5lcxgIIAEoDRIRCgl1cGxvYWRfdG8YCSABKAkiHwoJTG9nQ2FuY2VsEhIKCnJlcXVlc3RfaWQYASABKAkiUgoITG9nQ2h1bmsSEgoKcmVxdWVzdF9pZBgBIAEoCRIjCgVlbnRyeRgCIAEoCzIULmxhdHRpY2UudjEuTG9nRW50cnkSDQoFZXJyb3IYAyABKAkiEgoQU2VuZExvZ3NSZXNwb25zZTKUAQoMQWdlbnRTZXJ2aWNlEkIKB0Nvbm5lY3QSGC5sYXR0aWNlLnYxLkFnZW50TWVzc2FnZRoZLmxhdHRpY2UudjEuU2VydmVyTWVzc2FnZSgBMAESQAoIU2VuZExvZ3MSFC5sYXR0aWNlLnYxLkxvZ0NodW5rGhwubGF0dGljZS52MS5TZW5kTG9nc1Jlc3BvbnNlKAFiBnByb3RvMw", [file_google_protobuf_timestamp, file_lattice_v1_allocations]);
 
 /**
  * @generated from message lattice.v1.AgentMessage
@@ -41,6 +41,12 @@ export type AgentMessage = Message<"lattice.v1.AgentMessage"> & {
      */
     value: WorkloadReports;
     case: "reports";
+  } | {
+    /**
+     * @generated from field: lattice.v1.WipeReport wiped = 200;
+     */
+    value: WipeReport;
+    case: "wiped";
   } | { case: undefined; value?: undefined };
 };
 
@@ -206,6 +212,37 @@ export const AgentHeartbeatSchema: GenMessage<AgentHeartbeat> = /*@__PURE__*/
   messageDesc(file_lattice_v1_agent, 3);
 
 /**
+ * How a wipe went that the desired set has named.
+ *
+ * @generated from message lattice.v1.WipeReport
+ */
+export type WipeReport = Message<"lattice.v1.WipeReport"> & {
+  /**
+   * @generated from field: uint64 wipe_id = 1;
+   */
+  wipeId: bigint;
+
+  /**
+   * @generated from field: bool done = 2;
+   */
+  done: boolean;
+
+  /**
+   * Why it failed.
+   *
+   * @generated from field: string detail = 3;
+   */
+  detail: string;
+};
+
+/**
+ * Describes the message lattice.v1.WipeReport.
+ * Use `create(WipeReportSchema)` to create a new message.
+ */
+export const WipeReportSchema: GenMessage<WipeReport> = /*@__PURE__*/
+  messageDesc(file_lattice_v1_agent, 4);
+
+/**
  * @generated from message lattice.v1.WorkloadReports
  */
 export type WorkloadReports = Message<"lattice.v1.WorkloadReports"> & {
@@ -227,7 +264,7 @@ export type WorkloadReports = Message<"lattice.v1.WorkloadReports"> & {
  * Use `create(WorkloadReportsSchema)` to create a new message.
  */
 export const WorkloadReportsSchema: GenMessage<WorkloadReports> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_agent, 4);
+  messageDesc(file_lattice_v1_agent, 5);
 
 /**
  * What is true of one workload on this node.
@@ -280,7 +317,7 @@ export type WorkloadReport = Message<"lattice.v1.WorkloadReport"> & {
  * Use `create(WorkloadReportSchema)` to create a new message.
  */
 export const WorkloadReportSchema: GenMessage<WorkloadReport> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_agent, 5);
+  messageDesc(file_lattice_v1_agent, 6);
 
 /**
  * @generated from message lattice.v1.ServerMessage
@@ -333,7 +370,7 @@ export type ServerMessage = Message<"lattice.v1.ServerMessage"> & {
  * Use `create(ServerMessageSchema)` to create a new message.
  */
 export const ServerMessageSchema: GenMessage<ServerMessage> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_agent, 6);
+  messageDesc(file_lattice_v1_agent, 7);
 
 /**
  * @generated from message lattice.v1.Welcome
@@ -362,7 +399,7 @@ export type Welcome = Message<"lattice.v1.Welcome"> & {
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_agent, 7);
+  messageDesc(file_lattice_v1_agent, 8);
 
 /**
  * @generated from message lattice.v1.AgentHeartbeatReply
@@ -379,7 +416,7 @@ export type AgentHeartbeatReply = Message<"lattice.v1.AgentHeartbeatReply"> & {
  * Use `create(AgentHeartbeatReplySchema)` to create a new message.
  */
 export const AgentHeartbeatReplySchema: GenMessage<AgentHeartbeatReply> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_agent, 8);
+  messageDesc(file_lattice_v1_agent, 9);
 
 /**
  * Orders the servers' words: an agent obeys no set with an older fence.
@@ -417,7 +454,7 @@ export type Fence = Message<"lattice.v1.Fence"> & {
  * Use `create(FenceSchema)` to create a new message.
  */
 export const FenceSchema: GenMessage<Fence> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_agent, 9);
+  messageDesc(file_lattice_v1_agent, 10);
 
 /**
  * Everything that should be on the node. What is not named must not be there.
@@ -434,6 +471,13 @@ export type DesiredSet = Message<"lattice.v1.DesiredSet"> & {
    * @generated from field: repeated lattice.v1.Assignment assignments = 2;
    */
   assignments: Assignment[];
+
+  /**
+   * Wipe the node; 0 is nothing to wipe.
+   *
+   * @generated from field: uint64 wipe_id = 200;
+   */
+  wipeId: bigint;
 };
 
 /**
@@ -441,7 +485,7 @@ export type DesiredSet = Message<"lattice.v1.DesiredSet"> & {
  * Use `create(DesiredSetSchema)` to create a new message.
  */
 export const DesiredSetSchema: GenMessage<DesiredSet> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_agent, 10);
+  messageDesc(file_lattice_v1_agent, 11);
 
 /**
  * @generated from message lattice.v1.Assignment
@@ -498,7 +542,7 @@ export type Assignment = Message<"lattice.v1.Assignment"> & {
  * Use `create(AssignmentSchema)` to create a new message.
  */
 export const AssignmentSchema: GenMessage<Assignment> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_agent, 11);
+  messageDesc(file_lattice_v1_agent, 12);
 
 /**
  * All that a node needs to run its part of an allocation.
@@ -692,7 +736,7 @@ export type Work = Message<"lattice.v1.Work"> & {
  * Use `create(WorkSchema)` to create a new message.
  */
 export const WorkSchema: GenMessage<Work> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_agent, 12);
+  messageDesc(file_lattice_v1_agent, 13);
 
 /**
  * @generated from message lattice.v1.ReportsCommitted
@@ -709,7 +753,7 @@ export type ReportsCommitted = Message<"lattice.v1.ReportsCommitted"> & {
  * Use `create(ReportsCommittedSchema)` to create a new message.
  */
 export const ReportsCommittedSchema: GenMessage<ReportsCommitted> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_agent, 13);
+  messageDesc(file_lattice_v1_agent, 14);
 
 /**
  * Asks for the output of a workload; answered by a SendLogs stream with the same id.
@@ -770,7 +814,7 @@ export type LogRequest = Message<"lattice.v1.LogRequest"> & {
  * Use `create(LogRequestSchema)` to create a new message.
  */
 export const LogRequestSchema: GenMessage<LogRequest> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_agent, 14);
+  messageDesc(file_lattice_v1_agent, 15);
 
 /**
  * @generated from message lattice.v1.LogCancel
@@ -787,7 +831,7 @@ export type LogCancel = Message<"lattice.v1.LogCancel"> & {
  * Use `create(LogCancelSchema)` to create a new message.
  */
 export const LogCancelSchema: GenMessage<LogCancel> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_agent, 15);
+  messageDesc(file_lattice_v1_agent, 16);
 
 /**
  * @generated from message lattice.v1.LogChunk
@@ -816,7 +860,7 @@ export type LogChunk = Message<"lattice.v1.LogChunk"> & {
  * Use `create(LogChunkSchema)` to create a new message.
  */
 export const LogChunkSchema: GenMessage<LogChunk> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_agent, 16);
+  messageDesc(file_lattice_v1_agent, 17);
 
 /**
  * @generated from message lattice.v1.SendLogsResponse
@@ -829,7 +873,7 @@ export type SendLogsResponse = Message<"lattice.v1.SendLogsResponse"> & {
  * Use `create(SendLogsResponseSchema)` to create a new message.
  */
 export const SendLogsResponseSchema: GenMessage<SendLogsResponse> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_agent, 17);
+  messageDesc(file_lattice_v1_agent, 18);
 
 /**
  * What agents say to servers. The agent dials; it holds one Connect stream.

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file lattice/v1/nodes.proto.
  */
 export const file_lattice_v1_nodes: GenFile = /*@__PURE__*/
-  fileDesc("ChZsYXR0aWNlL3YxL25vZGVzLnByb3RvEgpsYXR0aWNlLnYxInEKEExpc3ROb2Rlc1JlcXVlc3QSDQoFc3RhdGUYASABKAkSDQoFZ3JvdXAYAiABKAkSDgoGdGVuYW50GAMgASgJEhAKCHZjbHVzdGVyGAQgASgJEg0KBWxpbWl0GAUgASgNEg4KBmN1cnNvchgGIAEoCSJPChFMaXN0Tm9kZXNSZXNwb25zZRIlCgVub2RlcxgBIAMoCzIWLmxhdHRpY2UudjEuTm9kZVN0YXR1cxITCgtuZXh0X2N1cnNvchgCIAEoCSIhCg5HZXROb2RlUmVxdWVzdBIPCgdub2RlX2lkGAEgASgJIjMKEERyYWluTm9kZVJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCRIOCgZyZWFzb24YAiABKAkiQAoRRHJhaW5Ob2RlUmVzcG9uc2USDwoHc3VjY2VzcxgBIAEoCBIaChJhY3RpdmVfYWxsb2NhdGlvbnMYAiABKA0iJQoSVW5kcmFpbk5vZGVSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAkiJgoTVW5kcmFpbk5vZGVSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIIjUKEkRpc2FibGVOb2RlUmVxdWVzdBIPCgdub2RlX2lkGAEgASgJEg4KBnJlYXNvbhgCIAEoCSImChNEaXNhYmxlTm9kZVJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgiJAoRRW5hYmxlTm9kZVJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCSIlChJFbmFibGVOb2RlUmVzcG9uc2USDwoHc3VjY2VzcxgBIAEoCCLhBwoKTm9kZVN0YXR1cxIPCgdub2RlX2lkGAEgASgJEg0KBXN0YXRlGAIgASgJEhQKDHN0YXRlX3JlYXNvbhgDIAEoCRINCgVncm91cBgEIAEoDRIQCghncHVfdHlwZRgKIAEoCRIRCglncHVfY291bnQYCyABKA0SEQoJY3B1X2NvcmVzGAwgASgNEhEKCW1lbW9yeV9nYhgNIAEoBBIQCghmZWF0dXJlcxgOIAMoCRIUCgxvd25lcl90ZW5hbnQYFCABKAkSFgoOb3duZXJfdmNsdXN0ZXIYFSABKAkSGAoQb3duZXJfYWxsb2NhdGlvbhgWIAEoCRISCgpjbGFpbWVkX2J5GBcgASgJEhMKC2lzX2JvcnJvd2VkGBggASgIEh8KF2NvbmZvcm1hbmNlX2ZpbmdlcnByaW50GB4gASgJEjIKDmxhc3RfaGVhcnRiZWF0GB8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5hbGxvY2F0aW9uX2lkcxgoIAMoCRI1Cg5tZW1vcnlfZG9tYWlucxgyIAMoCzIdLmxhdHRpY2UudjEuTWVtb3J5RG9tYWluUHJvdG8SQQoUbWVtb3J5X2ludGVyY29ubmVjdHMYMyADKAsyIy5sYXR0aWNlLnYxLk1lbW9yeUludGVyY29ubmVjdFByb3RvEiMKG3RvdGFsX21lbW9yeV9jYXBhY2l0eV9ieXRlcxg0IAEoBBIVCg1hZ2VudF9hZGRyZXNzGDwgASgJEiUKHWNvbnNlY3V0aXZlX2Rpc3BhdGNoX2ZhaWx1cmVzGD0gASgNEhwKFHJlYXR0YWNoX2luX3Byb2dyZXNzGD4gASgIEiYKBmNsYWltcxjIASADKAsyFS5sYXR0aWNlLnYxLk5vZGVDbGFpbRIRCghkaXNhYmxlZBjJASABKAgSEAoHdmVyc2lvbhjKASABKAQSDwoGaXNzdWVzGMsBIAMoCRIWCg1hZ2VudF92ZXJzaW9uGMwBIAEoCRIyCg1yZWdpc3RlcmVkX2F0GM0BIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoLc3RhdGVfc2luY2UYzgEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgtpbnN0YW5jZV9pZBjPASABKAkSEgoJZ3B1X21pbGxpGNABIAEoDRIPCgZoZWFsdGgY0QEgASgJEhoKDGRyYWluX3JlYXNvbhjSASABKAlIAIgBARIUCgtwb3dlcl93YXR0cxjTASABKA1CDwoNX2RyYWluX3JlYXNvbiKgAQoRTWVtb3J5RG9tYWluUHJvdG8SCgoCaWQYASABKA0SEwoLZG9tYWluX3R5cGUYAiABKAkSFgoOY2FwYWNpdHlfYnl0ZXMYAyABKAQSFgoJbnVtYV9ub2RlGAQgASgNSACIAQESFQoNYXR0YWNoZWRfY3B1cxgFIAMoDRIVCg1hdHRhY2hlZF9ncHVzGAYgAygNQgwKCl9udW1hX25vZGUifAoXTWVtb3J5SW50ZXJjb25uZWN0UHJvdG8SEAoIZG9tYWluX2EYASABKA0SEAoIZG9tYWluX2IYAiABKA0SEQoJbGlua190eXBlGAMgASgJEhYKDmJhbmR3aWR0aF9nYnBzGAQgASgBEhIKCmxhdGVuY3lfbnMYBSABKAQiuQIKE1JlZ2lzdGVyTm9kZVJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCRIQCghncHVfdHlwZRgCIAEoCRIRCglncHVfY291bnQYAyABKA0SEQoJY3B1X2NvcmVzGAQgASgNEhEKCW1lbW9yeV9nYhgFIAEoBBIQCghmZWF0dXJlcxgGIAMoCRI1Cg5tZW1vcnlfZG9tYWlucxgHIAMoCzIdLmxhdHRpY2UudjEuTWVtb3J5RG9tYWluUHJvdG8SQQoUbWVtb3J5X2ludGVyY29ubmVjdHMYCCADKAsyIy5sYXR0aWNlLnYxLk1lbW9yeUludGVyY29ubmVjdFByb3RvEiMKG3RvdGFsX21lbW9yeV9jYXBhY2l0eV9ieXRlcxgJIAEoBBIVCg1hZ2VudF9hZGRyZXNzGAogASgJIjcKFFJlZ2lzdGVyTm9kZVJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDgoGcmVhc29uGAIgASgJIkAKGFVwZGF0ZU5vZGVBZGRyZXNzUmVxdWVzdBIPCgdub2RlX2lkGAEgASgJEhMKC25ld19hZGRyZXNzGAIgASgJIjwKGVVwZGF0ZU5vZGVBZGRyZXNzUmVzcG9uc2USDwoHc3VjY2VzcxgBIAEoCBIOCgZyZWFzb24YAiABKAkigwIKEEhlYXJ0YmVhdFJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCRIPCgdoZWFsdGh5GAIgASgIEg4KBmlzc3VlcxgDIAMoCRIbChNydW5uaW5nX2FsbG9jYXRpb25zGAQgASgNEh8KF2NvbmZvcm1hbmNlX2ZpbmdlcnByaW50GAUgASgJEhAKCHNlcXVlbmNlGAYgASgEEhUKDW93bmVyX3ZlcnNpb24YByABKAQSHAoUcmVhdHRhY2hfaW5fcHJvZ3Jlc3MYCCABKAgSOAoSY29tcGxldGlvbl9yZXBvcnRzGAkgAygLMhwubGF0dGljZS52MS5Db21wbGV0aW9uUmVwb3J0IiUKEUhlYXJ0YmVhdFJlc3BvbnNlEhAKCGFjY2VwdGVkGAEgASgIIrUBChBDb21wbGV0aW9uUmVwb3J0EhUKDWFsbG9jYXRpb25faWQYASABKAkSKgoFcGhhc2UYAiABKA4yGy5sYXR0aWNlLnYxLkNvbXBsZXRpb25QaGFzZRIQCgNwaWQYAyABKA1IAIgBARIWCglleGl0X2NvZGUYBCABKAVIAYgBARITCgZyZWFzb24YBSABKAlIAogBAUIGCgRfcGlkQgwKCl9leGl0X2NvZGVCCQoHX3JlYXNvbiJGCg5IZWFsdGhSZXNwb25zZRIOCgZzdGF0dXMYASABKAkSDwoHdmVyc2lvbhgCIAEoCRITCgt1cHRpbWVfc2VjcxgDIAEoBCIPCg1IZWFsdGhSZXF1ZXN0ImwKCU5vZGVDbGFpbRIVCg1hbGxvY2F0aW9uX2lkGAEgASgJEgwKBGNwdXMYAiABKA0SFAoMbWVtb3J5X2J5dGVzGAMgASgEEhEKCWdwdV9taWxsaRgEIAEoDRIRCglleGNsdXNpdmUYBSABKAgqrAEKD0NvbXBsZXRpb25QaGFzZRIgChxDT01QTEVUSU9OX1BIQVNFX1VOU1BFQ0lGSUVEEAASHAoYQ09NUExFVElPTl9QSEFTRV9TVEFHSU5HEAESHAoYQ09NUExFVElPTl9QSEFTRV9SVU5OSU5HEAISHgoaQ09NUExFVElPTl9QSEFTRV9DT01QTEVURUQQAxIbChdDT01QTEVUSU9OX1BIQVNFX0ZBSUxFRBAEMo0GCgtOb2RlU2VydmljZRJICglMaXN0Tm9kZXMSHC5sYXR0aWNlLnYxLkxpc3ROb2Rlc1JlcXVlc3QaHS5sYXR0aWNlLnYxLkxpc3ROb2Rlc1Jlc3BvbnNlEj0KB0dldE5vZGUSGi5sYXR0aWNlLnYxLkdldE5vZGVSZXF1ZXN0GhYubGF0dGljZS52MS5Ob2RlU3RhdHVzEkgKCURyYWluTm9kZRIcLmxhdHRpY2UudjEuRHJhaW5Ob2RlUmVxdWVzdBodLmxhdHRpY2UudjEuRHJhaW5Ob2RlUmVzcG9uc2USTgoLVW5kcmFpbk5vZGUSHi5sYXR0aWNlLnYxLlVuZHJhaW5Ob2RlUmVxdWVzdBofLmxhdHRpY2UudjEuVW5kcmFpbk5vZGVSZXNwb25zZRJOCgtEaXNhYmxlTm9kZRIeLmxhdHRpY2UudjEuRGlzYWJsZU5vZGVSZXF1ZXN0Gh8ubGF0dGljZS52MS5EaXNhYmxlTm9kZVJlc3BvbnNlEksKCkVuYWJsZU5vZGUSHS5sYXR0aWNlLnYxLkVuYWJsZU5vZGVSZXF1ZXN0Gh4ubGF0dGljZS52MS5FbmFibGVOb2RlUmVzcG9uc2USUQoMUmVnaXN0ZXJOb2RlEh8ubGF0dGljZS52MS5SZWdpc3Rlck5vZGVSZXF1ZXN0GiAubGF0dGljZS52MS5SZWdpc3Rlck5vZGVSZXNwb25zZRJgChFVcGRhdGVOb2RlQWRkcmVzcxIkLmxhdHRpY2UudjEuVXBkYXRlTm9kZUFkZHJlc3NSZXF1ZXN0GiUubGF0dGljZS52MS5VcGRhdGVOb2RlQWRkcmVzc1Jlc3BvbnNlEkgKCUhlYXJ0YmVhdBIcLmxhdHRpY2UudjEuSGVhcnRiZWF0UmVxdWVzdBodLmxhdHRpY2UudjEuSGVhcnRiZWF0UmVzcG9uc2USPwoGSGVhbHRoEhkubGF0dGljZS52MS5IZWFsdGhSZXF1ZXN0GhoubGF0dGljZS52MS5IZWFsdGhSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("ChZsYXR0aWNlL3YxL25vZGVzLnByb3RvEgpsYXR0aWNlLnYxInEKEExpc3ROb2Rlc1JlcXVlc3QSDQoFc3RhdGUYASABKAkSDQoFZ3JvdXAYAiABKAkSDgoGdGVuYW50GAMgASgJEhAKCHZjbHVzdGVyGAQgASgJEg0KBWxpbWl0GAUgASgNEg4KBmN1cnNvchgGIAEoCSJPChFMaXN0Tm9kZXNSZXNwb25zZRIlCgVub2RlcxgBIAMoCzIWLmxhdHRpY2UudjEuTm9kZVN0YXR1cxITCgtuZXh0X2N1cnNvchgCIAEoCSIhCg5HZXROb2RlUmVxdWVzdBIPCgdub2RlX2lkGAEgASgJIjMKEERyYWluTm9kZVJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCRIOCgZyZWFzb24YAiABKAkiQAoRRHJhaW5Ob2RlUmVzcG9uc2USDwoHc3VjY2VzcxgBIAEoCBIaChJhY3RpdmVfYWxsb2NhdGlvbnMYAiABKA0iJQoSVW5kcmFpbk5vZGVSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAkiJgoTVW5kcmFpbk5vZGVSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIIjUKEkRpc2FibGVOb2RlUmVxdWVzdBIPCgdub2RlX2lkGAEgASgJEg4KBnJlYXNvbhgCIAEoCSImChNEaXNhYmxlTm9kZVJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgiJAoRRW5hYmxlTm9kZVJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCSIlChJFbmFibGVOb2RlUmVzcG9uc2USDwoHc3VjY2VzcxgBIAEoCCIjChBDbGFpbU5vZGVSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAkiJQoSUmVsZWFzZU5vZGVSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAki4QcKCk5vZGVTdGF0dXMSDwoHbm9kZV9pZBgBIAEoCRINCgVzdGF0ZRgCIAEoCRIUCgxzdGF0ZV9yZWFzb24YAyABKAkSDQoFZ3JvdXAYBCABKA0SEAoIZ3B1X3R5cGUYCiABKAkSEQoJZ3B1X2NvdW50GAsgASgNEhEKCWNwdV9jb3JlcxgMIAEoDRIRCgltZW1vcnlfZ2IYDSABKAQSEAoIZmVhdHVyZXMYDiADKAkSFAoMb3duZXJfdGVuYW50GBQgASgJEhYKDm93bmVyX3ZjbHVzdGVyGBUgASgJEhgKEG93bmVyX2FsbG9jYXRpb24YFiABKAkSEgoKY2xhaW1lZF9ieRgXIAEoCRITCgtpc19ib3Jyb3dlZBgYIAEoCBIfChdjb25mb3JtYW5jZV9maW5nZXJwcmludBgeIAEoCRIyCg5sYXN0X2hlYXJ0YmVhdBgfIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOYWxsb2NhdGlvbl9pZHMYKCADKAkSNQoObWVtb3J5X2RvbWFpbnMYMiADKAsyHS5sYXR0aWNlLnYxLk1lbW9yeURvbWFpblByb3RvEkEKFG1lbW9yeV9pbnRlcmNvbm5lY3RzGDMgAygLMiMubGF0dGljZS52MS5NZW1vcnlJbnRlcmNvbm5lY3RQcm90bxIjCht0b3RhbF9tZW1vcnlfY2FwYWNpdHlfYnl0ZXMYNCABKAQSFQoNYWdlbnRfYWRkcmVzcxg8IAEoCRIlCh1jb25zZWN1dGl2ZV9kaXNwYXRjaF9mYWlsdXJlcxg9IAEoDRIcChRyZWF0dGFjaF9pbl9wcm9ncmVzcxg+IAEoCBImCgZjbGFpbXMYyAEgAygLMhUubGF0dGljZS52MS5Ob2RlQ2xhaW0SEQoIZGlzYWJsZWQYyQEgASgIEhAKB3ZlcnNpb24YygEgASgEEg8KBmlzc3VlcxjLASADKAkSFgoNYWdlbnRfdmVyc2lvbhjMASABKAkSMgoNcmVnaXN0ZXJlZF9hdBjNASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKC3N0YXRlX3NpbmNlGM4BIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoLaW5zdGFuY2VfaWQYzwEgASgJEhIKCWdwdV9taWxsaRjQASABKA0SDwoGaGVhbHRoGNEBIAEoCRIaCgxkcmFpbl9yZWFzb24Y0gEgASgJSACIAQESFAoLcG93ZXJfd2F0dHMY0wEgASgNQg8KDV9kcmFpbl9yZWFzb24ioAEKEU1lbW9yeURvbWFpblByb3RvEgoKAmlkGAEgASgNEhMKC2RvbWFpbl90eXBlGAIgASgJEhYKDmNhcGFjaXR5X2J5dGVzGAMgASgEEhYKCW51bWFfbm9kZRgEIAEoDUgAiAEBEhUKDWF0dGFjaGVkX2NwdXMYBSADKA0SFQoNYXR0YWNoZWRfZ3B1cxgGIAMoDUIMCgpfbnVtYV9ub2RlInwKF01lbW9yeUludGVyY29ubmVjdFByb3RvEhAKCGRvbWFpbl9hGAEgASgNEhAKCGRvbWFpbl9iGAIgASgNEhEKCWxpbmtfdHlwZRgDIAEoCRIWCg5iYW5kd2lkdGhfZ2JwcxgEIAEoARISCgpsYXRlbmN5X25zGAUgASgEIrkCChNSZWdpc3Rlck5vZGVSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAkSEAoIZ3B1X3R5cGUYAiABKAkSEQoJZ3B1X2NvdW50GAMgASgNEhEKCWNwdV9jb3JlcxgEIAEoDRIRCgltZW1vcnlfZ2IYBSABKAQSEAoIZmVhdHVyZXMYBiADKAkSNQoObWVtb3J5X2RvbWFpbnMYByADKAsyHS5sYXR0aWNlLnYxLk1lbW9yeURvbWFpblByb3RvEkEKFG1lbW9yeV9pbnRlcmNvbm5lY3RzGAggAygLMiMubGF0dGljZS52MS5NZW1vcnlJbnRlcmNvbm5lY3RQcm90bxIjCht0b3RhbF9tZW1vcnlfY2FwYWNpdHlfYnl0ZXMYCSABKAQSFQoNYWdlbnRfYWRkcmVzcxgKIAEoCSI3ChRSZWdpc3Rlck5vZGVSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg4KBnJlYXNvbhgCIAEoCSJAChhVcGRhdGVOb2RlQWRkcmVzc1JlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCRITCgtuZXdfYWRkcmVzcxgCIAEoCSI8ChlVcGRhdGVOb2RlQWRkcmVzc1Jlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDgoGcmVhc29uGAIgASgJIoMCChBIZWFydGJlYXRSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAkSDwoHaGVhbHRoeRgCIAEoCBIOCgZpc3N1ZXMYAyADKAkSGwoTcnVubmluZ19hbGxvY2F0aW9ucxgEIAEoDRIfChdjb25mb3JtYW5jZV9maW5nZXJwcmludBgFIAEoCRIQCghzZXF1ZW5jZRgGIAEoBBIVCg1vd25lcl92ZXJzaW9uGAcgASgEEhwKFHJlYXR0YWNoX2luX3Byb2dyZXNzGAggASgIEjgKEmNvbXBsZXRpb25fcmVwb3J0cxgJIAMoCzIcLmxhdHRpY2UudjEuQ29tcGxldGlvblJlcG9ydCIlChFIZWFydGJlYXRSZXNwb25zZRIQCghhY2NlcHRlZBgBIAEoCCK1AQoQQ29tcGxldGlvblJlcG9ydBIVCg1hbGxvY2F0aW9uX2lkGAEgASgJEioKBXBoYXNlGAIgASgOMhsubGF0dGljZS52MS5Db21wbGV0aW9uUGhhc2USEAoDcGlkGAMgASgNSACIAQESFgoJZXhpdF9jb2RlGAQgASgFSAGIAQESEwoGcmVhc29uGAUgASgJSAKIAQFCBgoEX3BpZEIMCgpfZXhpdF9jb2RlQgkKB19yZWFzb24iRgoOSGVhbHRoUmVzcG9uc2USDgoGc3RhdHVzGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSEwoLdXB0aW1lX3NlY3MYAyABKAQiDwoNSGVhbHRoUmVxdWVzdCJsCglOb2RlQ2xhaW0SFQoNYWxsb2NhdGlvbl9pZBgBIAEoCRIMCgRjcHVzGAIgASgNEhQKDG1lbW9yeV9ieXRlcxgDIAEoBBIRCglncHVfbWlsbGkYBCABKA0SEQoJZXhjbHVzaXZlGAUgASgIKqwBCg9Db21wbGV0aW9uUGhhc2USIAocQ09NUExFVElPTl9QSEFTRV9VTlNQRUNJRklFRBAAEhwKGENPTVBMRVRJT05fUEhBU0VfU1RBR0lORxABEhwKGENPTVBMRVRJT05fUEhBU0VfUlVOTklORxACEh4KGkNPTVBMRVRJT05fUEhBU0VfQ09NUExFVEVEEAMSGwoXQ09NUExFVElPTl9QSEFTRV9GQUlMRUQQBDKXBwoLTm9kZVNlcnZpY2USSAoJTGlzdE5vZGVzEhwubGF0dGljZS52MS5MaXN0Tm9kZXNSZXF1ZXN0Gh0ubGF0dGljZS52MS5MaXN0Tm9kZXNSZXNwb25zZRI9CgdHZXROb2RlEhoubGF0dGljZS52MS5HZXROb2RlUmVxdWVzdBoWLmxhdHRpY2UudjEuTm9kZVN0YXR1cxJICglEcmFpbk5vZGUSHC5sYXR0aWNlLnYxLkRyYWluTm9kZVJlcXVlc3QaHS5sYXR0aWNlLnYxLkRyYWluTm9kZVJlc3BvbnNlEk4KC1VuZHJhaW5Ob2RlEh4ubGF0dGljZS52MS5VbmRyYWluTm9kZVJlcXVlc3QaHy5sYXR0aWNlLnYxLlVuZHJhaW5Ob2RlUmVzcG9uc2USTgoLRGlzYWJsZU5vZGUSHi5sYXR0aWNlLnYxLkRpc2FibGVOb2RlUmVxdWVzdBofLmxhdHRpY2UudjEuRGlzYWJsZU5vZGVSZXNwb25zZRJLCgpFbmFibGVOb2RlEh0ubGF0dGljZS52MS5FbmFibGVOb2RlUmVxdWVzdBoeLmxhdHRpY2UudjEuRW5hYmxlTm9kZVJlc3BvbnNlEkEKCUNsYWltTm9kZRIcLmxhdHRpY2UudjEuQ2xhaW1Ob2RlUmVxdWVzdBoWLmxhdHRpY2UudjEuTm9kZVN0YXR1cxJFCgtSZWxlYXNlTm9kZRIeLmxhdHRpY2UudjEuUmVsZWFzZU5vZGVSZXF1ZXN0GhYubGF0dGljZS52MS5Ob2RlU3RhdHVzElEKDFJlZ2lzdGVyTm9kZRIfLmxhdHRpY2UudjEuUmVnaXN0ZXJOb2RlUmVxdWVzdBogLmxhdHRpY2UudjEuUmVnaXN0ZXJOb2RlUmVzcG9uc2USYAoRVXBkYXRlTm9kZUFkZHJlc3MSJC5sYXR0aWNlLnYxLlVwZGF0ZU5vZGVBZGRyZXNzUmVxdWVzdBolLmxhdHRpY2UudjEuVXBkYXRlTm9kZUFkZHJlc3NSZXNwb25zZRJICglIZWFydGJlYXQSHC5sYXR0aWNlLnYxLkhlYXJ0YmVhdFJlcXVlc3QaHS5sYXR0aWNlLnYxLkhlYXJ0YmVhdFJlc3BvbnNlEj8KBkhlYWx0aBIZLmxhdHRpY2UudjEuSGVhbHRoUmVxdWVzdBoaLmxhdHRpY2UudjEuSGVhbHRoUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message lattice.v1.ListNodesRequest
@@ -247,6 +247,40 @@ export const EnableNodeResponseSchema: GenMessage<EnableNodeResponse> = /*@__PUR
   messageDesc(file_lattice_v1_nodes, 10);
 
 /**
+ * @generated from message lattice.v1.ClaimNodeRequest
+ */
+export type ClaimNodeRequest = Message<"lattice.v1.ClaimNodeRequest"> & {
+  /**
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+};
+
+/**
+ * Describes the message lattice.v1.ClaimNodeRequest.
+ * Use `create(ClaimNodeRequestSchema)` to create a new message.
+ */
+export const ClaimNodeRequestSchema: GenMessage<ClaimNodeRequest> = /*@__PURE__*/
+  messageDesc(file_lattice_v1_nodes, 11);
+
+/**
+ * @generated from message lattice.v1.ReleaseNodeRequest
+ */
+export type ReleaseNodeRequest = Message<"lattice.v1.ReleaseNodeRequest"> & {
+  /**
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+};
+
+/**
+ * Describes the message lattice.v1.ReleaseNodeRequest.
+ * Use `create(ReleaseNodeRequestSchema)` to create a new message.
+ */
+export const ReleaseNodeRequestSchema: GenMessage<ReleaseNodeRequest> = /*@__PURE__*/
+  messageDesc(file_lattice_v1_nodes, 12);
+
+/**
  * @generated from message lattice.v1.NodeStatus
  */
 export type NodeStatus = Message<"lattice.v1.NodeStatus"> & {
@@ -447,7 +481,7 @@ export type NodeStatus = Message<"lattice.v1.NodeStatus"> & {
  * Use `create(NodeStatusSchema)` to create a new message.
  */
 export const NodeStatusSchema: GenMessage<NodeStatus> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_nodes, 11);
+  messageDesc(file_lattice_v1_nodes, 13);
 
 /**
  * @generated from message lattice.v1.MemoryDomainProto
@@ -489,7 +523,7 @@ export type MemoryDomainProto = Message<"lattice.v1.MemoryDomainProto"> & {
  * Use `create(MemoryDomainProtoSchema)` to create a new message.
  */
 export const MemoryDomainProtoSchema: GenMessage<MemoryDomainProto> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_nodes, 12);
+  messageDesc(file_lattice_v1_nodes, 14);
 
 /**
  * @generated from message lattice.v1.MemoryInterconnectProto
@@ -526,7 +560,7 @@ export type MemoryInterconnectProto = Message<"lattice.v1.MemoryInterconnectProt
  * Use `create(MemoryInterconnectProtoSchema)` to create a new message.
  */
 export const MemoryInterconnectProtoSchema: GenMessage<MemoryInterconnectProto> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_nodes, 13);
+  messageDesc(file_lattice_v1_nodes, 15);
 
 /**
  * @generated from message lattice.v1.RegisterNodeRequest
@@ -588,7 +622,7 @@ export type RegisterNodeRequest = Message<"lattice.v1.RegisterNodeRequest"> & {
  * Use `create(RegisterNodeRequestSchema)` to create a new message.
  */
 export const RegisterNodeRequestSchema: GenMessage<RegisterNodeRequest> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_nodes, 14);
+  messageDesc(file_lattice_v1_nodes, 16);
 
 /**
  * @generated from message lattice.v1.RegisterNodeResponse
@@ -610,7 +644,7 @@ export type RegisterNodeResponse = Message<"lattice.v1.RegisterNodeResponse"> & 
  * Use `create(RegisterNodeResponseSchema)` to create a new message.
  */
 export const RegisterNodeResponseSchema: GenMessage<RegisterNodeResponse> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_nodes, 15);
+  messageDesc(file_lattice_v1_nodes, 17);
 
 /**
  * @generated from message lattice.v1.UpdateNodeAddressRequest
@@ -632,7 +666,7 @@ export type UpdateNodeAddressRequest = Message<"lattice.v1.UpdateNodeAddressRequ
  * Use `create(UpdateNodeAddressRequestSchema)` to create a new message.
  */
 export const UpdateNodeAddressRequestSchema: GenMessage<UpdateNodeAddressRequest> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_nodes, 16);
+  messageDesc(file_lattice_v1_nodes, 18);
 
 /**
  * @generated from message lattice.v1.UpdateNodeAddressResponse
@@ -654,7 +688,7 @@ export type UpdateNodeAddressResponse = Message<"lattice.v1.UpdateNodeAddressRes
  * Use `create(UpdateNodeAddressResponseSchema)` to create a new message.
  */
 export const UpdateNodeAddressResponseSchema: GenMessage<UpdateNodeAddressResponse> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_nodes, 17);
+  messageDesc(file_lattice_v1_nodes, 19);
 
 /**
  * @generated from message lattice.v1.HeartbeatRequest
@@ -711,7 +745,7 @@ export type HeartbeatRequest = Message<"lattice.v1.HeartbeatRequest"> & {
  * Use `create(HeartbeatRequestSchema)` to create a new message.
  */
 export const HeartbeatRequestSchema: GenMessage<HeartbeatRequest> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_nodes, 18);
+  messageDesc(file_lattice_v1_nodes, 20);
 
 /**
  * @generated from message lattice.v1.HeartbeatResponse
@@ -728,7 +762,7 @@ export type HeartbeatResponse = Message<"lattice.v1.HeartbeatResponse"> & {
  * Use `create(HeartbeatResponseSchema)` to create a new message.
  */
 export const HeartbeatResponseSchema: GenMessage<HeartbeatResponse> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_nodes, 19);
+  messageDesc(file_lattice_v1_nodes, 21);
 
 /**
  * @generated from message lattice.v1.CompletionReport
@@ -765,7 +799,7 @@ export type CompletionReport = Message<"lattice.v1.CompletionReport"> & {
  * Use `create(CompletionReportSchema)` to create a new message.
  */
 export const CompletionReportSchema: GenMessage<CompletionReport> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_nodes, 20);
+  messageDesc(file_lattice_v1_nodes, 22);
 
 /**
  * @generated from message lattice.v1.HealthResponse
@@ -792,7 +826,7 @@ export type HealthResponse = Message<"lattice.v1.HealthResponse"> & {
  * Use `create(HealthResponseSchema)` to create a new message.
  */
 export const HealthResponseSchema: GenMessage<HealthResponse> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_nodes, 21);
+  messageDesc(file_lattice_v1_nodes, 23);
 
 /**
  * @generated from message lattice.v1.HealthRequest
@@ -805,7 +839,7 @@ export type HealthRequest = Message<"lattice.v1.HealthRequest"> & {
  * Use `create(HealthRequestSchema)` to create a new message.
  */
 export const HealthRequestSchema: GenMessage<HealthRequest> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_nodes, 22);
+  messageDesc(file_lattice_v1_nodes, 24);
 
 /**
  * What one allocation holds of a node.
@@ -844,7 +878,7 @@ export type NodeClaim = Message<"lattice.v1.NodeClaim"> & {
  * Use `create(NodeClaimSchema)` to create a new message.
  */
 export const NodeClaimSchema: GenMessage<NodeClaim> = /*@__PURE__*/
-  messageDesc(file_lattice_v1_nodes, 23);
+  messageDesc(file_lattice_v1_nodes, 25);
 
 /**
  * @generated from enum lattice.v1.CompletionPhase
@@ -935,6 +969,26 @@ export const NodeService: GenService<{
     methodKind: "unary";
     input: typeof EnableNodeRequestSchema;
     output: typeof EnableNodeResponseSchema;
+  },
+  /**
+   * Keeps a node for the caller's sensitive work.
+   *
+   * @generated from rpc lattice.v1.NodeService.ClaimNode
+   */
+  claimNode: {
+    methodKind: "unary";
+    input: typeof ClaimNodeRequestSchema;
+    output: typeof NodeStatusSchema;
+  },
+  /**
+   * Gives a claimed node back; it is wiped before it takes other work.
+   *
+   * @generated from rpc lattice.v1.NodeService.ReleaseNode
+   */
+  releaseNode: {
+    methodKind: "unary";
+    input: typeof ReleaseNodeRequestSchema;
+    output: typeof NodeStatusSchema;
   },
   /**
    * @generated from rpc lattice.v1.NodeService.RegisterNode
