@@ -43,6 +43,12 @@ test("no test is skipped or runs alone", () => {
   expect(CODE.flatMap((file) => matches(file, off))).toEqual([]);
 });
 
+test("no test asserts that something was quick: a busy machine would fail it", () => {
+  const timed = CODE.filter(({ path }) => path.endsWith(".test.ts"));
+  const quick = /\b(?:performance\.now|Date\.now|monotonic)\(\)[^;\n]*\.toBeLessThan/g;
+  expect(timed.flatMap((file) => matches(file, quick))).toEqual([]);
+});
+
 test("package.json names exact versions and bun.lock no address", () => {
   const [manifest, lock] = files("{package.json,bun.lock}").toReversed();
   const { dependencies, devDependencies } = JSON.parse(manifest?.text ?? "{}");
