@@ -4,8 +4,8 @@
  */
 import type { ConfigReading, ConfigSources } from "../config/load.ts";
 import { readConfig } from "../config/load.ts";
-import type { VaultLogin } from "../config/vault-secrets.ts";
-import { readVaultSecrets } from "../config/vault-secrets.ts";
+import type { VaultLogin } from "../config/sources/vault-secrets.ts";
+import { readVaultSecrets } from "../config/sources/vault-secrets.ts";
 import { systemClock } from "../io/system-clock.ts";
 import { VaultClient } from "../io/vault/vault-client.ts";
 import type { Logger } from "../ports/log.ts";

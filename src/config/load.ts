@@ -11,8 +11,8 @@ import { problemsOf } from "./problems.ts";
 import { type ConfigFiles, realFiles } from "./reachable.ts";
 import { CONFIG_KEYS, CONFIG_SCHEMA, type ConfigValues, type KeyEntry, REQUIRED_SECTIONS } from "./schema.ts";
 import type { ServerConfig } from "./server-config.ts";
-import { type VaultLogin, vaultOf } from "./vault-secrets.ts";
-import { readYaml, record, type YamlSource } from "./yaml-source.ts";
+import { type VaultLogin, vaultOf } from "./sources/vault-secrets.ts";
+import { readYaml, record, type YamlSource } from "./sources/yaml-source.ts";
 
 /** Where a server without --config looks; it starts on defaults when the file is absent. */
 export const DEFAULT_CONFIG_PATH = "/etc/lattice/config.yaml";

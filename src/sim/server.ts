@@ -10,7 +10,7 @@ import type { MemberId, Membership } from "../core/raft/raft-types.ts";
 import { stateHash } from "../core/state/state.ts";
 import type { RunningServer } from "../engine/server/create-server.ts";
 import { startServer } from "../engine/server/create-server.ts";
-import { openAgentSession } from "../engine/server/operations/agent-session.ts";
+import { openAgentSession } from "../engine/server/operations/agents/agent-session.ts";
 import type { RaftDriverSettings } from "../engine/server/raft/raft-settings.ts";
 import { RaftDriver } from "../engine/server/raft-driver.ts";
 import type { Server } from "../engine/server/server.ts";

@@ -3,7 +3,7 @@ import { afterEach, expect, test } from "bun:test";
 import { millis } from "../../src/base/brand.ts";
 import type { WorkloadReport } from "../../src/core/domain/assignment.ts";
 import { allocationId, nodeId } from "../../src/core/domain/ids.ts";
-import { openAgentSession } from "../../src/engine/server/operations/agent-session.ts";
+import { openAgentSession } from "../../src/engine/server/operations/agents/agent-session.ts";
 import { getNode } from "../../src/engine/server/operations/nodes.ts";
 import type { Server } from "../../src/engine/server/server.ts";
 import type { ServerMessage } from "../../src/ports/agent-link.ts";

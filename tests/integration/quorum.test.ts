@@ -9,7 +9,7 @@ import { nodeId } from "../../src/core/domain/ids.ts";
 import { stateHash } from "../../src/core/state/state.ts";
 import type { Call } from "../../src/engine/server/call.ts";
 import { beginCall } from "../../src/engine/server/call.ts";
-import { openAgentSession } from "../../src/engine/server/operations/agent-session.ts";
+import { openAgentSession } from "../../src/engine/server/operations/agents/agent-session.ts";
 import { cancelAllocation } from "../../src/engine/server/operations/change-allocation.ts";
 import {
   addMember,

@@ -19,7 +19,7 @@ test("every setting is read by the code", () => {
 });
 
 test("every active key becomes a setting", () => {
-  const builder = ["build-config", "vault-secrets", "agent-config"]
+  const builder = ["build-config", "sources/vault-secrets", "sources/agent-config"]
     .map((name) => textOf(`src/config/${name}.ts`))
     .join();
   const active = CONFIG_KEYS.filter((key) => inactiveCapability(key.path) === undefined);

@@ -2,7 +2,7 @@
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import { fault, LatticeError } from "../../core/domain/errors.ts";
 import type { AgentConnection } from "../../engine/server/agent-hub.ts";
-import { acceptLogs, openAgentSession } from "../../engine/server/operations/agent-session.ts";
+import { acceptLogs, openAgentSession } from "../../engine/server/operations/agents/agent-session.ts";
 import type { Server } from "../../engine/server/server.ts";
 import type { AgentMessage, AgentService, LogChunk } from "../../gen/lattice/v1/agent_pb.ts";
 import type { LogPiece, ServerMessage } from "../../ports/agent-link.ts";

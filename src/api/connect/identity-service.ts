@@ -3,7 +3,7 @@ import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
 import { ConnectError } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { millis } from "../../base/brand.ts";
-import { createJoinToken, join, renewCertificate } from "../../engine/server/operations/certificates.ts";
+import { createJoinToken, join, renewCertificate } from "../../engine/server/operations/agents/certificates.ts";
 import type { Server } from "../../engine/server/server.ts";
 import { type IdentityService, JoinService } from "../../gen/lattice/v1/identity_pb.ts";
 import { timestampToProto } from "../../wire/timestamp.ts";

@@ -10,7 +10,7 @@ import { present } from "../../../src/base/assert.ts";
 import { renderConfigCheck } from "../../../src/config/check.ts";
 import { type ConfigReading, DEFAULT_CONFIG_PATH, readConfig } from "../../../src/config/load.ts";
 import type { ConfigFiles } from "../../../src/config/reachable.ts";
-import { readVaultSecrets } from "../../../src/config/vault-secrets.ts";
+import { readVaultSecrets } from "../../../src/config/sources/vault-secrets.ts";
 import { LatticeError } from "../../../src/core/domain/errors.ts";
 import { DEFAULT_POLICY } from "../../../src/core/scheduler/policy.ts";
 import { WEIGHT_PROFILES } from "../../../src/core/scheduler/score/weight-profiles.ts";

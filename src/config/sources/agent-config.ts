@@ -1,8 +1,8 @@
 /** What an agent takes from a configuration file: the section `identity`, as if it had been given by flags. */
 import { z } from "zod";
-import { OPTIONAL } from "./optional-sections.ts";
-import { problemsOf } from "./problems.ts";
-import type { ConfigFiles } from "./reachable.ts";
+import { OPTIONAL } from "../optional-sections.ts";
+import { problemsOf } from "../problems.ts";
+import type { ConfigFiles } from "../reachable.ts";
 import { readYaml, record } from "./yaml-source.ts";
 
 /** Values by flag, and everything that is wrong. */

@@ -1,8 +1,8 @@
 /** `lattice admin join-token NODE`: what a node gets its first certificate with. */
-import { EXIT } from "../exit-codes.ts";
-import type { Command } from "../grammar/command.ts";
-import { wholeNumber } from "../grammar/parse.ts";
-import { printOne } from "../render/print.ts";
+import { EXIT } from "../../exit-codes.ts";
+import type { Command } from "../../grammar/command.ts";
+import { wholeNumber } from "../../grammar/parse.ts";
+import { printOne } from "../../render/print.ts";
 
 /** `lattice admin join-token`. */
 export const joinToken: Command = {

@@ -1,12 +1,12 @@
 /** The agents' side of the API: their stream, and the output they send when asked. */
 
-import { nodeDefect } from "../../../core/access/certificate.ts";
-import { fault, LatticeError } from "../../../core/domain/errors.ts";
-import type { AgentHello, AgentSession, LogPiece } from "../../../ports/agent-link.ts";
-import type { AgentConnection } from "../agent-hub.ts";
-import type { Call } from "../call.ts";
-import type { Server } from "../server.ts";
-import { demand } from "./access.ts";
+import { nodeDefect } from "../../../../core/access/certificate.ts";
+import { fault, LatticeError } from "../../../../core/domain/errors.ts";
+import type { AgentHello, AgentSession, LogPiece } from "../../../../ports/agent-link.ts";
+import type { AgentConnection } from "../../agent-hub.ts";
+import type { Call } from "../../call.ts";
+import type { Server } from "../../server.ts";
+import { demand } from "../access.ts";
 
 const NODE_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/;
 

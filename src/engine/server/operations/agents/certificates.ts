@@ -3,15 +3,15 @@
  * key that it was used for is remembered in the replicated state for as long as any token may
  * live, so that a repeat with the same key is answered again, by any server, and another is not.
  */
-import { isRenewable, nodesOf } from "../../../core/access/certificate.ts";
-import { fault, LatticeError } from "../../../core/domain/errors.ts";
-import { nodeId } from "../../../core/domain/ids.ts";
-import { LIMITS } from "../../../core/domain/limits.ts";
-import type { CertificateAuthority, SignedCertificate } from "../../../ports/certificate-authority.ts";
-import type { Call } from "../call.ts";
-import { SYSTEM } from "../replica.ts";
-import type { Server } from "../server.ts";
-import { demand } from "./access.ts";
+import { isRenewable, nodesOf } from "../../../../core/access/certificate.ts";
+import { fault, LatticeError } from "../../../../core/domain/errors.ts";
+import { nodeId } from "../../../../core/domain/ids.ts";
+import { LIMITS } from "../../../../core/domain/limits.ts";
+import type { CertificateAuthority, SignedCertificate } from "../../../../ports/certificate-authority.ts";
+import type { Call } from "../../call.ts";
+import { SYSTEM } from "../../replica.ts";
+import type { Server } from "../../server.ts";
+import { demand } from "../access.ts";
 
 /** A node that shall join. */
 export interface JoinRequest {

@@ -3,13 +3,13 @@
  * which keys. A secret that Vault holds wins over every other source; one that it does not
  * hold comes from those, with a warning; a Vault that cannot be read stops the start.
  */
-import { nearest } from "../base/nearest.ts";
-import { LatticeError, nextStep } from "../core/domain/errors.ts";
-import type { EnvironmentReading, Override } from "./environment.ts";
-import { OPTIONAL } from "./optional-sections.ts";
-import type { ConfigFiles } from "./reachable.ts";
-import { Secret } from "./redact.ts";
-import { CONFIG_KEYS } from "./schema.ts";
+import { nearest } from "../../base/nearest.ts";
+import { LatticeError, nextStep } from "../../core/domain/errors.ts";
+import type { EnvironmentReading, Override } from "../environment.ts";
+import { OPTIONAL } from "../optional-sections.ts";
+import type { ConfigFiles } from "../reachable.ts";
+import { Secret } from "../redact.ts";
+import { CONFIG_KEYS } from "../schema.ts";
 
 /** How to ask Vault. */
 export interface VaultLogin {
