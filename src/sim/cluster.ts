@@ -105,6 +105,11 @@ export class Cluster {
     return server;
   }
 
+  /** Has an emptied server replaced, unless somebody has noticed it already. */
+  replaceEmptied(server: SimServer): void {
+    if (this.impaired.has(server) && this.operator.replacing !== server) this.operator.replace(server);
+  }
+
   /** Takes a server away for good. */
   retire(server: SimServer): void {
     server.crash(false);

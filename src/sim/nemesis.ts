@@ -172,7 +172,7 @@ export class Nemesis {
     server.disk.wipe();
     this.#cluster.impaired.add(server);
     // People notice after a while.
-    this.#world.after(within(this.#random, NOTICED_MS), () => this.#cluster.operator.replace(server));
+    this.#world.after(within(this.#random, NOTICED_MS), () => this.#cluster.replaceEmptied(server));
   }
 
   #replace(): void {

@@ -17,15 +17,26 @@ export function* encodeSnapshot(state: State): IterableIterator<Row> {
   for (const table of Object.values(state.tables)) yield* table.rows();
 }
 
+/** Rows, or records of an index, in one step of decoding: some milliseconds of work. */
+const STEP = 250;
+
 /** Returns the state that the live rows describe, or a sentence saying what is wrong with them. */
 export function decodeSnapshot(rows: Iterable<Row>): Result<State, string> {
+  const steps = decodeSnapshotInSteps(rows);
+  for (let step = steps.next(); ; step = steps.next()) if (step.done === true) return step.value;
+}
+
+/** Does the same in steps, between which the caller may do something else. */
+export function* decodeSnapshotInSteps(rows: Iterable<Row>): Generator<undefined, Result<State, string>> {
   const state = emptyState();
+  let count = 0;
   for (const { table, id, text, isLive } of rows) {
     if (!isLive || text === undefined) continue;
     if (!isTableName(state.tables, table)) return err(`unknown table ${table}`);
     restore(state.tables, table, { id, text });
+    if (++count % STEP === 0) yield;
   }
-  rebuildIndexes(state);
+  yield* rebuildIndexes(state);
   return ok(state);
 }
 
@@ -63,7 +74,7 @@ function restore(tables: Tables, name: keyof Tables, row: { readonly id: string;
 }
 
 /** Puts every record into the indexes, in the order in which the log did. */
-function rebuildIndexes(state: State): void {
+function* rebuildIndexes(state: State): Generator<undefined, void> {
   const { tables } = state;
   for (const vcluster of tables.vclusters.values()) indexVCluster(state, vcluster);
   for (const group of tables.taskGroups.values()) indexTaskGroup(state, group);
@@ -71,5 +82,9 @@ function rebuildIndexes(state: State): void {
   const ended = [...tables.allocations.values()].filter((a) => isTerminal(a.state));
   open.sort((a, b) => compareNumber(a.shortId, b.shortId));
   ended.sort((a, b) => compareNumber(a.version, b.version) || compareNumber(a.shortId, b.shortId));
-  for (const a of [...open, ...ended]) indexAllocation(state, a);
+  let count = 0;
+  for (const a of [...open, ...ended]) {
+    indexAllocation(state, a);
+    if (++count % STEP === 0) yield;
+  }
 }

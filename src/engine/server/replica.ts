@@ -4,6 +4,7 @@
  * reads it between two events, and writes by proposing.
  */
 import type { LogIndex, Term } from "../../base/brand.ts";
+import type { Result } from "../../base/result.ts";
 import type { Fault } from "../../core/domain/errors.ts";
 import { fault, LatticeError } from "../../core/domain/errors.ts";
 import type { UserId } from "../../core/domain/ids.ts";
@@ -13,7 +14,7 @@ import type { MemberId, SnapshotMeta } from "../../core/raft/raft-types.ts";
 import { apply } from "../../core/state/apply.ts";
 import type { CommandBody, CommandExtras, Output } from "../../core/state/commands.ts";
 import type { StateEvent } from "../../core/state/events.ts";
-import { decodeSnapshot, takeArchived, takeChanges } from "../../core/state/snapshot.ts";
+import { decodeSnapshot, decodeSnapshotInSteps, takeArchived, takeChanges } from "../../core/state/snapshot.ts";
 import type { State } from "../../core/state/state.ts";
 import type { CancelTimer, Clock } from "../../ports/clock.ts";
 import type { CommittedEntry, Consensus, ConsensusListener, ConsensusStatus } from "../../ports/consensus.ts";
@@ -29,6 +30,9 @@ import { ReadBarrier } from "./read-barrier.ts";
 const MIRROR_DELAY_MS = 200;
 /** Of changed rows, handed over between two turns of the loop: some milliseconds of work. */
 const MIRROR_CHARACTERS = 250_000;
+/** Committed entries that are applied at once, and milliseconds after which the loop has its turn: a server that catches up has many. */
+const SLICE_ENTRIES = 64;
+const SLICE_MS = 10;
 /** How often it is looked for proposals that have waited too long. */
 const SWEEP_PERIOD_MS = 500;
 /** More proposals than this in flight and the server says it is overloaded. */
@@ -77,9 +81,11 @@ export class Replica {
   #compacted: LogIndex;
   #mirrorTimer: CancelTimer | undefined;
   #isCompacting = false;
-  /** A snapshot is being put in place; what is committed meanwhile is held. */
+  /** A snapshot is being put in place. */
   #replacing: Promise<void> | undefined;
+  /** Committed and not yet applied: while a snapshot is put in place, and between two slices. */
   #held: CommittedEntry[] = [];
+  #isTurnDue = false;
   #sweepTimer: CancelTimer | undefined;
   #wasLeader = false;
   #hasFailed = false;
@@ -88,7 +94,7 @@ export class Replica {
   constructor(parts: ReplicaParts) {
     this.#parts = parts;
     this.mirror = parts.mirror;
-    this.#state = loadState(parts.mirror);
+    this.#state = trusted(decodeSnapshot(parts.mirror.liveRows()));
     this.#applied = parts.mirror.applied();
     this.#compacted = this.#applied.index;
     const { clock, consensus } = parts;
@@ -224,8 +230,24 @@ export class Replica {
   }
 
   #onCommitted(entries: readonly CommittedEntry[]): void {
-    if (this.#replacing) this.#held.push(...entries);
-    else this.#guard(() => this.#applyAll(entries));
+    for (const entry of entries) this.#held.push(entry);
+    if (!this.#isTurnDue) this.#guard(() => this.#applyHeld());
+  }
+
+  /** Applies what is held, and lets the loop have its turn where that takes long. */
+  #applyHeld(): void {
+    const { clock } = this.#parts;
+    const begun = clock.monotonic();
+    while (this.#held.length > 0 && !this.#replacing) {
+      this.#applyAll(this.#held.splice(0, SLICE_ENTRIES));
+      if (this.#held.length === 0 || clock.monotonic() - begun < SLICE_MS) continue;
+      this.#isTurnDue = true;
+      clock.after(0, () => {
+        this.#isTurnDue = false;
+        this.#guard(() => this.#applyHeld());
+      });
+      return;
+    }
   }
 
   #applyAll(entries: readonly CommittedEntry[]): void {
@@ -264,8 +286,7 @@ export class Replica {
       .then(() => {
         if (this.#replacing !== replacing) return;
         this.#replacing = undefined;
-        const entries = this.#held.splice(0).filter(({ index }) => index > this.#applied.index);
-        if (entries.length > 0) this.#onCommitted(entries);
+        this.#onCommitted(this.#held.splice(0).filter(({ index }) => index > this.#applied.index));
       });
     this.#replacing = replacing;
   }
@@ -273,13 +294,22 @@ export class Replica {
   /** Puts a received state in the place of this one; it may hold outcomes that nobody was told. */
   async #replace(snapshot: ReceivedSnapshot): Promise<void> {
     await this.mirror.replace(snapshot);
-    this.#state = loadState(this.mirror);
+    this.#state = await this.#loadInTurns();
     this.#applied = this.mirror.applied();
     this.#compacted = this.#applied.index;
     this.#parts.log.info("the state was replaced by a snapshot", { index: this.#applied.index });
     this.#inFlight.rejectAll(OUTCOME_UNKNOWN);
     this.#barrier.onApplied(this.#applied.index);
     this.#tell((listener) => listener.onReplaced?.());
+  }
+
+  /** Loads the state from the mirror; the loop has its turn between two steps. */
+  async #loadInTurns(): Promise<State> {
+    const steps = decodeSnapshotInSteps(this.mirror.liveRows());
+    for (let step = steps.next(); ; step = steps.next()) {
+      if (step.done === true) return trusted(step.value);
+      await new Promise<void>((resolve) => this.#parts.clock.after(0, resolve));
+    }
   }
 
   async #sendSnapshot(order: SnapshotOrder): Promise<LogIndex> {
@@ -348,8 +378,7 @@ export class Replica {
 
 const STOPPED: Fault = fault("SHUTTING_DOWN", "this server has stopped");
 
-function loadState(mirror: StateMirror): State {
-  const state = decodeSnapshot(mirror.liveRows());
+function trusted(state: Result<State, string>): State {
   if (!state.ok) throw new LatticeError(fault("CORRUPT_LOG", `the state on disk cannot be used: ${state.error}`));
   return state.value;
 }

@@ -47,7 +47,7 @@ export async function emptiedVoter(stage: Stage): Promise<void> {
   stage.part([leader], [voter, laggard]);
   voter.start();
   await stage.until(() => leadsAfter(laggard, term), ELECTION_MS);
-  cluster.operator.replace(voter);
+  cluster.replaceEmptied(voter);
   stage.join();
   await stage.until(() => cluster.operator.isIdle, EXCHANGE_MS);
 }

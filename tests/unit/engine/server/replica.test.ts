@@ -20,9 +20,13 @@ import { MemoryStateMirror } from "../../../fixtures/memory-state-mirror.ts";
 
 class World {
   readonly group = new FakeGroup();
-  readonly clock = new FakeClock();
+  readonly clock: FakeClock;
   readonly failures: string[] = [];
   readonly orders: SnapshotOrder[] = [];
+
+  constructor(clock = new FakeClock()) {
+    this.clock = clock;
+  }
 
   server(id: number) {
     const consensus = this.group.join(id);
@@ -199,4 +203,34 @@ test("roles are told when they change, not with every word of the log", async ()
   world.server(2);
   for (const leader of [1, 1, 2, 2, undefined, 1]) world.group.elect(leader);
   expect(told).toEqual(["leads", "follows", "leads"]);
+});
+
+/** A clock by which every look takes some milliseconds: whoever looks thinks that it works hard. */
+class SlowClock extends FakeClock {
+  #looked = 0;
+  override monotonic(): number {
+    this.#looked += 6;
+    return super.monotonic() + this.#looked;
+  }
+}
+
+test("whoever catches up with much lets the loop have its turn in between, and keeps the order", async () => {
+  const world = new World(new SlowClock());
+  const { replica } = world.server(1);
+  const { replica: late, consensus } = world.server(2);
+  world.group.elect(1);
+  consensus.isCut = true;
+  for (let i = 0; i < 300; i++) void replica.propose(tenant(`t${i}`), SYSTEM);
+  await world.clock.pass(1_000);
+  consensus.isCut = false;
+  consensus.deliver();
+  const first = late.applied;
+  expect(first).toBeLessThan(replica.applied);
+  // What is committed meanwhile waits for its turn.
+  void replica.propose(tenant("last"), SYSTEM);
+  await settle();
+  expect(late.applied).toBe(first);
+  await world.clock.pass(10);
+  expect(late.applied).toBe(replica.applied);
+  expect(stateHash(late.state)).toBe(stateHash(replica.state));
 });
