@@ -5,7 +5,7 @@
  */
 import { Database } from "bun:sqlite";
 import { afterEach, expect, test } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { millis } from "../../src/base/brand.ts";
 import { AUDITED } from "../../src/core/access/audited.ts";
@@ -17,10 +17,22 @@ import { archiveAudit } from "../../src/engine/server/audit/archive-audit.ts";
 import { KINDS_MAX } from "../../src/engine/server/audit/denials.ts";
 import { listArchives, queryAudit } from "../../src/engine/server/audit/query-audit.ts";
 import { verifyAudit } from "../../src/engine/server/audit/verify-audit.ts";
+import { createBackup, stageRestore } from "../../src/engine/server/operations/backup.ts";
 import { cancelAllocation } from "../../src/engine/server/operations/change-allocation.ts";
-import { drainNode, undrainNode } from "../../src/engine/server/operations/nodes.ts";
+import { addMember } from "../../src/engine/server/operations/cluster.ts";
+import {
+  claimNode,
+  disableNode,
+  drainNode,
+  enableNode,
+  releaseNode,
+  undrainNode,
+} from "../../src/engine/server/operations/nodes.ts";
+import { createReservation, deleteReservation } from "../../src/engine/server/operations/reservations.ts";
 import { submit } from "../../src/engine/server/operations/submit-allocation.ts";
 import { createTenant, updateTenant } from "../../src/engine/server/operations/tenants.ts";
+import { createVCluster, updateVCluster } from "../../src/engine/server/operations/vclusters.ts";
+import { finishRestore } from "../../src/io/backup/restore-stage.ts";
 import { openTelemetry } from "../../src/io/telemetry/prometheus.ts";
 import { aCall, addNode, startTestServer, type TestServer } from "../fixtures/test-server.ts";
 
@@ -243,4 +255,63 @@ test("every server verifies the chain by itself, and tells in its figures what i
   const broken = openTelemetry("server");
   await start(one.dir, broken);
   await figures(broken, /^lattice_audit_problems 1$/m);
+});
+
+test("INV-U2: everything that the table says is always audited leaves its entry", async () => {
+  const one = await start();
+  const { server } = one;
+  const call = aCall();
+  await addNode(server, "n1");
+  await createTenant(server, call, { name: "physics" });
+  await updateTenant(server, call, { id: "physics", change: {} });
+  await createVCluster(server, call, { tenant: "physics", name: "batch" });
+  await updateVCluster(server, call, { id: "physics/batch", change: {} });
+  await drainNode(server, call, { id: "n1", reason: "" });
+  await undrainNode(server, call, "n1");
+  await disableNode(server, call, { id: "n1", reason: "" });
+  await enableNode(server, call, "n1");
+  await claimNode(server, call, "n1");
+  await releaseNode(server, call, "n1");
+  await createReservation(server, call, { name: "service", until: LATER, nodes: ["n1"] });
+  await deleteReservation(server, call, "service");
+  await addMember(server, call, { id: 2, address: "server-2:9000" });
+  await archiveAudit(server, call, millis(0));
+  const { path } = await createBackup(server, call, "");
+  await stageRestore(server, call, { path, isForced: true });
+  const seen = new Set((await actions(one, { user: "alice" })).map((text) => text.split(" ")[1]));
+  const always = Object.entries(AUDITED).filter(([, auditing]) => auditing === "always");
+  // Needs an authority that signs certificates, which this server has not.
+  const missing = always.map(([operation]) => `lattice.${operation}`).filter((action) => !seen.has(action));
+  expect(missing).toEqual(["lattice.node.admit"]);
+});
+
+test("what must be recorded first is not done while it cannot be", async () => {
+  const { server } = await start();
+  const { path } = await createBackup(server, aCall(), "");
+  const { replica } = server;
+  const propose = replica.propose.bind(replica);
+  replica.propose = (body, by, extras) =>
+    extras?.audit ? Promise.reject(new Error("no majority")) : propose(body, by, extras);
+  await expect(stageRestore(server, aCall(), { path, isForced: true })).rejects.toThrow("no majority");
+  expect(existsSync(`${running.at(-1)?.dir}.restore`)).toBe(false);
+});
+
+test("after a restore the chain goes on from the backup in a later epoch, says so, and verifies, over archives too", async () => {
+  const one = await start();
+  await work(one, 2);
+  await archiveAudit(one.server, aCall(), LATER);
+  await work(one, 1);
+  const { path } = await createBackup(one.server, aCall(), "");
+  const kept = auditHeadOf(one.server.replica.state).length;
+  await work(one, 3);
+  await stageRestore(one.server, aCall(), { path, isForced: true });
+  await running.pop()?.stop(true);
+  const { replaced } = finishRestore(one.dir, millis(Date.now())) ?? {};
+  const again = await start(one.dir);
+  while (!(await actions(again)).some((text) => text.includes("lattice.backup.restored"))) await Bun.sleep(20);
+  const verdict = await verifyAudit(again.server, aCall());
+  expect(verdict).toMatchObject({ isWhole: true, restores: 1, problems: [] });
+  expect((await queryAudit(again.server, aCall(), FIRST)).items.at(-1)?.sequence).toBe(verdict.archived + 1);
+  expect(auditHeadOf(again.server.replica.state).length).toBeGreaterThan(kept);
+  if (replaced !== undefined) rmSync(replaced, { recursive: true });
 });

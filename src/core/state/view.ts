@@ -5,17 +5,18 @@ import type { Allocation, Part } from "../domain/allocation.ts";
 import { nodesOf } from "../domain/allocation.ts";
 import type { Assignment, AssignmentAction, Work } from "../domain/assignment.ts";
 import type { NodeId } from "../domain/ids.ts";
-import type { NodeReservation } from "../domain/node-reservation.ts";
 import { NOTHING, subtractAmounts } from "../domain/resources.ts";
 import type { ClusterView, Displacement, NodeView, PendingView, QueueView, RunningView } from "../domain/view.ts";
 import { gpusFree, tenantLoadOf } from "./index-allocation.ts";
 import { checkpointStrategy, isDisplaceable, runLimitOf } from "./preemption.ts";
 import { claimsAsReservations } from "./sensitive-nodes.ts";
 import type { State } from "./state.ts";
+import { usageOf } from "./used-work.ts";
 
 /** Returns the scheduler's view. Valid until the next command is applied. */
 export function viewOf(state: State): ClusterView {
   const { tables, indexes } = state;
+  const usage = usageOf(state);
   const nodes = indexes.nodeViews.list(tables.nodes, (id) => nodeView(state, id));
   return {
     *pending() {
@@ -43,7 +44,7 @@ export function viewOf(state: State): ClusterView {
     vcluster: (id) => tables.vclusters.get(id),
     dedicatedTo: (node) => indexes.dedicated.get(node),
     ...reservationsIn(state),
-    usage: indexes.usage,
+    ...(usage && { usage }),
   };
 }
 
