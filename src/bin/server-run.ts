@@ -30,7 +30,7 @@ import { backupsOf, takeStagedRestore } from "./server-backups.ts";
 import { prepareLog } from "./server-log.ts";
 import type { Reloading } from "./server-reload.ts";
 import { obeyHangUp } from "./server-reload.ts";
-import { schedulingOf, settingsOf } from "./server-settings.ts";
+import { schedulingOf, serviceMetricsOf, settingsOf } from "./server-settings.ts";
 import { certificatesOf, peerTlsOf } from "./server-tls.ts";
 
 /** The longest that a stop waits for requests in flight. */
@@ -137,6 +137,7 @@ async function startLoops(config: ServerConfig, log: Logger, parts: LoopParts): 
     log,
     settings: settingsOf(config),
     telemetry,
+    ...serviceMetricsOf(config),
     mirror: await openWorkerMirror({
       workerUrl: workerUrl("mirror"),
       dir: quorum.dataDir,

@@ -53,6 +53,13 @@ export function buildConfig(values: ConfigValues): ServerConfig {
         ...capsOf(values),
         ...preemptionOf(values),
       },
+      autoscale: {
+        intervalMs: inMillis(scheduling.autoscale_interval_seconds),
+        upAfterMs: inMillis(scheduling.autoscale_up_seconds),
+        downAfterMs: inMillis(scheduling.autoscale_down_seconds),
+        cooldownMs: inMillis(scheduling.autoscale_cooldown_seconds),
+      },
+      metricsEndpoint: values.telemetry.tsdb_endpoint,
       usageHalfLifeMs: inMillis(scheduling.usage_half_life_hours * 3_600),
     },
     rateLimit: {

@@ -124,6 +124,19 @@ export const OPTIONAL = {
       count(1, 1_000).default(10),
       "How often one allocation makes room at most; after that it runs to its end.",
     ),
+    autoscale_interval_seconds: key(seconds(86_400).default(60), "Pause between two measurements of a service."),
+    autoscale_up_seconds: key(
+      count(0, 86_400).default(120),
+      "How long the metric of a service is above its target before it gets a node more.",
+    ),
+    autoscale_down_seconds: key(
+      count(0, 86_400).default(300),
+      "How long the metric is below half of the target before the service gives a node back.",
+    ),
+    autoscale_cooldown_seconds: key(
+      count(0, 86_400).default(180),
+      "How long a service is left alone after such a change.",
+    ),
     budget_period_days: key(count(1, 3_660).default(90), "Days over which node-hour and GPU-hour budgets count."),
   }),
 

@@ -4,6 +4,7 @@
  * key of the schema that has no field here is "not active in this build".
  */
 import type { Millis } from "../base/brand.ts";
+import type { ScalePolicy } from "../core/scheduler/autoscale.ts";
 import type { Policy } from "../core/scheduler/policy.ts";
 import type { Secret } from "./redact.ts";
 
@@ -132,6 +133,10 @@ export interface ServerConfig {
     /** Longest pause between two scheduling passes; events start one sooner. */
     readonly cycleIntervalMs: Millis;
     readonly policy: Policy;
+    /** How often services are measured, how long before they change, how long they are left alone then. */
+    readonly autoscale: ScalePolicy & { readonly intervalMs: number };
+    /** Base URL of the database that has their metrics; empty for none. */
+    readonly metricsEndpoint: string;
     /** After this time use counts half as much for fair share. */
     readonly usageHalfLifeMs: Millis;
   };

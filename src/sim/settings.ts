@@ -1,6 +1,7 @@
 /** Settings of fake servers: small bounds, so that a short run meets what a long life does. */
 import { millis } from "../base/brand.ts";
 import type { Prng } from "../base/prng.ts";
+import { DEFAULT_SCALE_POLICY } from "../core/scheduler/autoscale.ts";
 import { DEFAULT_POLICY } from "../core/scheduler/policy.ts";
 import { USAGE_HALF_LIFE_MS } from "../core/state/usage.ts";
 import type { RaftDriverSettings } from "../engine/server/raft/raft-settings.ts";
@@ -25,6 +26,7 @@ export const drawServerSettings = (random: Prng): ServerSettings => ({
       preemption: { classDistance: 1, countMax: 3, checkpointMs: millis(wholeWithin(random, [200, 2_500])) },
     }),
   },
+  autoscale: { ...DEFAULT_SCALE_POLICY, intervalMs: 60_000 },
   usageHalfLifeMs: USAGE_HALF_LIFE_MS,
 });
 

@@ -117,6 +117,12 @@ function specFields(spec: AllocationSpec) {
     tasks_per_node: resources.tasksPerNode,
     cpus_per_task: resources.cpusPerTask,
     lifecycle: spec.lifecycle,
+    ...(spec.reactive && {
+      reactive_min_nodes: spec.reactive.nodesMin,
+      reactive_max_nodes: spec.reactive.nodesMax,
+      reactive_metric: spec.reactive.metric,
+      reactive_target: spec.reactive.target,
+    }),
     priority: spec.preemptionClass,
     requeue_policy: spec.requeuePolicy,
     max_requeue: spec.requeueMax,

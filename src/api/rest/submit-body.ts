@@ -53,6 +53,11 @@ const WORK = {
   walltime_hours: t.Optional(t.Number()),
   walltime_seconds: t.Optional(t.Number({ description: "wins over walltime_hours" })),
   lifecycle: t.Optional(t.String({ description: "bounded, unbounded or reactive" })),
+  reactive_min_nodes: t.Optional(integer("fewest nodes of a reactive service")),
+  reactive_max_nodes: t.Optional(integer("most nodes of a reactive service")),
+  reactive_metric: t.Optional(t.String({ description: "what a reactive service is measured by" })),
+  reactive_target: t.Optional(t.String({ description: "the number above which it gets a node more" })),
+  checkpoint: t.Optional(t.String({ description: "how it saves its state: auto, manual or none" })),
   priority: t.Optional(integer("preemption class, 0 to 10")),
   preemption_class: t.Optional(integer("the same as priority")),
   requeue_policy: t.Optional(t.String({ description: "never, on_node_failure or always" })),
@@ -169,12 +174,25 @@ function requestOf(work: Work, tenant: string): AllocationRequest {
   const walltimeMs = walltimeOf(work);
   if (walltimeMs !== undefined) request.walltimeMs = walltimeMs;
   if (work.image !== undefined) request.extra = { environment: { images: [{ spec: work.image, imageType: "oci" }] } };
+  if (work.checkpoint !== undefined) {
+    request.extra = { ...request.extra, checkpoint: { strategy: work.checkpoint } };
+  }
+  copyReactive(work, request);
   if (work.depends_on !== undefined) request.dependsOn = work.depends_on.map(dependencyOf);
   copyResources(work, request);
   return request;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+function copyReactive(work: Work, request: Mutable<AllocationRequest>): void {
+  const reactive: Mutable<NonNullable<AllocationRequest["reactive"]>> = {};
+  if (work.reactive_min_nodes !== undefined) reactive.nodesMin = work.reactive_min_nodes;
+  if (work.reactive_max_nodes !== undefined) reactive.nodesMax = work.reactive_max_nodes;
+  if (work.reactive_metric !== undefined) reactive.metric = work.reactive_metric;
+  if (work.reactive_target !== undefined) reactive.target = work.reactive_target;
+  if (Object.keys(reactive).length > 0) request.reactive = reactive;
+}
 
 function copyResources(work: Work, request: Mutable<AllocationRequest>): void {
   const nodesMin = work.min_nodes ?? work.nodes;

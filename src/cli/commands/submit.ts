@@ -54,7 +54,10 @@ const FLAGS: Readonly<Record<string, Flag>> = {
   stderr: text("PATH", "The same for standard error", { completes: "file" }),
   project: text("NAME", "Project that the work belongs to"),
   tag: text("NAME=VALUE", "A tag to find it by", { isRepeated: true }),
-  lifecycle: text("KIND", "bounded, or unbounded for a service"),
+  lifecycle: text("KIND", "bounded, unbounded for a service, reactive for one that grows and shrinks"),
+  metric: text("METRIC", "What a reactive service is measured by, on every minute"),
+  target: text("NUMBER", "Above it the service gets a node more, below half of it one less"),
+  checkpoint: text("STRATEGY", "How it saves its state when it makes room", { choices: ["auto", "manual", "none"] }),
   requeue: text("POLICY", "When it starts again", {
     choices: ["never", "on_node_failure", "on-node-failure", "always"],
   }),

@@ -46,7 +46,8 @@ export function mergeRequests(directives: AllocationRequest, explicit: Allocatio
 }
 
 /** Returns the complete spec, or the fault that names the first field that is wrong. */
-export function completeSpec(request: AllocationRequest): Result<AllocationSpec, Fault> {
+export function completeSpec(given: AllocationRequest): Result<AllocationSpec, Fault> {
+  const request = given.lifecycle === "reactive" ? asService(given) : given;
   const program = checkProgram(request);
   if (!program.ok) return program;
   const resources = completeResources(request);
@@ -57,6 +58,14 @@ export function completeSpec(request: AllocationRequest): Result<AllocationSpec,
   const dependsOn = completeDependencies(request, request.name || defaultName(program.value));
   if (!dependsOn.ok) return dependsOn;
   return ok(assemble(request, { program: program.value, resources: resources.value, dependsOn: dependsOn.value }));
+}
+
+/** A service starts on the fewest nodes, wherever their number is given, and runs on each. */
+function asService(request: AllocationRequest): AllocationRequest {
+  const nodesMin = request.reactive?.nodesMin ?? request.nodesMin ?? 1;
+  const nodesMax = request.reactive?.nodesMax ?? request.nodesMax ?? nodesMin;
+  const reactive = { ...request.reactive, nodesMin, nodesMax };
+  return { ...request, reactive, nodesMin, nodesMax: nodesMin, runOn: request.runOn || "every" };
 }
 
 interface Parts {
@@ -126,9 +135,8 @@ function checkFields(request: AllocationRequest): Result<void, Fault> {
       return refuse("INVALID_SPEC", `${field} is ${JSON.stringify(value)}`, `give one of: ${allowed.join(", ")}`);
     }
   }
-  if (request.lifecycle === "reactive") {
-    return refuse("NOT_SUPPORTED", "autoscaled services are not active in this build");
-  }
+  const reactive = checkReactive(request);
+  if (!reactive.ok) return reactive;
   const { preemptionClass, requeueMax, walltimeMs, gracePeriodMs } = request;
   const ranges: readonly [string, number | undefined, number, number][] = [
     ["preemption_class", preemptionClass, 0, LIMITS.preemptionClassMax],
@@ -143,6 +151,22 @@ function checkFields(request: AllocationRequest): Result<void, Fault> {
     }
   }
   return checkTexts(request);
+}
+
+/** A service that grows and shrinks must say by what. */
+function checkReactive({ lifecycle, reactive, runOn }: AllocationRequest): Result<void, Fault> {
+  if (lifecycle !== "reactive") return ok(undefined);
+  const { metric = "", target = "", nodesMin = 1, nodesMax = nodesMin } = reactive ?? {};
+  if (metric === "") return refuse("INVALID_SPEC", "reactive_metric is empty", "name what the service is measured by");
+  if (!(Number(target) > 0 && Number.isFinite(Number(target)))) {
+    return refuse("INVALID_SPEC", `reactive_target is ${JSON.stringify(target)} and must be a number above 0`);
+  }
+  if (!(nodesMin >= 1 && nodesMax >= nodesMin)) {
+    return refuse("INVALID_SPEC", `a service cannot have ${nodesMin} to ${nodesMax} nodes`);
+  }
+  if (runOn === "first")
+    return refuse("INVALID_SPEC", "a service that grows must run on every node", "leave out run_on");
+  return ok(undefined);
 }
 
 function checkTexts(request: AllocationRequest): Result<void, Fault> {

@@ -74,7 +74,8 @@ export type StopReason =
   | "part_failed"
   | "dependency"
   | "head_ended"
-  | "preempted";
+  | "preempted"
+  | "scaled_down";
 
 /** How far one node's part has come. Phases only move forward within an attempt. */
 export const PART_PHASES = ["assigned", "ready", "running", "ended"] as const;
@@ -102,6 +103,8 @@ export interface Part {
   readonly signal?: number;
   readonly cause?: EndCause;
   readonly detail?: string;
+  /** A service gives this node back: it ends while the others go on. */
+  readonly isLeaving?: boolean;
   /** On a lost node: when work that must not run twice has surely ended by itself. */
   readonly isolatedUntil?: Millis;
 }
@@ -186,6 +189,8 @@ export interface Allocation {
   readonly preemptedCount?: number;
   /** How long the runs were that ended with their state saved: of the walltime, this is used. Absent where nothing is saved. */
   readonly savedMs?: Millis;
+  /** When a service was last given a node more or less. */
+  readonly scaledAt?: Millis;
   /** While it waits: the nodes that others let go for it, and that nobody else is given. */
   readonly hold?: Hold;
 }

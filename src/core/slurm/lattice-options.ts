@@ -37,6 +37,9 @@ const SETTERS: Readonly<Record<string, Setter>> = {
   chdir: keeping((d, v) => {
     d.request.workdir = v;
   }),
+  checkpoint: choosing(["auto", "manual", "none"], (d, v) => {
+    d.request.extra = { ...d.request.extra, checkpoint: { strategy: v } };
+  }),
   constraint: setting(parseConstraint, (d, v) => {
     d.request.features = v.features;
     d.request.featureCounts = v.counts;
@@ -88,6 +91,9 @@ const SETTERS: Readonly<Record<string, Setter>> = {
   memory: setting(parseMemory, (d, v) => {
     d.request.perNode = { ...d.request.perNode, memoryBytes: v };
   }),
+  metric: keeping((d, v) => {
+    d.request.reactive = { ...d.request.reactive, metric: v };
+  }),
   name: keeping((d, v) => {
     d.request.name = v;
   }),
@@ -132,6 +138,9 @@ const SETTERS: Readonly<Record<string, Setter>> = {
     draft.request.tags = { ...draft.request.tags, [name]: value };
     return undefined;
   },
+  target: keeping((d, v) => {
+    d.request.reactive = { ...d.request.reactive, target: v };
+  }),
   "tasks-per-node": setting(parseCount, (d, v) => {
     d.request.tasksPerNode = v;
   }),

@@ -22,6 +22,7 @@ const isSuccess = (part: Part): boolean => part.cause === "exited" && part.exitC
 const WEIGHT: Readonly<Record<StopReason, number>> = {
   head_ended: 0,
   part_failed: 1,
+  scaled_down: 1,
   node_failed: 2,
   preempted: 2,
   dependency: 3,
@@ -36,7 +37,9 @@ export function stopAllocation(ctx: Applying, a: Allocation, reason: StopReason)
 }
 
 /** Replaces the parts and does what follows: others are stopped, or the allocation ends. */
-export function changeParts(ctx: Applying, before: Allocation, parts: readonly Part[]): void {
+export function changeParts(ctx: Applying, before: Allocation, all: readonly Part[]): void {
+  // A node that a service gave back is no part of it any more.
+  const parts = all.filter((part) => !(part.isLeaving && isOver(part)));
   if (parts.every(isOver)) {
     conclude(ctx, { ...before, parts });
     return;

@@ -125,8 +125,12 @@ export function startServer(parts: ServerParts): RunningServer {
 }
 
 /** The first leader of a cluster fixes its id, which is the log's; proposing it twice is harmless. */
-function initializeOnce(replica: Replica, { clusterId, log }: { readonly clusterId: string; readonly log: Logger }) {
+function initializeOnce(
+  replica: Replica,
+  { clusterId, log, settings }: Pick<ServerParts, "clusterId" | "log" | "settings">,
+) {
   if (!replica.isLeader || metaOf(replica.state).clusterId !== "") return;
-  const body = { kind: "initialize-cluster", clusterId } as const;
+  const { usageHalfLifeMs } = settings;
+  const body = { kind: "initialize-cluster", clusterId, usageHalfLifeMs } as const;
   replica.propose(body, SYSTEM).catch((error: unknown) => log.warn("the cluster was not initialised", { error }));
 }

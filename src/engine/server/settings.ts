@@ -1,5 +1,6 @@
 /** The numbers that the loops of a server run by, from its configuration. */
 import type { AccountMap } from "../../core/access/account-map.ts";
+import type { ScalePolicy } from "../../core/scheduler/autoscale.ts";
 import type { Policy } from "../../core/scheduler/policy.ts";
 
 /** Those that may change while the server runs. */
@@ -33,6 +34,8 @@ export interface ServerSettings {
   /** Accounts of the nodes by user; absent: those of the same names. */
   readonly accounts?: AccountMap;
   readonly policy: Policy;
+  /** How often services are measured, and what follows. */
+  readonly autoscale: ScalePolicy & { readonly intervalMs: number };
   /** After this time use counts half as much for fair share; the leader has all servers count so. */
   readonly usageHalfLifeMs: number;
 }

@@ -17,7 +17,7 @@ import {
   userId,
   vclusterId,
 } from "../../../src/core/domain/ids.ts";
-import type { ResourceRequest } from "../../../src/core/domain/resources.ts";
+import type { Claim, ResourceRequest } from "../../../src/core/domain/resources.ts";
 import { claimOn } from "../../../src/core/domain/resources.ts";
 import type { TaskRange } from "../../../src/core/domain/task-group.ts";
 import { DEFAULT_TENANT, DEFAULT_VCLUSTER, DEFAULT_WEIGHTS } from "../../../src/core/domain/tenant.ts";
@@ -101,6 +101,9 @@ const COMMANDS: Readonly<Record<string, Obey>> = {
   array: submitArray,
   dag: submitDag,
   preempt,
+  grow: (world, { words: [name = "", node = ""] }) =>
+    scale(world, name, { kind: "grow", claim: claimOf(world, name, node) }),
+  shrink: (world, { words: [name = ""] }) => scale(world, name, { kind: "shrink" }),
   release: (world, { words: [name = ""] }) => propose(world, { kind: "release-hold", allocation: target(name) }),
   place: (world) => showApplied(world.state, world.place()),
   assign,
@@ -186,6 +189,23 @@ function preempt(world: StateWorld, { options }: Line): readonly string[] {
   return applied ? [...showApplied(world.state, applied), ...showHolds(world.state)] : ["nobody makes room"];
 }
 
+function claimOf(world: StateWorld, name: string, node: string): Claim {
+  const request = world.state.tables.allocations.get(target(name))?.spec.resources ?? aRequest();
+  const capacity = world.state.tables.nodes.get(nodeId(node))?.capacity ?? aRegistration(node).capacity;
+  return claimOn(request, { id: nodeId(node), capacity }, false);
+}
+
+function scale(
+  world: StateWorld,
+  name: string,
+  change: Extract<CommandBody, { kind: "scale-service" }>["change"],
+): readonly string[] {
+  const allocation = target(name);
+  const version = world.state.tables.allocations.get(allocation)?.version;
+  if (version === undefined) throw new Error(`no allocation ${name}`);
+  return propose(world, { kind: "scale-service", allocation, version, change, why: "requests is 9, its target 5" });
+}
+
 function submit(world: StateWorld, line: Line): readonly string[] {
   const [name = ""] = line.words;
   const { spec, dependencies } = specOf(name, line);
@@ -243,6 +263,14 @@ function specOf(
     requeuePolicy: oneOf(["never", "on_node_failure", "always"], options.get("requeue"), "on_node_failure"),
     requeueMax: number(options, "requeue-max", 3),
     lifecycle: oneOf(["bounded", "unbounded", "reactive"], options.get("lifecycle"), "bounded"),
+    ...(options.has("most") && {
+      reactive: {
+        nodesMin: number(options, "nodes", 1),
+        nodesMax: number(options, "most", 1),
+        metric: "requests",
+        target: "5",
+      },
+    }),
     runOn: oneOf(["first", "every"], options.get("run"), "first"),
     isolation: oneOf(["rerun", "stop"], options.get("isolation"), "rerun"),
     gracePeriodMs: millis(number(options, "grace", 30) * 1_000),

@@ -58,6 +58,7 @@ function advance(part: Part, report: WorkloadReport): Part {
   return {
     claim: part.claim,
     phase,
+    ...(part.isLeaving && { isLeaving: true }),
     ...(phase === "ended" && { cause: cause ?? "exited" }),
     ...(exitCode !== undefined && { exitCode }),
     ...(signal !== undefined && { signal }),

@@ -86,7 +86,12 @@ describe("refusals name what is wrong", () => {
     ["relative folder", { ...WORK, workdir: "here" }, "INVALID_SPEC: workdir is here"],
     ["line break in a name", { ...WORK, name: "a\nb" }, "INVALID_SPEC: name has a line break"],
     ["impossible variable", { ...WORK, env: { "A=B": "1" } }, "INVALID_SPEC: env has a variable"],
-    ["autoscaled service", { ...WORK, lifecycle: "reactive" }, "NOT_SUPPORTED: autoscaled services"],
+    ["service without a metric", { ...WORK, lifecycle: "reactive" }, "INVALID_SPEC: reactive_metric is empty"],
+    [
+      "service without a number to aim at",
+      { ...WORK, lifecycle: "reactive", reactive: { metric: "requests", target: "many" } },
+      'INVALID_SPEC: reactive_target is "many"',
+    ],
   ])("%s", (_, request, expected) => {
     expect(refusal(request)).toStartWith(expected);
   });
