@@ -16,6 +16,7 @@ import { apply } from "../core/state/apply.ts";
 import type { CommandBody, NodeReport, Output } from "../core/state/commands.ts";
 import type { State } from "../core/state/state.ts";
 import { emptyState, stateHash } from "../core/state/state.ts";
+import { USAGE_HALF_LIFE_MS } from "../core/state/usage.ts";
 import { viewOf } from "../core/state/view.ts";
 import type { Machine } from "./machine.ts";
 import type { TraceJob } from "./trace.ts";
@@ -43,7 +44,7 @@ export class Cluster {
   /** Where work makes room for other work, it waits again. */
   constructor(machine: Machine, makesRoom = false) {
     this.#requeuePolicy = makesRoom ? "always" : "never";
-    this.#propose({ kind: "initialize-cluster", clusterId: "replay" });
+    this.#propose({ kind: "initialize-cluster", clusterId: "replay", usageHalfLifeMs: USAGE_HALF_LIFE_MS });
     const { sharesNodes, weights = DEFAULT_WEIGHTS } = machine;
     this.#propose({ kind: "update-vcluster", vcluster: DEFAULT_VCLUSTER, sharesNodes, weights });
     for (const { name, capacity } of machine.nodes) {

@@ -31,6 +31,7 @@ import { scaleService } from "./handlers/scale.ts";
 import { claimNode, recordWipe, releaseNode } from "./handlers/sensitive-claims.ts";
 import { submitAllocation, submitDag, submitTaskGroup } from "./handlers/submit.ts";
 import { createTenant, createVCluster, updateTenant, updateVCluster } from "./handlers/tenants.ts";
+import { setUsageHalfLife } from "./handlers/usage.ts";
 import { settle } from "./settle.ts";
 import type { State } from "./state.ts";
 import { metaOf } from "./state.ts";
@@ -74,6 +75,7 @@ const HANDLERS: Handlers = {
   "update-vcluster": updateVCluster,
   "reserve-nodes": reserveNodes,
   "delete-reservation": deleteReservation,
+  "set-usage-half-life": setUsageHalfLife,
   archive,
   "forget-idempotency": forgetIdempotency,
   "record-audit": recordAudit,
@@ -116,7 +118,8 @@ function recall(state: State, command: Command): Outcome | undefined {
 /** First entry of a cluster. Repeating it changes nothing. */
 function initializeCluster(ctx: Applying, command: Extract<CommandBody, { kind: "initialize-cluster" }>): Outcome {
   if (metaOf(ctx.state).clusterId !== "") return ok({ kind: "done" });
-  writeMeta(ctx, { clusterId: command.clusterId });
+  const { clusterId, usageHalfLifeMs } = command;
+  writeMeta(ctx, { clusterId, ...(usageHalfLifeMs !== undefined && { usageHalfLifeMs }) });
   createTenant(ctx, {
     kind: "create-tenant",
     tenant: DEFAULT_TENANT,

@@ -27,6 +27,7 @@ import type { StateEvent } from "./events.ts";
 import { claimCount, indexTaskGroup, reindexAllocation, unindexTaskGroup } from "./index-allocation.ts";
 import type { Meta, State } from "./state.ts";
 import { META_ID, metaOf } from "./state.ts";
+import { recordUsage } from "./used-work.ts";
 
 /** One command being applied. */
 export interface Applying {
@@ -110,6 +111,7 @@ function noteConsequences(ctx: Applying, before: Allocation | undefined, after: 
   if (before && after.task) {
     ctx.agenda.push({ kind: "task-moved", group: after.task.group, from: before.state, to: after.state });
   }
+  if (isTerminal(after.state)) recordUsage(ctx.state, after);
   if (isTerminal(after.state)) ctx.agenda.push({ kind: "ended", id: after.id });
 }
 

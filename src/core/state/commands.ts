@@ -55,7 +55,9 @@ export interface NodeReport {
 /** What a command asks for. */
 export type CommandBody =
   /** First entry of a cluster: fixes its id and creates the default tenant and vCluster. */
-  | { readonly kind: "initialize-cluster"; readonly clusterId: string }
+  | { readonly kind: "initialize-cluster"; readonly clusterId: string; readonly usageHalfLifeMs?: number }
+  /** After this time use counts half; the first one begins the record of use. */
+  | { readonly kind: "set-usage-half-life"; readonly halfLifeMs: number }
   | { readonly kind: "submit-allocation"; readonly allocation: NewAllocation }
   | {
       readonly kind: "submit-dag";

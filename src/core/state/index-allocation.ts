@@ -53,10 +53,8 @@ export function indexAllocation(state: State, a: Allocation): void {
     for (const part of a.parts) changeNodeLoad(state, a.id, { claim: part.claim, how: "add" });
     changeTenantLoad(state, a.spec.tenant, { open: 0, nodesHeld: a.parts.length });
   }
-  if (isTerminal(a.state)) {
-    indexes.ended.set(a.id, a.version);
-    recordUsage(state, a);
-  } else if (!a.task) changeTenantLoad(state, a.spec.tenant, { open: 1, nodesHeld: 0 });
+  if (isTerminal(a.state)) indexes.ended.set(a.id, a.version);
+  else if (!a.task) changeTenantLoad(state, a.spec.tenant, { open: 1, nodesHeld: 0 });
   if (!isTerminal(a.state)) indexWaiting(state, a.id, a.waitsFor);
   indexMutex(state, a, isTerminal(a.state));
 }
@@ -118,13 +116,6 @@ const EMPTY_LOAD: TenantLoad = { open: 0, nodesHeld: 0 };
 /** Returns the counts that a tenant's quota is checked against. */
 export const tenantLoadOf = (state: State, tenant: TenantId): TenantLoad =>
   state.indexes.tenantLoad.get(tenant) ?? EMPTY_LOAD;
-
-/** A record that has ended is not written again, so this happens once. */
-function recordUsage({ indexes }: State, { spec, user, parts, startedAt, endedAt }: Allocation): void {
-  if (startedAt === undefined || endedAt === undefined) return;
-  const gpuMilli = parts.reduce((sum, { claim }) => sum + claim.gpuMilli, 0);
-  indexes.usage.record({ tenant: spec.tenant, user, nodes: parts.length, gpuMilli, startedAt, endedAt });
-}
 
 function indexHold({ indexes }: State, a: Allocation, { nodes }: Hold): void {
   indexes.holders.set(a.shortId, a.id);

@@ -25,7 +25,7 @@ import { Arrivals } from "./arrivals.ts";
 import type { Outcome } from "./commands.ts";
 import { NodeViews } from "./node-views.ts";
 import { Table } from "./table.ts";
-import { Usage } from "./usage.ts";
+import type { UsageRow } from "./usage.ts";
 
 /** The one row that belongs to no noun. */
 export interface Meta {
@@ -39,6 +39,8 @@ export interface Meta {
   /** Count and hash of the rows that have left memory. */
   readonly archivedCount: number;
   readonly archivedHash: Hash64;
+  /** After this time use counts half; absent: use is not recorded yet. */
+  readonly usageHalfLifeMs?: number;
   /** Where the chain of audit entries stands; absent before the first one. */
   readonly audit?: AuditHead;
 }
@@ -65,6 +67,8 @@ export interface Tables {
   readonly idempotency: Table<string, RememberedOutcome>;
   /** Of administrators, by name. */
   readonly reservations: Table<string, NodeReservation>;
+  /** What tenants and users have used, as `usage.ts` reads and writes it. */
+  readonly usage: Table<string, UsageRow>;
   /** The latest entries, by `entryId`; older ones are on disk, then in archives. */
   readonly audit: Table<string, AuditEntry>;
   /** Every key that a server has ever signed with, by its id. */
@@ -106,8 +110,6 @@ export interface Indexes {
   readonly heldFor: Map<NodeId, AllocationId>;
   readonly nodeLoad: Map<NodeId, NodeLoad>;
   readonly nodeViews: NodeViews;
-  /** Of work that has ended since this server started, or that was still in memory then. */
-  readonly usage: Usage;
   readonly tenantLoad: Map<TenantId, TenantLoad>;
   /** Upstream to those that wait for it. */
   readonly dependents: Map<AllocationId | TaskGroupId, Set<AllocationId | TaskGroupId>>;
@@ -140,6 +142,7 @@ export function emptyState(): State {
     vclusters: new Table("vclusters"),
     idempotency: new Table("idempotency"),
     reservations: new Table("reservations"),
+    usage: new Table("usage"),
     audit: new Table("audit"),
     auditKeys: new Table("auditKeys"),
     auditArchives: new Table("auditArchives"),
@@ -158,7 +161,6 @@ function emptyIndexes(): Indexes {
     heldFor: new Map(),
     nodeLoad: new Map(),
     nodeViews: new NodeViews(),
-    usage: new Usage(),
     tenantLoad: new Map(),
     dependents: new Map(),
     ended: new Map(),

@@ -7,6 +7,7 @@ import { exp2 } from "../../base/math.ts";
 import type { TenantId, UserId } from "../domain/ids.ts";
 import type { TenantQuota } from "../domain/tenant.ts";
 import type { UsageView } from "../domain/view.ts";
+import { Table } from "./table.ts";
 
 /** Work that has ended, with what it held. */
 export interface UsedWork {
@@ -19,7 +20,7 @@ export interface UsedWork {
   readonly endedAt: Millis;
 }
 
-/** After this time use counts half. */
+/** After this time use counts half, where nothing else is configured. */
 export const USAGE_HALF_LIFE_MS = 7 * 24 * 3_600_000;
 /** Budgets are for so many days. */
 export const BUDGET_WINDOW_DAYS = 90;
@@ -27,53 +28,83 @@ export const BUDGET_WINDOW_DAYS = 90;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** An amount that decays. */
-interface Decaying {
-  value: number;
-  at: number;
-}
-
+/** What a budget counts. */
 interface Hours {
-  node: number;
-  gpu: number;
+  readonly node: number;
+  readonly gpu: number;
 }
 
-/** The use of all tenants; work is recorded when it ends. */
+/** A row of the state: node-hours that decay, of a tenant, of a user in it, or of all. */
+export interface UsageRow {
+  /** As of `at`. */
+  readonly value: number;
+  readonly at: number;
+  /** Of a tenant: by day since the epoch. */
+  readonly days?: Readonly<Record<string, Hours>>;
+}
+
+/** Ids of rows: names of tenants hold no slash. */
+const ALL = "/";
+const tenantRow = (tenant: TenantId): string => tenant;
+const userRow = (tenant: TenantId, user: UserId): string => `${tenant}/${user}`;
+
+/** The use of all tenants; work is recorded when it ends. Reads and writes rows of the state. */
 export class Usage implements UsageView {
-  readonly #all: Decaying = { value: 0, at: 0 };
-  readonly #byTenant = new Map<TenantId, Decaying>();
-  readonly #byUser = new Map<TenantId, Map<UserId, Decaying>>();
-  /** By tenant and day since the epoch. */
-  readonly #hours = new Map<TenantId, Map<number, Hours>>();
+  readonly #rows: Table<string, UsageRow>;
+  readonly #halfLifeMs: number;
+
+  constructor(rows: Table<string, UsageRow> = new Table("usage"), halfLifeMs: number = USAGE_HALF_LIFE_MS) {
+    this.#rows = rows;
+    this.#halfLifeMs = halfLifeMs;
+  }
 
   /** Adds work that has ended. */
   record({ tenant, user, nodes, gpuMilli, startedAt, endedAt }: UsedWork): void {
     const spanHours = Math.max(0, endedAt - startedAt) / HOUR_MS;
-    const nodeHours = nodes * spanHours;
-    add(this.#all, nodeHours, endedAt);
-    add(entryOf(this.#byTenant, tenant, nothing), nodeHours, endedAt);
-    add(entryOf(entryOf(this.#byUser, tenant, newMap<UserId, Decaying>), user, nothing), nodeHours, endedAt);
-    const days = entryOf(this.#hours, tenant, newMap<number, Hours>);
-    const hours = entryOf(days, Math.floor(endedAt / DAY_MS), () => ({ node: 0, gpu: 0 }));
-    hours.node += nodeHours;
-    hours.gpu += (gpuMilli / 1_000) * spanHours;
+    const hours: Hours = { node: nodes * spanHours, gpu: (gpuMilli / 1_000) * spanHours };
+    this.#add(ALL, { value: hours.node, at: endedAt });
+    this.#add(userRow(tenant, user), { value: hours.node, at: endedAt });
+    const days = withHours(this.#rows.get(tenantRow(tenant))?.days ?? {}, Math.floor(endedAt / DAY_MS), hours);
+    this.#add(tenantRow(tenant), { value: hours.node, at: endedAt, days });
+  }
+
+  /** Has all rows count from `now` on by another half-life. */
+  convert(halfLifeMs: number, now: Millis): Usage {
+    for (const [id, row] of [...this.#rows.entries()]) {
+      this.#rows.put(id, { ...row, value: this.#valueAt(row, now), at: now });
+    }
+    return new Usage(this.#rows, halfLifeMs);
+  }
+
+  #add(id: string, more: UsageRow): void {
+    const before = this.#rows.get(id);
+    this.#rows.put(id, { ...more, value: more.value + (before ? this.#valueAt(before, more.at) : 0) });
+  }
+
+  #valueAt({ value, at }: UsageRow, now: number): number {
+    return value === 0 ? 0 : value * exp2(-(now - at) / this.#halfLifeMs);
   }
 
   tenantShare(tenant: TenantId, now: Millis): number {
-    return share(this.#byTenant.get(tenant), this.#all, now);
+    return this.#share(this.#rows.get(tenantRow(tenant)), this.#rows.get(ALL), now);
   }
 
   userShare(tenant: TenantId, user: UserId, now: Millis): number | undefined {
-    const whole = this.#byTenant.get(tenant);
-    return whole && share(this.#byUser.get(tenant)?.get(user), whole, now);
+    const whole = this.#rows.get(tenantRow(tenant));
+    return whole && this.#share(this.#rows.get(userRow(tenant, user)), whole, now);
+  }
+
+  #share(part: UsageRow | undefined, whole: UsageRow | undefined, now: Millis): number {
+    const all = whole ? this.#valueAt(whole, now) : 0;
+    return part && all > 0 ? Math.min(1, this.#valueAt(part, now) / all) : 0;
   }
 
   budgetUsed(tenant: TenantId, { nodeHoursBudget, gpuHoursBudget }: TenantQuota, now: Millis): number {
     if (nodeHoursBudget === undefined && gpuHoursBudget === undefined) return 0;
     const since = Math.floor(now / DAY_MS) - BUDGET_WINDOW_DAYS;
-    const used: Hours = { node: 0, gpu: 0 };
-    for (const [day, hours] of this.#hours.get(tenant) ?? []) {
-      if (day <= since) continue;
+    const used = { node: 0, gpu: 0 };
+    for (const [day, hours] of Object.entries(this.#rows.get(tenantRow(tenant))?.days ?? {})) {
+      if (Number(day) <= since) continue;
       used.node += hours.node;
       used.gpu += hours.gpu;
     }
@@ -81,28 +112,11 @@ export class Usage implements UsageView {
   }
 }
 
-const nothing = (): Decaying => ({ value: 0, at: 0 });
-const newMap = <K, V>(): Map<K, V> => new Map<K, V>();
-
-function entryOf<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  const known = map.get(key);
-  if (known !== undefined) return known;
-  const made = make();
-  map.set(key, made);
-  return made;
-}
-
-function add(amount: Decaying, more: number, at: number): void {
-  amount.value = valueAt(amount, at) + more;
-  amount.at = at;
-}
-
-const valueAt = ({ value, at }: Decaying, now: number): number =>
-  value === 0 ? 0 : value * exp2(-(now - at) / USAGE_HALF_LIFE_MS);
-
-function share(part: Decaying | undefined, whole: Decaying, now: number): number {
-  const all = valueAt(whole, now);
-  return part && all > 0 ? Math.min(1, valueAt(part, now) / all) : 0;
+/** Adds hours to a day, and forgets days that no budget counts any more. */
+function withHours(days: Readonly<Record<string, Hours>>, day: number, { node, gpu }: Hours): Record<string, Hours> {
+  const kept = Object.entries(days).filter(([known]) => Number(known) > day - BUDGET_WINDOW_DAYS);
+  const before = days[day] ?? { node: 0, gpu: 0 };
+  return { ...Object.fromEntries(kept), [day]: { node: before.node + node, gpu: before.gpu + gpu } };
 }
 
 /** A budget of nothing is used up by anything. */

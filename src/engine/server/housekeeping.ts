@@ -6,6 +6,7 @@ import { isGroupOver } from "../../core/domain/task-group.ts";
 import { isArchivable } from "../../core/state/handlers/archive.ts";
 import { runLimitOf } from "../../core/state/preemption.ts";
 import type { State } from "../../core/state/state.ts";
+import { metaOf } from "../../core/state/state.ts";
 import type { CancelTimer } from "../../ports/clock.ts";
 import type { LoopParts } from "./loop-parts.ts";
 import { SYSTEM } from "./replica.ts";
@@ -43,6 +44,7 @@ export class Housekeeping {
     if (this.#isBusy || !replica.isLeader) return;
     this.#isBusy = true;
     try {
+      await this.#setHalfLife();
       await this.#enforceWalltime();
       await releaseHolds(this.#parts);
       await this.#archive();
@@ -52,6 +54,14 @@ export class Housekeeping {
     } finally {
       this.#isBusy = false;
     }
+  }
+
+  /** All servers count use by the half-life that the leader is configured with. */
+  async #setHalfLife(): Promise<void> {
+    const { replica, settings } = this.#parts;
+    const { clusterId, usageHalfLifeMs } = metaOf(replica.state);
+    if (clusterId === "" || usageHalfLifeMs === settings.usageHalfLifeMs) return;
+    await replica.propose({ kind: "set-usage-half-life", halfLifeMs: settings.usageHalfLifeMs }, SYSTEM);
   }
 
   async #enforceWalltime(): Promise<void> {

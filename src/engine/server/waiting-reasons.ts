@@ -14,6 +14,8 @@ import { headNow, positionIn } from "../../core/scheduler/score/ranking.ts";
 import type { LoopParts } from "./loop-parts.ts";
 import { lengthRatiosOf } from "./scheduling/length-ratios.ts";
 
+/** After so long others have their turn. */
+const SLICE_MS = 5;
 /** Of the time, at most a fifth is spent on explanations. */
 const REST_RATIO = 4;
 
@@ -58,8 +60,12 @@ export class WaitingReasons {
   async #start(head: readonly PendingView[], promised: Millis | undefined): Promise<StartEstimate | undefined> {
     const { rankings, clock, settings, replica } = this.#parts;
     const ratios = lengthRatiosOf(replica.state);
+    let begun = clock.monotonic();
     const estimate = async (lengthRatio: number): Promise<Millis | undefined> => {
-      await new Promise<void>((resume) => clock.after(0, resume));
+      if (clock.monotonic() - begun >= SLICE_MS) {
+        await new Promise<void>((resume) => clock.after(0, resume));
+        begun = clock.monotonic();
+      }
       return estimateStart(rankings.sources().view, settings.policy, { now: clock.now(), head, lengthRatio });
     };
     const by = promised ?? (await estimate(1));

@@ -1,9 +1,17 @@
 /** Shows that recent use counts more than old use, by tenant and user, and that budgets count the hours of their window. */
 import { describe, expect, test } from "bun:test";
 import { millis } from "../../../../src/base/brand.ts";
-import { tenantId, userId } from "../../../../src/core/domain/ids.ts";
+import type { WorkloadReport } from "../../../../src/core/domain/assignment.ts";
+import { allocationId, nodeId, tenantId, userId } from "../../../../src/core/domain/ids.ts";
+import { DEFAULT_TENANT, DEFAULT_VCLUSTER } from "../../../../src/core/domain/tenant.ts";
+import { decodeSnapshot, encodeSnapshot } from "../../../../src/core/state/snapshot.ts";
+import type { State } from "../../../../src/core/state/state.ts";
+import { metaOf, stateHash } from "../../../../src/core/state/state.ts";
 import type { UsedWork } from "../../../../src/core/state/usage.ts";
 import { Usage } from "../../../../src/core/state/usage.ts";
+import { viewOf } from "../../../../src/core/state/view.ts";
+import { aRegistration, aRequest, aSpec } from "../../../fixtures/builders.ts";
+import { StateWorld } from "../../../fixtures/state-world.ts";
 
 const HOUR = 3_600_000;
 const WEEK = 168 * HOUR;
@@ -69,5 +77,66 @@ describe("budgets", () => {
     expect([usage.budgetUsed(RED, quota, millis(HOUR)), usage.budgetUsed(RED, empty, millis(HOUR))]).toEqual([0, 0]);
     usage.record(tenHours(HOUR));
     expect(usage.budgetUsed(RED, empty, millis(HOUR))).toBe(Number.POSITIVE_INFINITY);
+  });
+});
+
+describe("the record of use", () => {
+  const DAY = 24 * HOUR;
+
+  /** Runs ten hours of one node and ends them. */
+  function work(world: StateWorld, name: string): void {
+    const id = allocationId(name);
+    const resources = aRequest({ nodesMin: 1 });
+    const spec = aSpec({ tenant: DEFAULT_TENANT, vcluster: DEFAULT_VCLUSTER, resources });
+    world.propose({ kind: "submit-allocation", allocation: { id, spec, dependencies: [] } });
+    world.place();
+    const report = (fields: object) => {
+      const reports = [{ allocation: id, attempt: 1, ...fields } as WorkloadReport];
+      world.propose({ kind: "record-reports", node: nodeId("n0"), reports });
+    };
+    report({ phase: "running" });
+    world.now = millis(world.now + 10 * HOUR);
+    report({ phase: "ended", cause: "exited", exitCode: 0 });
+  }
+
+  function worldWithNode(): StateWorld {
+    const world = new StateWorld();
+    world.propose({ kind: "register-node", registration: aRegistration("n0"), issues: [] });
+    const health = { health: "ready", reason: "", issues: [], isolatedUntil: millis(0) } as const;
+    world.propose({ kind: "set-node-health", node: nodeId("n0"), ...health });
+    return world;
+  }
+
+  const shareOf = (state: State, now: number) => viewOf(state).usage?.userShare(DEFAULT_TENANT, ADA, millis(now));
+
+  test("is rows of the state: a restart reads it back though the work has left memory", () => {
+    const world = worldWithNode();
+    world.propose({ kind: "set-usage-half-life", halfLifeMs: DAY });
+    work(world, "a");
+    world.propose({ kind: "archive", ids: [allocationId("a")] });
+    const restored = decodeSnapshot(encodeSnapshot(world.state));
+    if (!restored.ok) throw new Error(restored.error);
+    expect(world.state.tables.allocations.size).toBe(0);
+    expect(stateHash(restored.value)).toBe(stateHash(world.state));
+    expect(shareOf(restored.value, world.now)).toBe(1);
+    expect([...restored.value.tables.usage.values()].map(({ value }) => value)).toEqual([10, 10, 10]);
+  });
+
+  test("begins with the work that is in memory when the first half-life is set, and not before", () => {
+    const world = worldWithNode();
+    work(world, "a");
+    expect(viewOf(world.state).usage).toBeUndefined();
+    world.propose({ kind: "set-usage-half-life", halfLifeMs: DAY });
+    expect(shareOf(world.state, world.now)).toBe(1);
+  });
+
+  test("goes on from what it was when the half-life changes", () => {
+    const world = worldWithNode();
+    world.propose({ kind: "set-usage-half-life", halfLifeMs: DAY });
+    work(world, "a");
+    world.now = millis(world.now + DAY);
+    world.propose({ kind: "set-usage-half-life", halfLifeMs: 10 * DAY });
+    expect([...world.state.tables.usage.values()].map(({ value }) => value)).toEqual([5, 5, 5]);
+    expect(metaOf(world.state).usageHalfLifeMs).toBe(10 * DAY);
   });
 });
