@@ -19,6 +19,7 @@ import { until } from "../e2e/cluster.ts";
 import { AgentProcess } from "../fixtures/agent-process.ts";
 import { OpensslAuthority } from "../fixtures/openssl-authority.ts";
 import { keepingLogger, type LogLine } from "../fixtures/peer-networks.ts";
+import { PYTHON_GRPC } from "../fixtures/python-grpc.ts";
 import { SpireAgent, svidOf } from "../fixtures/spire-agent.ts";
 import { TempDir } from "../fixtures/temp-dir.ts";
 import type { TestServer } from "../fixtures/test-server.ts";
@@ -186,9 +187,7 @@ server.start()
 server.wait_for_termination()
 `;
 
-const hasGrpc = Bun.spawnSync(["/usr/bin/python3", "-c", "import grpc"]).exitCode === 0;
-
-test.skipIf(!hasGrpc)(
+test.skipIf(PYTHON_GRPC === undefined)(
   "the Workload API of another implementation of gRPC is understood (python3-grpcio; skipped where it is missing)",
   async () => {
     const socket = temp.join("python.sock");
@@ -197,7 +196,7 @@ test.skipIf(!hasGrpc)(
     const files = { cert: identity.x509Svid, key: identity.x509SvidKey, ca: identity.bundle };
     for (const [name, bytes] of Object.entries(files)) writeFileSync(temp.join(`n6.${name}.der`), bytes);
     const paths = Object.keys(files).map((name) => temp.join(`n6.${name}.der`));
-    const peer = Bun.spawn(["/usr/bin/python3", "-c", PYTHON, socket, ...paths, uri], { stderr: "inherit" });
+    const peer = Bun.spawn([PYTHON_GRPC ?? "", "-c", PYTHON, socket, ...paths, uri], { stderr: "inherit" });
     await until("it listens", () => existsSync(socket));
     const spire = new SpireSource({ socket, nodeId: "n6", clock: systemClock, log: keepingLogger(lines) });
     await spire.start();

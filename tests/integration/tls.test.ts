@@ -21,6 +21,7 @@ import { CertificateKeeper } from "../../src/io/tls/certificate-keeper.ts";
 import type { IssuedFiles } from "../fixtures/openssl-authority.ts";
 import { OpensslAuthority } from "../fixtures/openssl-authority.ts";
 import { keepingLogger, type LogLine } from "../fixtures/peer-networks.ts";
+import { PYTHON_GRPC } from "../fixtures/python-grpc.ts";
 import type { TestServer } from "../fixtures/test-server.ts";
 import { startTestServer } from "../fixtures/test-server.ts";
 import { aToken, SECRET } from "../fixtures/tokens.ts";
@@ -218,14 +219,12 @@ try:
 except grpc.RpcError as error:
     print(error.code().name)
 `;
-const HAS_GRPCIO = Bun.spawnSync(["python3", "-c", "import grpc"]).exitCode === 0;
-if (!HAS_GRPCIO) console.log("skipped: python3 has no grpcio here (pip install grpcio)");
 
-test.skipIf(!HAS_GRPCIO)(
+test.skipIf(PYTHON_GRPC === undefined)(
   "python's gRPC is answered with a certificate, and not without",
   async () => {
     const call = (files: readonly string[]) =>
-      new Response(Bun.spawn(["python3", "-c", PYTHON, String(guarded.port), site.ca, ...files]).stdout).text();
+      new Response(Bun.spawn([PYTHON_GRPC ?? "", "-c", PYTHON, String(guarded.port), site.ca, ...files]).stdout).text();
     expect(await call([N1.cert, N1.key])).toBe("answered\n");
     expect(await call(["", ""])).toBe("UNAVAILABLE\n");
   },

@@ -1,24 +1,27 @@
 /**
- * Shows how a node gets its certificate of the servers, with a server, agents and the command
- * line as processes: a join token is good for one node and one key; the certificate is kept,
+ * Shows how a node gets its certificate of the servers, with the built server, agents and command
+ * line: a join token is good for one node and one key; the certificate is kept,
  * used after a restart, and renewed in time while the stream goes on; what was not signed by
  * the servers' authority is not renewed; the port where nodes join answers nothing else.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { X509Certificate } from "node:crypto";
 import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { IdentityService, JoinService } from "../../src/gen/lattice/v1/identity_pb.ts";
 import { requestCertificate } from "../../src/io/ca/certificate-request.ts";
-import { until } from "../e2e/cluster.ts";
 import { AgentProcess } from "../fixtures/agent-process.ts";
 import { freePorts } from "../fixtures/free-ports.ts";
 import { type IssuedFiles, OpensslAuthority } from "../fixtures/openssl-authority.ts";
 import { TempDir } from "../fixtures/temp-dir.ts";
+import { until } from "./cluster.ts";
 
 const HOST = "127.0.0.1";
-const ROOT = `${import.meta.dir}/../..`;
+const DIST = process.env.LATTICE_TEST_DIST ?? join(import.meta.dir, "../../dist");
+const SERVER_PROGRAM = join(DIST, "lattice-server");
+const AGENT_PROGRAM = join(DIST, "lattice-agent");
 const PATIENCE_MS = 60_000;
 const LIFETIME_S = 9;
 const temp = new TempDir();
@@ -44,9 +47,7 @@ beforeAll(async () => {
     identity: { ca_cert: site.ca, signing_address: `${HOST}:${joins}`, cert_lifetime_seconds: LIFETIME_S },
   };
   writeFileSync(temp.join("server.yaml"), JSON.stringify(config));
-  const words = ["src/bin/lattice-server.ts", "--config", temp.join("server.yaml"), "--bootstrap"];
-  server = Bun.spawn([process.execPath, ...words], {
-    cwd: ROOT,
+  server = Bun.spawn([SERVER_PROGRAM, "--config", temp.join("server.yaml"), "--bootstrap"], {
     env: { ...process.env, LATTICE_IDENTITY_CA_KEY_FILE: `${site.dir}/ca.key` },
     stderr: Bun.file(temp.join("server.log")),
   });
@@ -64,8 +65,7 @@ const serverLog = (): string => readFileSync(temp.join("server.log"), "utf8");
 /** Asks for a join token as an operator does. */
 async function joinToken(...words: readonly string[]): Promise<string> {
   const shown = ["--server", `https://${HOST}:${rest}`, "--ca", site.ca, "--cert", ANN.cert, "--key", ANN.key];
-  const run = Bun.spawn([process.execPath, "src/bin/lattice.ts", ...shown, "admin", "join-token", ...words], {
-    cwd: ROOT,
+  const run = Bun.spawn([join(DIST, "lattice"), ...shown, "admin", "join-token", ...words], {
     stdout: "pipe",
     stderr: "pipe",
   });
@@ -81,6 +81,7 @@ const start = (node: string, folder: string, token: string) =>
       ...[`--signing-endpoint=https://${HOST}:${joins}`, "--spire-socket=/nowhere"],
     ],
     env: token === "" ? {} : { LATTICE_JOIN_TOKEN: token },
+    program: AGENT_PROGRAM,
   });
 
 const isConnected = (agent: AgentProcess) => agent.log().includes('"message":"connected"');

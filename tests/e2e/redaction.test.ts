@@ -1,5 +1,5 @@
 /**
- * Shows that no secret is printed: servers, an agent and the command line run at debug level
+ * Shows that no secret is printed: built servers, agents and the command line run at debug level
  * with a secret planted in every place that takes one, through work, refusals, a rotation and
  * failures; then everything that any of them wrote is searched for each secret, as it is and
  * as it may be encoded: logs, output, errors, `config check`, metrics, every answer of the
@@ -8,7 +8,6 @@
 import { afterAll, expect, test } from "bun:test";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { until } from "../e2e/cluster.ts";
 import { AgentProcess } from "../fixtures/agent-process.ts";
 import { freePorts } from "../fixtures/free-ports.ts";
 import { CliUser } from "../fixtures/oidc-cli.ts";
@@ -17,9 +16,13 @@ import { OpensslAuthority } from "../fixtures/openssl-authority.ts";
 import { TempDir } from "../fixtures/temp-dir.ts";
 import { aToken } from "../fixtures/tokens.ts";
 import { putSecret, startVault } from "../fixtures/vault-server.ts";
+import { until } from "./cluster.ts";
 
 const HOST = "127.0.0.1";
-const ROOT = join(import.meta.dir, "../..");
+const DIST = process.env.LATTICE_TEST_DIST ?? join(import.meta.dir, "../../dist");
+const SERVER_PROGRAM = join(DIST, "lattice-server");
+const AGENT_PROGRAM = join(DIST, "lattice-agent");
+const CLI = [join(DIST, "lattice")];
 const PREFIX = "secret/data/lattice";
 const PATIENCE_MS = 120_000;
 const temp = new TempDir();
@@ -70,8 +73,7 @@ function serve(name: string, config: object, env: Readonly<Record<string, string
   const file = temp.join(`${name}.yaml`);
   writeFileSync(file, JSON.stringify(config));
   const start = (...words: readonly string[]) =>
-    Bun.spawn([process.execPath, "src/bin/lattice-server.ts", ...words, "--config", file], {
-      cwd: ROOT,
+    Bun.spawn([SERVER_PROGRAM, ...words, "--config", file], {
       env: { ...process.env, ...env },
       stdout: "pipe",
       stderr: Bun.file(temp.join(`${name}-${words.length}.log`)),
@@ -136,9 +138,10 @@ test(
         `--default-user=${process.env.USER || "root"}`,
       ],
       env: { LATTICE_AGENT_TOKEN: node },
+      program: AGENT_PROGRAM,
     });
     await until("the agent is connected", () => agent.log().includes('"message":"connected"'));
-    const person = new CliUser(`http://${HOST}:${rest}`);
+    const person = new CliUser(`http://${HOST}:${rest}`, CLI);
     const commands = [
       ["submit", "--", "env"],
       ["status"],
@@ -198,7 +201,7 @@ test(
     await until("nodes may join", () => b.log().includes("nodes join here"));
     const ann = site.issue("ann");
     const asAnn = ["--ca", ca, "--cert", ann.cert, "--key", ann.key];
-    const made = await new CliUser(`https://${HOST}:${rest2}`).start([
+    const made = await new CliUser(`https://${HOST}:${rest2}`, CLI).start([
       ...asAnn,
       "admin",
       "join-token",
@@ -218,6 +221,7 @@ test(
         "--spire-socket=/nowhere",
       ],
       env: { LATTICE_JOIN_TOKEN: joinToken },
+      program: AGENT_PROGRAM,
     });
     await until("the node has joined", () => joining.log().includes('"message":"connected"'));
     plant("key of a node", readFileSync(temp.join("n2", "state", "identity", "node.key"), "utf8").split("\n")[1] ?? "");
@@ -238,7 +242,7 @@ test(
     );
     const third = c.start("--bootstrap");
     await until("the third listens", () => c.log().includes("server started"));
-    const service = new CliUser(`http://${HOST}:${rest3}`);
+    const service = new CliUser(`http://${HOST}:${rest3}`, CLI);
     const asService = { LATTICE_CLIENT_ID: SERVICE.id, LATTICE_CLIENT_SECRET: SERVICE.secret };
     for (const words of [["login"], ["whoami"], ["nodes"], ["logout"], ["login", "--flow", "device"]]) {
       const run = service.start(words, asService);

@@ -5,12 +5,16 @@
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { chmodSync, writeFileSync } from "node:fs";
-import { until } from "../e2e/cluster.ts";
+import { join } from "node:path";
 import { AgentProcess } from "../fixtures/agent-process.ts";
 import { freePorts } from "../fixtures/free-ports.ts";
 import { TempDir } from "../fixtures/temp-dir.ts";
 import { aToken, SECRET } from "../fixtures/tokens.ts";
+import { until } from "./cluster.ts";
 
+const DIST = process.env.LATTICE_TEST_DIST ?? join(import.meta.dir, "../../dist");
+const SERVER_PROGRAM = join(DIST, "lattice-server");
+const AGENT_PROGRAM = join(DIST, "lattice-agent");
 const IS_ROOT = process.getuid?.() === 0;
 const PATIENCE_MS = 60_000;
 const temp = new TempDir();
@@ -42,18 +46,15 @@ beforeAll(async () => {
     "storage: {}\ntelemetry: {}\n",
   ];
   writeFileSync(temp.join("server.yaml"), lines.join("\n"));
-  server = Bun.spawn(
-    [process.execPath, "src/bin/lattice-server.ts", "--config", temp.join("server.yaml"), "--bootstrap"],
-    {
-      cwd: `${import.meta.dir}/../..`,
-      env: { ...process.env, LATTICE_OIDC_HMAC_SECRET: SECRET },
-      stderr: Bun.file(temp.join("server.log")),
-    },
-  );
+  server = Bun.spawn([SERVER_PROGRAM, "--config", temp.join("server.yaml"), "--bootstrap"], {
+    env: { ...process.env, LATTICE_OIDC_HMAC_SECRET: SECRET },
+    stderr: Bun.file(temp.join("server.log")),
+  });
   agent = AgentProcess.start({
     folder: temp.join("agent"),
     flags: ["--node-id=n1", `--quorum-endpoint=http://127.0.0.1:${grpc}`, "--cpu-cores=4", "--memory-gb=1"],
     env: { LATTICE_AGENT_TOKEN: await aToken("agent-n1", { claims: { lattice_role: "agent" } }) },
+    program: AGENT_PROGRAM,
   });
   await until("the agent is connected", () => agent?.log().includes('"message":"connected"') ?? false);
 }, PATIENCE_MS);
