@@ -104,14 +104,11 @@ export function demandOf(index: NodeIndex, pending: PendingView, traits: DemandT
     (isOwn ? own : common).push({ of: members, need: needOn(request, members, isShared), isOwn });
   }
   const isWhole = holdsAll(request, isShared);
-  const demand: Demand = {
-    ...{ request, vcluster, isShared, isWhole, needsConformance },
-    grouping: traits.isDense && request.topology === "any" ? "fullest" : request.topology,
-    offers: [...own, ...common],
-    byMake: [],
-    ...(traits.closed && { closed: traits.closed }),
-  };
-  return withOffers(demand, demand.offers);
+  const grouping = traits.isDense && request.topology === "any" ? "fullest" : request.topology;
+  const offers = own.length === 0 ? common : [...own, ...common];
+  const plain: Demand = { request, vcluster, isShared, isWhole, needsConformance, grouping, offers, byMake: NONE };
+  const demand = traits.closed && traits.closed.length > 0 ? { ...plain, closed: traits.closed } : plain;
+  return isOfOneMake(demand) ? demand : { ...demand, byMake: splitByMake(demand) };
 }
 
 /** Features in numbers may take more nodes than the least. */
@@ -120,13 +117,23 @@ const leastOf = (request: ResourceRequest): ResourceRequest =>
 
 /** Returns the demand with other offers. */
 export function withOffers(demand: Demand, offers: readonly Offer[]): Demand {
-  const changed = { ...demand, offers, byMake: [] };
-  return demand.request.nodesMax > 1 ? { ...changed, byMake: splitByMake(changed) } : changed;
+  const changed = { ...demand, offers, byMake: NONE };
+  return isOfOneMake(changed) ? changed : { ...changed, byMake: splitByMake(changed) };
+}
+
+const NONE: readonly Demand[] = [];
+
+/** Most clusters are of one make, which must cost nothing. */
+function isOfOneMake({ offers, request }: Demand): boolean {
+  if (request.nodesMax <= 1) return true;
+  const make = offers[0]?.of.capacity.conformance;
+  return offers.every(({ of }) => of.capacity.conformance === make);
 }
 
 /** Returns in which order offers are taken: the own ones first, what others lend last. */
 export const ownerRank = ({ isOwn, lender }: Offer): number => (isOwn ? 0 : lender === undefined ? 1 : 2);
 
+/** Returns the demand on each make alone, the first offer's first. */
 function splitByMake(demand: Demand): readonly Demand[] {
   const makes = new Map<string | undefined, Offer[]>();
   for (const offer of demand.offers) {
@@ -135,7 +142,7 @@ function splitByMake(demand: Demand): readonly Demand[] {
     if (known) known.push(offer);
     else makes.set(conformance, [offer]);
   }
-  return makes.size < 2 ? [] : [...makes.values()].map((offers) => ({ ...demand, offers }));
+  return [...makes.values()].map((offers) => ({ ...demand, offers }));
 }
 
 /** Returns whether the vCluster may use the nodes of the class. */

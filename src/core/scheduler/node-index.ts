@@ -62,6 +62,8 @@ export interface NodeIndex {
   readonly classes: readonly NodeClass[];
   /** The classes of schedulable nodes by the node's place in the view. */
   readonly classAt: readonly (NodeClass | undefined)[];
+  /** Whether any class is dedicated to a vCluster. */
+  readonly hasDedicated: boolean;
   /** Nodes with shares, also full ones, by their place in the view. */
   readonly sharedAt: ReadonlyMap<number, OpenNode>;
   /** How many nodes have no claim, or shares and processors left. */
@@ -103,12 +105,13 @@ export function indexNodes(view: ClusterView): NodeIndex {
     openList(members, node)?.push(open);
   }
   const all = [...classes.values()];
+  const hasDedicated = all.some(({ dedicatedTo }) => dedicatedTo !== undefined);
   let openCount = 0;
   for (const members of all) {
     startShared(members);
     openCount += members.idle.length + members.shared.length;
   }
-  return { classes: all, classAt, sharedAt, openCount, version: 0 };
+  return { classes: all, hasDedicated, classAt, sharedAt, openCount, version: 0 };
 }
 
 /** Returns whether anything at all can be placed on the node. */

@@ -108,9 +108,13 @@ export const hasPromisedAll = ({ policy, reservations }: Pass): boolean =>
 export const surelyWaits = (pass: Pass, { request, vcluster }: PendingView): boolean =>
   request.nodesMin > pass.index.openCount && hasPromisedAll(pass) && !isInOrder(pass, vcluster);
 
+/** Returns whether it could not have ended by its deadline any more if it started now. */
+export const isTooLate = ({ deadline, walltimeMs }: PendingView, now: Millis): boolean =>
+  deadline !== undefined && now + walltimeMs > deadline;
+
 /** Returns what becomes of an allocation, given what the pass has done for those before it. */
 export function judge(pass: Pass, pending: PendingView): Verdict {
-  if (pending.notBefore !== undefined && pending.notBefore > pass.now) return WAIT;
+  if ((pending.notBefore ?? 0) > pass.now || isTooLate(pending, pass.now)) return WAIT;
   const standing = standingOf(pass, pending);
   if (pass.stopped.has(pending.vcluster)) return WAIT;
   const selection = pass.isClosed ? undefined : (select(pass, standing, pending) ?? borrow(pass, standing, pending));
@@ -186,7 +190,7 @@ export const stayOf = ({ availability, now, reservations }: Pass, walltimeMs: Mi
 
 /** What does not fit on the nodes of its vCluster may fit with those that others lend. */
 function borrow(pass: Pass, standing: Standing, pending: PendingView): Selection | undefined {
-  if (!mayBorrow(pending)) return undefined;
+  if (!pass.index.hasDedicated || !mayBorrow(pending)) return undefined;
   const borrowing = borrowingOf(pass, standing);
   const selection = borrowing && select(pass, borrowing, pending);
   if (!borrowing || !selection) return undefined;

@@ -21,7 +21,8 @@ export const closing = ({ closed }: Demand, { of }: Demand["offers"][number]): r
 
 /** Returns the demand on the nodes that are open to it from `start` until `end`: itself where all are. */
 export function openDuring(demand: Demand, start: number, end: number): Demand {
-  const { offers } = demand;
+  const { offers, closed = NONE } = demand;
+  if (closed.length === 0) return demand;
   const open = offers.filter((offer) => !closing(demand, offer).some((one) => isDuring(one, start, end)));
   return open.length === offers.length ? demand : withOffers(demand, open);
 }
