@@ -19,6 +19,7 @@ import { systemClock, systemEntropy } from "../io/system-clock.ts";
 import { serviceManager } from "../io/systemd/service-manager.ts";
 import { meterCertificate, meterProcess } from "../io/telemetry/process-metrics.ts";
 import { openTelemetry } from "../io/telemetry/prometheus.ts";
+import { queryMetrics } from "../io/telemetry/query-metric.ts";
 import type { CertificateKeeper } from "../io/tls/certificate-keeper.ts";
 import type { Backups } from "../ports/backups.ts";
 import type { CertificateAuthority } from "../ports/certificate-authority.ts";
@@ -30,7 +31,7 @@ import { backupsOf, takeStagedRestore } from "./server-backups.ts";
 import { prepareLog } from "./server-log.ts";
 import type { Reloading } from "./server-reload.ts";
 import { obeyHangUp } from "./server-reload.ts";
-import { schedulingOf, serviceMetricsOf, settingsOf } from "./server-settings.ts";
+import { schedulingOf, settingsOf } from "./server-settings.ts";
 import { certificatesOf, peerTlsOf } from "./server-tls.ts";
 
 /** The longest that a stop waits for requests in flight. */
@@ -123,6 +124,7 @@ interface LoopParts {
 async function startLoops(config: ServerConfig, log: Logger, parts: LoopParts): Promise<RunningServer> {
   const { consensus, keeper, backups, authority } = parts;
   const { quorum, api } = config;
+  const { metricsEndpoint } = config.scheduling;
   const telemetry = openTelemetry("server");
   meterProcess(telemetry, { version: VERSION, commit: COMMIT, clock: systemClock, lagPeriodMs: LAG_PERIOD_MS });
   meterCertificate(telemetry, () => keeper?.validUntil());
@@ -137,7 +139,7 @@ async function startLoops(config: ServerConfig, log: Logger, parts: LoopParts): 
     log,
     settings: settingsOf(config),
     telemetry,
-    ...serviceMetricsOf(config),
+    ...(metricsEndpoint !== "" && { serviceMetrics: queryMetrics(metricsEndpoint) }),
     mirror: await openWorkerMirror({
       workerUrl: workerUrl("mirror"),
       dir: quorum.dataDir,

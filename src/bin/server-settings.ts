@@ -1,8 +1,6 @@
 /** From the configuration to the numbers that the loops run by. */
 import type { ServerConfig } from "../config/server-config.ts";
 import type { SchedulingSettings, ServerSettings } from "../engine/server/settings.ts";
-import { queryMetrics } from "../io/telemetry/query-metric.ts";
-import type { ServiceMetrics } from "../ports/service-metrics.ts";
 
 /** Ended allocations that stay in memory; what is older is read from disk. */
 const ENDED_IN_MEMORY_MAX = 10_000;
@@ -31,7 +29,3 @@ export const settingsOf = (config: ServerConfig): ServerSettings => {
     accounts: config.api.accounts,
   };
 };
-
-/** Returns where the metrics of services are read, if anywhere. */
-export const serviceMetricsOf = ({ scheduling }: ServerConfig): { readonly serviceMetrics?: ServiceMetrics } =>
-  scheduling.metricsEndpoint === "" ? {} : { serviceMetrics: queryMetrics(scheduling.metricsEndpoint) };

@@ -7,6 +7,7 @@ import { expect, test } from "bun:test";
 import { hostname } from "node:os";
 import { inspect } from "node:util";
 import { present } from "../../../src/base/assert.ts";
+import { millis } from "../../../src/base/brand.ts";
 import { renderConfigCheck } from "../../../src/config/check.ts";
 import { type ConfigReading, DEFAULT_CONFIG_PATH, readConfig } from "../../../src/config/load.ts";
 import type { ConfigFiles } from "../../../src/config/reachable.ts";
@@ -342,6 +343,7 @@ test("the scheduling section is the policy that the server plans by", () => {
   backfill_order: shortest
   weight_profile: ml-training
   usage_half_life_hours: 24
+  preemption_enabled: false
 `;
   const scheduling = configOf(read(text))?.scheduling;
   expect(scheduling?.policy).toEqual({
@@ -356,8 +358,20 @@ test("the scheduling section is the policy that the server plans by", () => {
   expect(Number(scheduling?.usageHalfLifeMs)).toBe(86_400_000);
 });
 
-test("a scheduling section that says nothing gives the default policy", () => {
-  expect(configOf(read(BASE))?.scheduling.policy).toEqual(DEFAULT_POLICY);
+test("a scheduling section that says nothing gives the default policy, by which work makes room", () => {
+  const preemption = { classDistance: 1, countMax: 10, checkpointMs: millis(300_000) };
+  expect(configOf(read(BASE))?.scheduling.policy).toEqual({ ...DEFAULT_POLICY, preemption });
+});
+
+test("preemption is switched off, or made by other classes and times", () => {
+  const off = configOf(read(`${BASE}scheduling:\n  preemption_enabled: false\n`));
+  expect(off?.scheduling.policy.preemption).toBeUndefined();
+  const text = `${BASE}checkpoint:\n  checkpoint_timeout_seconds: 20\nscheduling:\n  preemption_class_distance: 3\n`;
+  expect(configOf(read(text))?.scheduling.policy.preemption).toEqual({
+    classDistance: 3,
+    countMax: 10,
+    checkpointMs: millis(20_000),
+  });
 });
 
 test("a policy that does not exist is refused with those that do", () => {

@@ -4,11 +4,10 @@
  */
 import { describe, expect, test } from "bun:test";
 import { millis } from "../../../../src/base/brand.ts";
-import type { Agent, AgentEffect, AgentInput } from "../../../../src/core/agent/agent.ts";
-import { EMPTY_AGENT, issuesOf, reportsOf } from "../../../../src/core/agent/agent.ts";
-import { step } from "../../../../src/core/agent/step.ts";
-import type { Assignment, WorkloadReport } from "../../../../src/core/domain/assignment.ts";
-import type { RecoveredWorkload, WorkloadKey } from "../../../../src/core/domain/workload.ts";
+import { issuesOf } from "../../../../src/core/agent/agent.ts";
+import type { Assignment } from "../../../../src/core/domain/assignment.ts";
+import type { RecoveredWorkload } from "../../../../src/core/domain/workload.ts";
+import { AgentScript, kinds, of } from "../../../fixtures/agent-script.ts";
 import { aFence, aKey, anAssignment, aWork } from "../../../fixtures/works.ts";
 
 const PREPARE = { kind: "prepare" } as const;
@@ -17,49 +16,9 @@ const STOP = { kind: "stop", reason: "cancelled" } as const;
 const A = aKey(1);
 const B = aKey(2);
 
-type Happening = AgentInput extends infer I ? (I extends unknown ? Omit<I, "at"> : never) : never;
-
-/** An agent that is fed inputs at moments that the script names. */
-class Script {
-  agent: Agent = EMPTY_AGENT;
-  now = 1_000;
-  #fence = 0;
-
-  feed(happening: Happening): readonly AgentEffect[] {
-    const { agent, effects } = step(this.agent, { ...happening, at: millis(this.now) });
-    this.agent = agent;
-    return effects;
-  }
-
-  desire(...assignments: readonly Assignment[]): readonly AgentEffect[] {
-    return this.feed({ kind: "desired-received", desired: { fence: aFence(++this.#fence), assignments } });
-  }
-
-  /** Brings workloads to run. */
-  run(...assignments: readonly Assignment[]): void {
-    this.desire(...assignments);
-    for (const key of assignments) this.feed({ kind: "prepared", key });
-    for (const key of assignments) this.feed({ kind: "started", key, startedAt: millis(this.now) });
-  }
-
-  stageOf(key: WorkloadKey): string | undefined {
-    return this.agent.workloads.get(`${key.allocation}-${key.attempt}`)?.stage;
-  }
-
-  reportOf(key: WorkloadKey): WorkloadReport | undefined {
-    return reportsOf(this.agent).find((r) => r.allocation === key.allocation && r.attempt === key.attempt);
-  }
-}
-
-const kinds = (effects: readonly AgentEffect[]): readonly string[] =>
-  effects.map((e) => (e.kind === "set-timer" ? `timer ${e.timer}` : e.kind));
-
-const of = <K extends AgentEffect["kind"]>(effects: readonly AgentEffect[], kind: K) =>
-  effects.filter((e): e is Extract<AgentEffect, { kind: K }> => e.kind === kind);
-
 describe("from assignment to end", () => {
   test("prepare stages and reports ready, run starts and reports running", () => {
-    const script = new Script();
+    const script = new AgentScript();
     expect(kinds(script.desire(anAssignment(A, PREPARE)))).toEqual(["prepare"]);
     expect(of(script.feed({ kind: "prepared", key: A }), "report")[0]?.workloads).toEqual([{ ...A, phase: "ready" }]);
     expect(kinds(script.desire(anAssignment(A, RUN)))).toEqual(["start"]);
@@ -68,13 +27,13 @@ describe("from assignment to end", () => {
   });
 
   test("run without prepare prepares first", () => {
-    const script = new Script();
+    const script = new AgentScript();
     expect(kinds(script.desire(anAssignment(A, RUN)))).toEqual(["prepare"]);
     expect(kinds(script.feed({ kind: "prepared", key: A }))).toContain("start");
   });
 
   test("a natural end is reported only when everything it left is dead", () => {
-    const script = new Script();
+    const script = new AgentScript();
     script.run(anAssignment(A, RUN));
     expect(kinds(script.feed({ kind: "exited", key: A, exit: { exitCode: 4, cause: "exited" } }))).toEqual(["kill"]);
     expect(script.reportOf(A)?.phase).toBe("running");
@@ -83,7 +42,7 @@ describe("from assignment to end", () => {
   });
 
   test("an exit that overtakes the news of the start is not lost", () => {
-    const script = new Script();
+    const script = new AgentScript();
     script.desire(anAssignment(A, RUN));
     script.feed({ kind: "prepared", key: A });
     script.feed({ kind: "exited", key: A, exit: { exitCode: 0, cause: "exited" } });
@@ -91,7 +50,7 @@ describe("from assignment to end", () => {
   });
 
   test("what cannot be prepared or started ends with the reason", () => {
-    const script = new Script();
+    const script = new AgentScript();
     script.desire(anAssignment(A, RUN), anAssignment(B, RUN));
     script.feed({ kind: "prepare-failed", key: A, detail: "no account x" });
     script.feed({ kind: "prepared", key: B });
@@ -101,7 +60,7 @@ describe("from assignment to end", () => {
   });
 
   test("a node that only holds its part starts nothing and ends on stop", () => {
-    const script = new Script();
+    const script = new AgentScript();
     const work = aWork({}, { runsHere: false });
     script.desire(anAssignment(A, PREPARE, { work }));
     script.feed({ kind: "prepared", key: A });
@@ -114,7 +73,7 @@ describe("from assignment to end", () => {
 
 describe("stopping", () => {
   test("stop is SIGTERM, the grace period, then the end of everything", () => {
-    const script = new Script();
+    const script = new AgentScript();
     script.run(anAssignment(A, RUN));
     const stop = script.desire(anAssignment(A, STOP));
     expect(kinds(stop)).toEqual(["note", "terminate", "timer grace"]);
@@ -128,7 +87,7 @@ describe("stopping", () => {
   });
 
   test("a workload that ends within the grace period is killed at once, for what it left", () => {
-    const script = new Script();
+    const script = new AgentScript();
     script.run(anAssignment(A, RUN));
     script.desire(anAssignment(A, STOP));
     expect(kinds(script.feed({ kind: "exited", key: A, exit: { exitCode: 0, cause: "exited" } }))).toEqual(["kill"]);
@@ -138,7 +97,7 @@ describe("stopping", () => {
   });
 
   test("stop while it is being prepared or started takes effect as soon as it can", () => {
-    const script = new Script();
+    const script = new AgentScript();
     script.desire(anAssignment(A, RUN), anAssignment(B, RUN));
     script.feed({ kind: "prepared", key: B });
     script.desire(anAssignment(A, STOP), anAssignment(B, STOP));
@@ -148,13 +107,13 @@ describe("stopping", () => {
   });
 
   test("stop of what was never here is reported as ended", () => {
-    const script = new Script();
+    const script = new AgentScript();
     expect(kinds(script.desire(anAssignment(A, STOP)))).toEqual(["report", "timer report"]);
     expect(script.reportOf(A)).toEqual({ ...A, phase: "ended", cause: "stopped" });
   });
 
   test("what does not die is killed again, and said", () => {
-    const script = new Script();
+    const script = new AgentScript();
     script.run(anAssignment(A, RUN));
     script.feed({ kind: "exited", key: A, exit: { exitCode: 0, cause: "exited" } });
     const failed = script.feed({ kind: "kill-failed", key: A, detail: "process 7" });
@@ -169,7 +128,7 @@ describe("stopping", () => {
 
 describe("walltime", () => {
   test("counts from the start and follows changes of the limit", () => {
-    const script = new Script();
+    const script = new AgentScript();
     script.run(anAssignment(A, RUN, { walltimeMs: millis(5_000) }));
     const changed = script.desire(anAssignment(A, RUN, { walltimeMs: millis(9_000) }));
     expect(kinds(changed)).toEqual(["note", "timer walltime"]);
@@ -184,7 +143,7 @@ describe("walltime", () => {
   });
 
   test("zero is without limit", () => {
-    const script = new Script();
+    const script = new AgentScript();
     script.desire(anAssignment(A, RUN));
     script.feed({ kind: "prepared", key: A });
     expect(kinds(script.feed({ kind: "started", key: A, startedAt: millis(1_000) }))).not.toContain("timer walltime");
@@ -195,7 +154,7 @@ describe("walltime", () => {
 
 describe("what should be here", () => {
   test("a set older than one obeyed changes nothing", () => {
-    const script = new Script();
+    const script = new AgentScript();
     script.feed({ kind: "desired-received", desired: { fence: aFence(10), assignments: [anAssignment(A, RUN)] } });
     const before = script.agent;
     const old = { clusterId: "c", restoreEpoch: 1, term: 0, index: 99 };
@@ -209,13 +168,13 @@ describe("what should be here", () => {
   });
 
   test("the same set again has no effect", () => {
-    const script = new Script();
+    const script = new AgentScript();
     script.run(anAssignment(A, RUN));
     expect(script.desire(anAssignment(A, RUN))).toEqual([]);
   });
 
   test("nothing starts while a run that should not be here is alive", () => {
-    const script = new Script();
+    const script = new AgentScript();
     const second = aKey(1, 2);
     script.run(anAssignment(A, RUN));
     expect(kinds(script.desire(anAssignment(second, RUN)))).toEqual(["prepare", "note", "terminate", "timer grace"]);
@@ -226,7 +185,7 @@ describe("what should be here", () => {
   });
 
   test("what has ended is kept until its report is committed and no set names it, and then not forgotten for an older set", () => {
-    const script = new Script();
+    const script = new AgentScript();
     script.run(anAssignment(A, RUN));
     script.feed({ kind: "exited", key: A, exit: { exitCode: 0, cause: "exited" } });
     const report = of(script.feed({ kind: "killed", key: A }), "report")[0];
@@ -238,7 +197,7 @@ describe("what should be here", () => {
   });
 
   test("an ended workload that is still named does not run again", () => {
-    const script = new Script();
+    const script = new AgentScript();
     script.run(anAssignment(A, RUN));
     script.feed({ kind: "exited", key: A, exit: { exitCode: 0, cause: "exited" } });
     script.feed({ kind: "killed", key: A });
@@ -250,7 +209,7 @@ describe("what should be here", () => {
 
 describe("reports", () => {
   test("are repeated until they are committed, and again to each server that takes the agent in", () => {
-    const script = new Script();
+    const script = new AgentScript();
     script.desire(anAssignment(A, PREPARE));
     const first = of(script.feed({ kind: "prepared", key: A }), "report")[0];
     const again = of(script.feed({ kind: "timer-fired", timer: "report" }), "report")[0];
@@ -262,7 +221,7 @@ describe("reports", () => {
   });
 
   test("a commit of an older report does not stand for a newer one", () => {
-    const script = new Script();
+    const script = new AgentScript();
     script.desire(anAssignment(A, RUN));
     const ready = of(script.feed({ kind: "prepared", key: A }), "report")[0];
     script.feed({ kind: "started", key: A, startedAt: millis(1_000) });
@@ -274,8 +233,8 @@ describe("reports", () => {
 describe("isolation", () => {
   const isolated = anAssignment(A, RUN, { work: aWork({ isolation: "stop" }) });
 
-  function isolatedScript(): Script {
-    const script = new Script();
+  function isolatedScript(): AgentScript {
+    const script = new AgentScript();
     script.feed({ kind: "welcomed", isolationGraceMs: millis(60_000) });
     script.run(isolated, anAssignment(B, RUN));
     return script;
@@ -293,7 +252,7 @@ describe("isolation", () => {
   });
 
   test("it has surely ended when the grace is over, however long its own grace period is", () => {
-    const script = new Script();
+    const script = new AgentScript();
     script.feed({ kind: "welcomed", isolationGraceMs: millis(60_000) });
     script.run(anAssignment(A, RUN, { work: aWork({ isolation: "stop", gracePeriodMs: millis(3_600_000) }) }));
     script.now = 31_000;
@@ -312,7 +271,7 @@ describe("isolation", () => {
   });
 
   test("a restart of the agent does not begin the grace anew", () => {
-    const script = new Script();
+    const script = new AgentScript();
     script.now = 200_000;
     const memory = { fence: aFence(3), heardAt: millis(100_000), isolationGraceMs: millis(60_000) };
     const effects = script.feed({ kind: "recovered", workloads: [recovered("running", isolated)], memory });
@@ -328,7 +287,7 @@ function recovered(state: RecoveredWorkload["state"], { work, allocation, attemp
 
 describe("recovery", () => {
   test("takes up what runs, with the limit that was noted, and waits for a set before judging it", () => {
-    const script = new Script();
+    const script = new AgentScript();
     const found = { ...recovered("running", anAssignment(A, RUN)), note: { walltimeMs: millis(7_000) } };
     const effects = script.feed({ kind: "recovered", workloads: [found], memory: undefined });
     expect(of(effects, "set-timer")).toContainEqual({
@@ -342,7 +301,7 @@ describe("recovery", () => {
   });
 
   test("goes on ending what was being ended, with the same cause", () => {
-    const script = new Script();
+    const script = new AgentScript();
     const note = { walltimeMs: millis(0), endCause: "walltime" } as const;
     const found = { ...recovered("running", anAssignment(A, RUN)), note };
     const effects = script.feed({ kind: "recovered", workloads: [found], memory: undefined });
@@ -353,113 +312,11 @@ describe("recovery", () => {
   });
 
   test("kills what an ended workload left before it reports the end", () => {
-    const script = new Script();
+    const script = new AgentScript();
     const exit = { cause: "supervisor_lost" } as const;
     const found = { ...recovered("ended", anAssignment(A, RUN)), exit };
     expect(kinds(script.feed({ kind: "recovered", workloads: [found], memory: undefined }))).toContain("kill");
     script.feed({ kind: "killed", key: A });
     expect(script.reportOf(A)).toEqual({ ...A, phase: "ended", cause: "supervisor_lost" });
-  });
-});
-
-describe("saving the state before the end", () => {
-  const ASK = { kind: "stop", reason: "preempted", checkpointMs: millis(60_000) } as const;
-  const EXIT = { exitCode: 0, cause: "exited" } as const;
-
-  /** Work that runs and is asked. */
-  function asked(): Script {
-    const script = new Script();
-    script.run(anAssignment(A, RUN));
-    expect(kinds(script.desire(anAssignment(A, ASK)))).toEqual(["note", "checkpoint", "timer checkpoint"]);
-    script.feed({ kind: "checkpoint-asked", key: A });
-    return script;
-  }
-
-  test("it is ended once it says that its state is saved, and reported so", () => {
-    const script = asked();
-    expect(kinds(script.feed({ kind: "checkpointed", key: A }))).toEqual(["note", "terminate", "timer grace"]);
-    script.feed({ kind: "exited", key: A, exit: { signal: 15, cause: "exited" } });
-    script.feed({ kind: "killed", key: A });
-    expect(script.reportOf(A)).toMatchObject({ phase: "ended", cause: "checkpointed", signal: 15 });
-  });
-
-  test("it may just leave with 0", () => {
-    const script = asked();
-    expect(kinds(script.feed({ kind: "exited", key: A, exit: EXIT }))).toEqual(["kill"]);
-    script.feed({ kind: "killed", key: A });
-    expect(script.reportOf(A)).toMatchObject({ cause: "checkpointed", exitCode: 0 });
-  });
-
-  test("what leaves with another code, or too late, has saved nothing", () => {
-    const failing = asked();
-    failing.feed({ kind: "exited", key: A, exit: { exitCode: 3, cause: "exited" } });
-    failing.feed({ kind: "killed", key: A });
-    expect(failing.reportOf(A)?.cause).toBe("stopped");
-    const late = asked();
-    expect(kinds(late.feed({ kind: "timer-fired", timer: "checkpoint", key: A }))).toEqual([
-      "note",
-      "terminate",
-      "timer grace",
-    ]);
-    expect(kinds(late.desire(anAssignment(A, ASK)))).toEqual([]);
-    late.feed({ kind: "exited", key: A, exit: EXIT });
-    late.feed({ kind: "killed", key: A });
-    expect(late.reportOf(A)?.cause).toBe("stopped");
-  });
-
-  test("what left before it was asked has simply ended", () => {
-    const script = new Script();
-    script.run(anAssignment(A, RUN));
-    script.desire(anAssignment(A, ASK));
-    script.feed({ kind: "exited", key: A, exit: EXIT });
-    script.feed({ kind: "killed", key: A });
-    expect(script.reportOf(A)).toMatchObject({ cause: "exited", exitCode: 0 });
-  });
-
-  test("what takes no signal is ended at once", () => {
-    const script = new Script();
-    script.run(anAssignment(A, RUN));
-    script.desire(anAssignment(A, ASK));
-    expect(kinds(script.feed({ kind: "checkpoint-unheard", key: A }))).toEqual(["note", "terminate", "timer grace"]);
-  });
-
-  test("a cancel, the walltime and an end that is not wanted any more do not wait for it", () => {
-    for (const end of [(script: Script) => script.desire(anAssignment(A, STOP)), (script: Script) => script.desire()]) {
-      expect(kinds(end(asked()))).toContain("terminate");
-    }
-    const script = new Script();
-    script.run({ ...anAssignment(A, RUN), walltimeMs: millis(5_000) });
-    script.desire({ ...anAssignment(A, ASK), walltimeMs: millis(5_000) });
-    script.now += 5_000;
-    expect(kinds(script.feed({ kind: "timer-fired", timer: "walltime", key: A }))).toContain("terminate");
-    script.feed({ kind: "exited", key: A, exit: EXIT });
-    script.feed({ kind: "killed", key: A });
-    expect(script.reportOf(A)?.cause).toBe("walltime");
-  });
-
-  test("a restarted agent asks again, with the time that is left, and knows what was saved meanwhile", () => {
-    const common = { key: A, work: aWork(), fence: aFence(1), startedAt: millis(500) };
-    const note = { walltimeMs: millis(0), endCause: "stopped", checkpointUntil: millis(31_000) } as const;
-    const running = new Script();
-    const effects = running.feed({
-      kind: "recovered",
-      workloads: [{ ...common, note, state: "running" }],
-      memory: undefined,
-    });
-    expect(kinds(effects)).toContain("checkpoint");
-    expect(of(effects, "set-timer")).toContainEqual({
-      kind: "set-timer",
-      timer: "checkpoint",
-      key: A,
-      at: millis(31_000),
-    });
-    const ended = new Script();
-    ended.feed({
-      kind: "recovered",
-      workloads: [{ ...common, note, state: "ended", exit: EXIT }],
-      memory: undefined,
-    });
-    ended.feed({ kind: "killed", key: A });
-    expect(ended.reportOf(A)?.cause).toBe("checkpointed");
   });
 });
