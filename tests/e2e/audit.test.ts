@@ -100,6 +100,17 @@ test("denials and logins are told with where they came from, and a tenant's admi
   expect((await lattice(ME, "audit", "query")).code).not.toBe(0);
 }, 30_000);
 
+test("every command of the guide works as it is written", async () => {
+  const guide = readFileSync(join(import.meta.dir, "../../docs/operations/audit.md"), "utf8");
+  const commands = guide.split("\n").filter((line) => line.startsWith("lattice audit "));
+  expect(commands.length).toBeGreaterThan(7);
+  for (const line of commands) {
+    const words = line.replace(/ >.*/, "").split(" ").slice(1);
+    const { code, stderr } = await lattice("sys", ...words);
+    expect(`${line}: ${code} ${stderr}`).toMatch(/: 0 (no (entries|archives)\n)?$/);
+  }
+}, 30_000);
+
 test("the chain verifies across archives, and a byte that is flipped on disk or in an archive is named", async () => {
   expect((await lattice("sys", "audit", "verify")).stdout).toMatch(/^Whole: \d+ entries, 0 of them archived/);
   expect((await lattice("sys", "admin", "audit", "archive")).stdout).toContain("audit-1-1-");
