@@ -72,17 +72,22 @@ test("every capability that the agent is left with is explained", () => {
 test("each variable of the agent's environment file is one that the agent reads", () => {
   const set = [...read("lattice-agent.env").matchAll(/^#?(LATTICE_\w+)=(.*)$/gm)];
   const env = Object.fromEntries(set.map(([, name = "", value]) => [name, value || "7"]));
-  const command = parseAgentFlags([], env);
+  const endpoints = (env.LATTICE_QUORUM_ENDPOINT ?? "").replaceAll("http:", "https:");
+  // Certificates go over https:// only.
+  const command = parseAgentFlags([], { ...env, LATTICE_QUORUM_ENDPOINT: endpoints });
   expect(command).toMatchObject({
     kind: "run",
     options: {
       nodeId: "7",
-      endpoints: ["http://lattice-01:50051", "http://lattice-02:50051", "http://lattice-03:50051"],
+      endpoints: ["https://lattice-01:50051", "https://lattice-02:50051", "https://lattice-03:50051"],
       cpus: 7,
       memoryGib: 7,
       gpuCount: 7,
       gpuType: "7",
       token: "7",
+      spireSocket: "/run/spire/agent.sock",
+      join: { signingEndpoint: "https://lattice-01:50053" },
+      tls: { cert: "/etc/lattice/tls/agent.crt", key: "/etc/lattice/tls/agent.key", ca: "/etc/lattice/tls/ca.crt" },
     },
   });
 });
