@@ -35,6 +35,8 @@ export interface ConsensusStatus {
   readonly term: Term;
   readonly commit: LogIndex;
   readonly members: readonly MemberStatus[];
+  /** Where their membership stands in the log. */
+  readonly membersAt?: LogIndex | undefined;
   /** Longest time that this process went without a word of a leader that it followed before and after; only of the own member. */
   readonly leaderSilenceMaxMs?: number;
 }

@@ -4,7 +4,13 @@
  */
 import type { Prng } from "../base/prng.ts";
 import type { MemberId } from "../core/raft/raft-types.ts";
-import { addMember, promoteMember, removeMember, transferLeadership } from "../engine/server/operations/cluster.ts";
+import {
+  addMember,
+  promoteMember,
+  raftStatus,
+  removeMember,
+  transferLeadership,
+} from "../engine/server/operations/cluster.ts";
 import { createTenant } from "../engine/server/operations/tenants.ts";
 import type { Request, ServerDoor } from "./clients/rpc.ts";
 import { callServer } from "./clients/rpc.ts";
@@ -79,7 +85,7 @@ export class SimOperator {
     this.replacing = server;
     this.#enqueue(async () => {
       this.#note(`remove ${server.name}`);
-      await this.#change([NOT_THERE], (at, call) => removeMember(at, call, id));
+      await this.#remove(id);
       server.crash(false);
       server.disk.wipe();
       server.start();
@@ -99,7 +105,7 @@ export class SimOperator {
       this.#note(`add ${fresh.name} for ${old.name}`);
       await this.#letJoin(id);
       this.#note(`remove ${old.name}`);
-      await this.#change([NOT_THERE], (at, call) => removeMember(at, call, old.id));
+      await this.#remove(old.id);
       retire();
       this.replacing = undefined;
     });
@@ -109,6 +115,14 @@ export class SimOperator {
   readmit({ id, name }: SimServer): void {
     this.#note(`add ${name} again`);
     this.#enqueue(() => this.#letJoin(id));
+  }
+
+  /** What is asked for late is refused, so each attempt looks first. */
+  async #remove(id: MemberId): Promise<void> {
+    await this.#change([NOT_THERE], async (at, call) => {
+      const { membersAt } = await raftStatus(at, call);
+      await removeMember(at, call, { id, seenAt: membersAt });
+    });
   }
 
   /** Adds a member until it votes: an earlier request to remove it may come late. */

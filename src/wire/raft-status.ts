@@ -17,6 +17,7 @@ export const raftStatusToProto = (status: RaftStatus, now: Millis): RaftStatusRe
     commitIndex: BigInt(status.commit),
     lastApplied: BigInt(status.applied),
     stateHash: status.stateHash,
+    membersIndex: BigInt(status.membersAt),
     members: status.members.map((member) => memberToProto(member, now)),
   });
 
@@ -28,6 +29,7 @@ export const raftStatusFromProto = (proto: RaftStatusResponse): RaftStatus => ({
   commit: Number(proto.commitIndex),
   applied: Number(proto.lastApplied),
   stateHash: proto.stateHash,
+  membersAt: Number(proto.membersIndex),
   members: proto.members.map(memberFromProto),
 });
 

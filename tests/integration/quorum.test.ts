@@ -219,7 +219,12 @@ test("a dead member is replaced by one with a late start, which gets the state a
   await cluster.kill(b.id);
   for (let i = 0; i < 300; i++) await submitAt(a, { name: `work-${i}` });
   await cluster.until(() => leader.store.load().shape.compactedIndex > 100);
-  await removeMember(a.server, aCall(), b.id);
+  const { membersAt } = await raftStatus(a.server, aCall());
+  await removeMember(a.server, aCall(), { id: b.id, seenAt: membersAt });
+  const repeated = await removeMember(a.server, aCall(), { id: b.id, seenAt: membersAt }).catch(
+    (error: unknown) => error,
+  );
+  expect(repeated).toMatchObject({ fault: { reason: "ILLEGAL_TRANSITION" } });
   await addMember(a.server, aCall(), { id: 4, address: "server-4:9000" });
   const early = await promoteMember(a.server, aCall(), 4).catch((error: unknown) => error);
   expect(early).toMatchObject({

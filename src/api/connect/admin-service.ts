@@ -153,8 +153,9 @@ const quorum = (server: Server) =>
       await promoteMember(server, callOf(context), Number(nodeId));
       return quorumNow(server, context);
     },
-    async removeRaftMember({ nodeId }, context) {
-      await removeMember(server, callOf(context), Number(nodeId));
+    async removeRaftMember({ nodeId, membersIndex }, context) {
+      const seen = membersIndex === undefined ? {} : { seenAt: Number(membersIndex) };
+      await removeMember(server, callOf(context), { id: Number(nodeId), ...seen });
       return quorumNow(server, context);
     },
     async transferRaftLeadership({ nodeId }, context) {

@@ -105,6 +105,7 @@ export const raftJson = (status: RaftStatus) => ({
   commit_index: status.commit,
   last_applied: status.applied,
   state_hash: status.stateHash,
+  members_index: status.membersAt,
   members: status.members.map((member) => ({
     node_id: member.id,
     address: member.address,

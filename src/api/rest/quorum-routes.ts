@@ -10,7 +10,7 @@ import {
 } from "../../engine/server/operations/cluster.ts";
 import { raftJson } from "./cluster-json.ts";
 import { integer, jsonBody } from "./json-body.ts";
-import { json, param, type Route, type RouteContext } from "./route.ts";
+import { json, param, queryOf, type Route, type RouteContext } from "./route.ts";
 
 const ADD_BODY = jsonBody(
   t.Object({
@@ -64,8 +64,11 @@ export const QUORUM_ROUTES: readonly Route[] = [
     path: "/api/v1/raft/members/:id",
     operation: "raft.change",
     summary: "Takes a member out for good",
+    query: { members_index: "members_index of the status as it was seen: refused when the members have changed since" },
     async handle(context) {
-      await removeMember(context.server, context.call, memberOf(context));
+      const query = queryOf(context);
+      const seen = query.text("members_index") === "" ? {} : { seenAt: query.count("members_index") };
+      await removeMember(context.server, context.call, { id: memberOf(context), ...seen });
       return answer(context);
     },
   },

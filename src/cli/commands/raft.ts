@@ -65,11 +65,18 @@ export const raftRemove: Command = {
   kind: "command",
   name: "admin raft remove",
   summary: "Take a member out for good",
-  details: ["It cannot come back by itself. Empty its data directory and add it to have it join again."],
+  details: [
+    "It cannot come back by itself. Empty its data directory and add it to have it join again.",
+    "Refused when the members change meanwhile: a removal that comes late cannot undo an addition.",
+  ],
   positionals: [MEMBER],
   run: async (given, context) => {
     const nodeId = memberId(given.first() ?? "");
-    const status = await context.client().admin.removeRaftMember({ nodeId }, { signal: context.signal });
+    const { admin } = context.client();
+    const { membersIndex } = await admin.getRaftStatus({}, { signal: context.signal });
+    // A server that does not tell it does not ask for it either.
+    const seen = membersIndex === 0n ? {} : { membersIndex };
+    const status = await admin.removeRaftMember({ nodeId, ...seen }, { signal: context.signal });
     await tell(context, status, `Removed member ${nodeId}`);
     return EXIT.ok;
   },

@@ -108,6 +108,8 @@ export interface RaftStatus {
   readonly commit: number;
   readonly applied: number;
   readonly members: readonly RaftMemberDetail[];
+  /** Where their membership stands in the log: names it in a change that must not come late. */
+  readonly membersAt: number;
   readonly stateHash: string;
 }
 

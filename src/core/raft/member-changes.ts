@@ -4,6 +4,7 @@
  * that two leaders cannot make changes whose majorities do not overlap. What changes no
  * majority, a binding or a move, is free of both conditions.
  */
+import type { LogIndex } from "../../base/brand.ts";
 import { logIndex } from "../../base/brand.ts";
 import { campaign } from "./election.ts";
 import { termAt } from "./log.ts";
@@ -39,6 +40,7 @@ function obstacleTo(node: RaftNode, change: MembershipChange): string | undefine
   if (change.kind === "bind" || change.kind === "move") return undefined;
   if (termAt(node.log, node.commit) !== node.term) return "the leader has not yet committed an entry of its term";
   if ((node.memberships.at(-1)?.index ?? 0) > node.commit) return "another change of the members is under way";
+  if (change.kind === "remove") return changedSince(node, change.seenAt);
   if (change.kind !== "promote") return undefined;
   const peer = node.peers.get(change.id);
   if (!peer) return undefined;
@@ -46,6 +48,13 @@ function obstacleTo(node: RaftNode, change: MembershipChange): string | undefine
   if (peer.isRecovering) return `member ${change.id} recovers from damage`;
   if (peer.match === 0 || !isPresent(node, change.id)) return `member ${change.id} has not been heard lately`;
   return lag > PROMOTION_LAG_MAX ? `member ${change.id} is ${lag} entries behind` : undefined;
+}
+
+/** A request to remove a member that comes late must not remove the one that took its place. */
+function changedSince({ memberships }: RaftNode, seenAt: LogIndex | undefined): string | undefined {
+  const now = memberships.at(-1)?.index ?? 0;
+  if (seenAt === undefined || seenAt === now) return undefined;
+  return `the members have changed since: this was asked for at entry ${seenAt}, they stand at entry ${now}`;
 }
 
 /** With a majority away nothing could be committed, not even the way back. */

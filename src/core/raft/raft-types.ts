@@ -77,7 +77,12 @@ export type MembershipChange =
   | { readonly kind: "bind"; readonly id: MemberId; readonly storeId: string }
   /** Says where the member is found; changes no majority. */
   | { readonly kind: "move"; readonly id: MemberId; readonly address: string }
-  | { readonly kind: "remove"; readonly id: MemberId };
+  | {
+      readonly kind: "remove";
+      readonly id: MemberId;
+      /** Where the membership stood that the asker saw: refused when it is another now. */
+      readonly seenAt?: LogIndex | undefined;
+    };
 
 /** What drives the core. */
 export type RaftInput =

@@ -272,6 +272,7 @@ test("a tenant, a vCluster and the quorum's status survive", () => {
     commit: 100,
     applied: 99,
     stateHash: "00ff",
+    membersAt: 7,
     members: [
       { id: 2, address: "b:9000", role: "follower", matchIndex: 90, lag: 10, lastContactMs: 15 },
       { id: 3, address: "c:9000", role: "learner", matchIndex: 0, lag: 100, lastContactMs: undefined },

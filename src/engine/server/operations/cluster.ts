@@ -1,4 +1,5 @@
 /** The cluster itself: the quorum as this server sees it, who belongs to it, and whether this server can serve. */
+import { logIndex } from "../../../base/brand.ts";
 import { fault, LatticeError } from "../../../core/domain/errors.ts";
 import type { MemberId, MembershipChange } from "../../../core/raft/raft-types.ts";
 import { stateHash } from "../../../core/state/state.ts";
@@ -19,7 +20,14 @@ export interface MemberAsked {
 export async function raftStatus(server: Server, call: Call): Promise<RaftStatus> {
   demand(call, "raft.read");
   const { replica, bus } = server;
-  const { self, leader, term, commit, members } = await bus
+  const {
+    self,
+    leader,
+    term,
+    commit,
+    members,
+    membersAt = 0,
+  } = await bus
     .askLeader(QUORUM_STATUS, {})
     .then((known) => ({ ...known, self: replica.status.self }))
     .catch(() => replica.status);
@@ -29,6 +37,7 @@ export async function raftStatus(server: Server, call: Call): Promise<RaftStatus
     term,
     commit,
     applied: replica.applied,
+    membersAt,
     members: members.map(({ id, address, role, matchIndex, lastContactMs }) => ({
       id,
       address,
@@ -75,10 +84,21 @@ export async function promoteMember(server: Server, call: Call, id: number): Pro
   await change(server, call, { kind: "promote", id: memberId(id) });
 }
 
-/** Takes a member out for good. @throws ILLEGAL_TRANSITION, NO_QUORUM. */
-export async function removeMember(server: Server, call: Call, id: number): Promise<void> {
+/** Who is to leave. */
+export interface MemberLeaving {
+  readonly id: number;
+  /** Where the membership stood that the caller saw; what comes late is refused then. */
+  readonly seenAt?: number;
+}
+
+/** Takes a member out for good. @throws ILLEGAL_TRANSITION, also when the members have changed since `seenAt`; NO_QUORUM. */
+export async function removeMember(server: Server, call: Call, { id, seenAt }: MemberLeaving): Promise<void> {
   demand(call, "raft.change");
-  await change(server, call, { kind: "remove", id: memberId(id) });
+  await change(server, call, {
+    kind: "remove",
+    id: memberId(id),
+    ...(seenAt !== undefined && { seenAt: logIndex(seenAt) }),
+  });
 }
 
 /** Hands leadership to another voter. @throws ILLEGAL_TRANSITION, NO_QUORUM. */

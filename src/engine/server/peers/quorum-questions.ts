@@ -34,6 +34,7 @@ export const QUORUM_STATUS: Question<object, ConsensusStatus> = {
         lastContactMs: maybe(number),
       }),
     ),
+    membersAt: maybe(number<LogIndex>),
     leaderSilenceMaxMs: maybe(number),
   }),
 };
@@ -80,7 +81,8 @@ function demandAlive({ members }: ConsensusStatus, id: MemberId): void {
 }
 
 type Adding = Extract<MembershipChange, { kind: "add-learner" }>;
-type Naming = Extract<MembershipChange, { kind: "promote" | "remove" }>;
+type Promoting = Extract<MembershipChange, { kind: "promote" }>;
+type Removing = Extract<MembershipChange, { kind: "remove" }>;
 
 const isAdding: Shape<Adding> = record<Adding>({
   kind: oneOf("add-learner"),
@@ -88,11 +90,13 @@ const isAdding: Shape<Adding> = record<Adding>({
   address: text,
   storeId: text,
 });
-const isNaming = record<{ readonly kind: Naming["kind"]; readonly id: MemberId }>({
-  kind: oneOf("promote", "remove"),
+const isPromoting: Shape<Promoting> = record<Promoting>({ kind: oneOf("promote"), id: number });
+const isRemoving: Shape<Removing> = record<Removing>({
+  kind: oneOf("remove"),
   id: number,
+  seenAt: maybe(number<LogIndex>),
 });
 
 function isChange(value: unknown): value is MembershipChange {
-  return isAdding(value) || isNaming(value);
+  return isAdding(value) || isPromoting(value) || isRemoving(value);
 }

@@ -28,7 +28,8 @@ export function statusOf(
     matchIndex: id === self ? node.durableIndex : node.peers.get(id)?.match,
     lastContactMs: id === self ? 0 : lastContactMs(id),
   });
-  return { self, leader, term, commit, members: membershipOf(node).members.map(show), leaderSilenceMaxMs };
+  const members = membershipOf(node).members.map(show);
+  return { self, leader, term, commit, members, membersAt: node.memberships.at(-1)?.index, leaderSilenceMaxMs };
 }
 
 /**

@@ -155,6 +155,19 @@ describe("what a leader counts", () => {
     expect(effects).toMatchObject([{ kind: "replicate", to: 2, first: 2, last: 1, commit: 1 }]);
   });
 
+  test("a removal that comes late is refused: the members are others than those that were seen", () => {
+    const node = aMember(EMPTY_LOG, 1);
+    lead(node);
+    write(node);
+    for (const id of [2, 3]) receive(node, id, appended(node, 1));
+    const remove = (seenAt: number) =>
+      step(node, { kind: "change-members", change: { kind: "remove", id: 3, seenAt: logIndex(seenAt) } });
+    expect(remove(5)).toMatchObject([
+      { kind: "change-refused", reason: expect.stringContaining("have changed since") },
+    ]);
+    expect(kinds(remove(0))).toContain("membership-changed");
+  });
+
   test("proposals beyond the bound are rejected until something commits", () => {
     const node = aMember(EMPTY_LOG, 1);
     lead(node);
