@@ -5,13 +5,13 @@
  */
 import { LatticeError } from "../core/domain/errors.ts";
 import { buildConfig, warningsOf } from "./build-config.ts";
-import { type EnvironmentReading, type Override, readEnvironment } from "./environment.ts";
+import { type Override, readEnvironment } from "./environment.ts";
 import { inactiveCapability } from "./inactive.ts";
 import { problemsOf } from "./problems.ts";
 import { type ConfigFiles, realFiles } from "./reachable.ts";
 import { CONFIG_KEYS, CONFIG_SCHEMA, type ConfigValues, type KeyEntry, REQUIRED_SECTIONS } from "./schema.ts";
 import type { ServerConfig } from "./server-config.ts";
-import { type VaultLogin, vaultOf } from "./sources/vault-secrets.ts";
+import { type VaultLogin, type VaultSecrets, vaultOf } from "./sources/vault-secrets.ts";
 import { readYaml, record, type YamlSource } from "./sources/yaml-source.ts";
 
 /** Where a server without --config looks; it starts on defaults when the file is absent. */
@@ -26,7 +26,7 @@ export interface ConfigSources {
   readonly overrides?: readonly Override[];
   readonly files?: ConfigFiles;
   /** What Vault holds, where it has been asked. */
-  readonly vault?: EnvironmentReading;
+  readonly vault?: VaultSecrets;
 }
 
 /** A key that is set but not acted on. */
@@ -43,6 +43,8 @@ export interface ConfigReading {
   readonly values: ConfigValues | undefined;
   readonly config: ServerConfig | undefined;
   readonly problems: readonly string[];
+  /** Those of the problems that may pass by themselves: Vault is away. */
+  readonly outages: readonly string[];
   readonly inactive: readonly InactiveKey[];
   readonly warnings: readonly string[];
   /** Every secret that is set: its key and where it comes from, never its value. */
@@ -62,11 +64,17 @@ export interface LoadedConfig {
 /**
  * Returns the configuration to start with.
  *
- * @throws INVALID_CONFIG with every problem, one a line.
+ * @throws INVALID_CONFIG with every problem, one a line; SERVER_UNREACHABLE where waiting may be all it takes.
  */
-export function usableConfig({ config, problems, inactive, warnings }: ConfigReading): LoadedConfig {
+export function usableConfig({ config, problems, outages, inactive, warnings }: ConfigReading): LoadedConfig {
   if (problems.length > 0 || config === undefined) {
-    throw new LatticeError({ reason: "INVALID_CONFIG", message: problems.join("\n") });
+    const isAway = problems.length > 0 && problems.length === outages.length;
+    const next = isAway ? { next: "the service manager tries again; see: lattice-server config check" } : {};
+    throw new LatticeError({
+      reason: isAway ? "SERVER_UNREACHABLE" : "INVALID_CONFIG",
+      message: problems.join("\n"),
+      ...next,
+    });
   }
   return { config, inactive: inactive.map((key) => key.name), warnings };
 }
@@ -99,6 +107,7 @@ export function readConfig({ path, env, overrides = [], files = realFiles, vault
     values,
     config,
     problems,
+    outages: vault?.outages ?? [],
     inactive: inactiveKeys(data),
     warnings: [...environment.warnings, ...login.warnings, ...(vault?.warnings ?? []), ...wisdom],
     secrets: secrets.map(({ name, from }) => `${name}: ${from}`),
@@ -129,6 +138,7 @@ const unreadable = (file: string | undefined, problems: readonly string[]): Conf
   values: undefined,
   config: undefined,
   problems,
+  outages: [],
   inactive: [],
   warnings: [],
   secrets: [],

@@ -174,6 +174,11 @@ test(
     expect(log()).toContain("scheduling.cycle_interval_seconds: must be at least 1");
     expect(log()).toContain("Vault denies secret/data/lattice/api to the role (403)");
     expect(log()).toContain("Vault denies secret/data/lattice/backup to the role (403)");
+    // A mistake ends the server for good; a Vault that is away lets the service manager try again.
+    vault.isSealed = true;
+    const waiting = serve(configOf(ports, vault.roleId), { VAULT_SECRET_ID: vault.secretId });
+    expect(await waiting.server.exited).toBe(8);
+    expect(waiting.log()).toContain("is sealed");
   },
   PATIENCE_MS,
 );

@@ -82,16 +82,25 @@ function secretIdOf(
 const caOf = (path: string | undefined, files: ConfigFiles): string | undefined =>
   path === undefined || files.obstacle(path, "file") !== undefined ? undefined : files.readText(path);
 
+/** What Vault holds, and everything that is wrong there. */
+export interface VaultSecrets extends EnvironmentReading {
+  /** Those of the problems that may pass by themselves. */
+  readonly outages: readonly string[];
+}
+
 /** Returns every secret that Vault holds, with everything that is wrong there; throws nothing. */
-export async function readVaultSecrets({ prefix }: VaultLogin, read: ReadSection): Promise<EnvironmentReading> {
+export async function readVaultSecrets({ prefix }: VaultLogin, read: ReadSection): Promise<VaultSecrets> {
   const overrides: Override[] = [];
   const problems: string[] = [];
+  const outages = new Set<string>();
   const warnings: string[] = [];
   for (const [section, fields] of secretFields()) {
     const path = `${prefix}/${section}`;
     const found = await read(section).catch((error: unknown) => {
       if (!(error instanceof LatticeError)) throw error;
-      problems.push(`vault: ${error.message}: ${nextStep(error.fault)}`);
+      const problem = `vault: ${error.message}: ${nextStep(error.fault)}`;
+      problems.push(problem);
+      if (error.fault.reason === "SERVER_UNREACHABLE") outages.add(problem);
     });
     for (const [field, value] of Object.entries(found ?? {})) {
       const source = `Vault ${path}#${field}`;
@@ -105,7 +114,7 @@ export async function readVaultSecrets({ prefix }: VaultLogin, read: ReadSection
       }
     }
   }
-  return { overrides, problems: [...new Set(problems)], warnings };
+  return { overrides, problems: [...new Set(problems)], outages: [...outages], warnings };
 }
 
 /** The secret keys of each section that has some. */

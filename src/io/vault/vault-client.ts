@@ -57,7 +57,10 @@ export class VaultClient {
     this.#log = log;
   }
 
-  /** Returns the fields below `section`; undefined when there is nothing. @throws INVALID_CONFIG saying why it cannot be read. */
+  /**
+   * Returns the fields below `section`; undefined when there is nothing.
+   * @throws SERVER_UNREACHABLE where waiting may help, INVALID_CONFIG where it does not.
+   */
   async read(section: string): Promise<Readonly<Record<string, unknown>> | undefined> {
     const path = `${this.#login.prefix}/${section}`;
     let response = await this.#get(path);
@@ -170,7 +173,7 @@ export class VaultClient {
       const isSlow = error instanceof Error && error.name === "TimeoutError";
       const code = isSlow ? `no answer within ${timeoutMs} ms` : codeOf(error);
       const next = "check vault.address and vault.tls_ca_path, and that Vault runs and can be reached from here";
-      throw new LatticeError(fault("INVALID_CONFIG", `Vault at ${url.origin} cannot be asked: ${code}`, next));
+      throw away(`Vault at ${url.origin} cannot be asked: ${code}`, next);
     }
   }
 
@@ -178,7 +181,7 @@ export class VaultClient {
     const { address } = this.#login;
     switch (status) {
       case STATUS.unavailable:
-        return wrong(
+        return away(
           `Vault at ${address} is sealed, or under maintenance (${status})`,
           "unseal it: vault operator unseal",
         );
@@ -188,14 +191,15 @@ export class VaultClient {
           `give its policy: path "${path}" { capabilities = ["read"] }`,
         );
       case STATUS.tooMany:
-        return wrong(`Vault at ${address} limits how often it is asked (${status})`, "raise its quota, or wait");
+        return away(`Vault at ${address} limits how often it is asked (${status})`, "raise its quota, or wait");
       default:
-        return wrong(`Vault at ${address} answers ${status} to ${path}`, "see Vault's own log");
+        return away(`Vault at ${address} answers ${status} to ${path}`, "see Vault's own log");
     }
   }
 }
 
 const wrong = (message: string, next: string) => new LatticeError(fault("INVALID_CONFIG", message, next));
+const away = (message: string, next: string) => new LatticeError(fault("SERVER_UNREACHABLE", message, next));
 
 const codeOf = (error: unknown): string =>
   error instanceof Error ? String(Reflect.get(error, "code") ?? error.message) : "unknown";
