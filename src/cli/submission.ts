@@ -3,12 +3,15 @@
  * directives mean, by the same table; what a script says is left to the server to read,
  * so here only what stands above the script, or nowhere else, is filled in.
  */
+
 import { basename, resolve } from "node:path";
+import { millis } from "../base/brand.ts";
 import type { AllocationRequest, Submission } from "../core/domain/allocation-request.ts";
 import { LatticeError } from "../core/domain/errors.ts";
 import { LIMITS } from "../core/domain/limits.ts";
 import { complete, emptyDraft } from "../core/slurm/draft.ts";
 import { LATTICE_OPTIONS, LATTICE_SWITCHES } from "../core/slurm/lattice-options.ts";
+import { parseMoment } from "../core/slurm/moment.ts";
 import { parseDirectives } from "../core/slurm/parse-directives.ts";
 import type { Context } from "./context.ts";
 import type { Given } from "./grammar/given.ts";
@@ -28,9 +31,21 @@ export async function submissionFrom(given: Given, context: Context): Promise<Su
     }
   }
   const { request, array } = complete(draft);
-  const whole = withDefaults({ ...request, ...program.request }, { program, context });
+  const whole = withDefaults({ ...request, ...momentsOf(request, context), ...program.request }, { program, context });
   if (array === undefined) return { kind: "single", request: whole };
   return { kind: "task-group", template: whole, ...array };
+}
+
+/** On a command line the clock is the one on the wall. */
+function momentsOf({ begin, deadline }: AllocationRequest, context: Context): AllocationRequest {
+  const now = millis(context.now());
+  const wall = { now, zoneMs: -new Date(now).getTimezoneOffset() * 60_000 };
+  const read = (text: string): string => {
+    const at = parseMoment(text, wall);
+    if (!at.ok) throw new LatticeError(at.error);
+    return new Date(at.value).toISOString();
+  };
+  return { ...(begin && { begin: read(begin) }), ...(deadline && { deadline: read(deadline) }) };
 }
 
 interface ProgramText {

@@ -3,7 +3,10 @@
  * absent: on the wire a zero, an empty text and an absent message all mean "not said". As
  * the spec of an existing allocation, every field has its value.
  */
+
 import { create } from "@bufbuild/protobuf";
+import type { Millis } from "../base/brand.ts";
+import { millis } from "../base/brand.ts";
 import type {
   AllocationSpec,
   DependencyCondition,
@@ -52,6 +55,8 @@ export function allocationRequestFromProto(proto: ProtoSpec): AllocationRequest 
     ...text("requeuePolicy", proto.requeuePolicy),
     ...(proto.maxRequeue !== undefined && { requeueMax: proto.maxRequeue }),
     ...text("isolation", proto.isolation),
+    ...text("begin", proto.begin),
+    ...text("deadline", proto.deadline),
     ...(proto.gracePeriod && { gracePeriodMs: durationFromProto(proto.gracePeriod) }),
     ...flag("isSensitive", proto.sensitive),
     ...list(
@@ -84,6 +89,8 @@ export function allocationRequestToProto(request: AllocationRequest): ProtoSpec 
     requeuePolicy: request.requeuePolicy ?? "",
     ...(request.requeueMax !== undefined && { maxRequeue: request.requeueMax }),
     isolation: request.isolation ?? "",
+    begin: request.begin ?? "",
+    deadline: request.deadline ?? "",
     sensitive: request.isSensitive ?? false,
     dependsOn: (request.dependsOn ?? []).map((d) => ({ refId: d.ref, condition: d.condition })),
     ...extraToProto(request.extra),
@@ -112,6 +119,8 @@ export function allocationSpecToProto(spec: AllocationSpec): ProtoSpec {
     requeuePolicy: spec.requeuePolicy,
     maxRequeue: spec.requeueMax,
     isolation: spec.isolation,
+    begin: momentText(spec.begin),
+    deadline: momentText(spec.deadline),
     gracePeriod: durationToProto(spec.gracePeriodMs),
     sensitive: spec.isSensitive,
     dependsOn: spec.dependsOn.map((d) => ({ refId: d.ref, condition: d.condition })),
@@ -146,10 +155,14 @@ export function allocationSpecFromProto(proto: ProtoSpec): AllocationSpec {
     isolation: proto.isolation as Isolation,
     gracePeriodMs: durationFromProto(proto.gracePeriod),
     isSensitive: proto.sensitive,
+    ...(proto.begin !== "" && { begin: millis(Date.parse(proto.begin)) }),
+    ...(proto.deadline !== "" && { deadline: millis(Date.parse(proto.deadline)) }),
     dependsOn: proto.dependsOn.map((d) => ({ ref: d.refId, condition: d.condition as DependencyCondition })),
     ...(extra && { extra }),
   };
 }
+
+const momentText = (at: Millis | undefined): string => (at === undefined ? "" : new Date(at).toISOString());
 
 const LIFECYCLES: Readonly<Record<LifecycleSpec_Type, LifecycleKind>> = {
   [LifecycleSpec_Type.BOUNDED]: "bounded",

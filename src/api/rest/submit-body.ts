@@ -52,6 +52,8 @@ const WORK = {
   cpus_per_task: t.Optional(integer()),
   walltime_hours: t.Optional(t.Number()),
   walltime_seconds: t.Optional(t.Number({ description: "wins over walltime_hours" })),
+  begin: t.Optional(t.String({ description: "it does not start before: RFC 3339, or as sbatch takes --begin" })),
+  deadline: t.Optional(t.String({ description: "it is cancelled when it cannot have ended by then any more" })),
   lifecycle: t.Optional(t.String({ description: "bounded, unbounded or reactive" })),
   reactive_min_nodes: t.Optional(integer("fewest nodes of a reactive service")),
   reactive_max_nodes: t.Optional(integer("most nodes of a reactive service")),
@@ -173,6 +175,8 @@ function requestOf(work: Work, tenant: string): AllocationRequest {
   if (priority !== undefined) request.preemptionClass = priority;
   const walltimeMs = walltimeOf(work);
   if (walltimeMs !== undefined) request.walltimeMs = walltimeMs;
+  if (work.begin !== undefined) request.begin = work.begin;
+  if (work.deadline !== undefined) request.deadline = work.deadline;
   if (work.image !== undefined) request.extra = { environment: { images: [{ spec: work.image, imageType: "oci" }] } };
   if (work.checkpoint !== undefined) {
     request.extra = { ...request.extra, checkpoint: { strategy: work.checkpoint } };

@@ -42,6 +42,8 @@ const FLAGS: Readonly<Record<string, Flag>> = {
   "tasks-per-node": text("N", "Told to the work in its environment"),
   "cpus-per-task": text("N", "Told to the work in its environment"),
   time: text("TIME", "Limit: minutes, H:M:S, D-H:M:S or 2h30m; 1 hour unless set", { alias: "T", synonym: "walltime" }),
+  begin: text("TIME", "Do not start before, as 2026-12-24T08:00, 20:00 or now+2h", { alias: "b" }),
+  deadline: text("TIME", "Cancel it when it cannot have ended by then any more"),
   priority: text("0-10", "Class: 10 is placed first and never displaced, 5 unless set", { alias: "p" }),
   array: text("INDICES", "An array, as 0-15, 1,3,5-7:2 or 0-99%20", { alias: "a", synonym: "task-group" }),
   "depends-on": text("CONDITION:ID", "Start after others, as afterok:12 or singleton", {

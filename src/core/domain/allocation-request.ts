@@ -41,6 +41,9 @@ export interface AllocationRequest {
   readonly lifecycle?: LifecycleKind | string;
   readonly reactive?: Partial<ReactiveSpec>;
   readonly walltimeMs?: number;
+  /** As a submitter writes moments: `core/slurm/moment.ts`. */
+  readonly begin?: string;
+  readonly deadline?: string;
   readonly preemptionClass?: number;
   readonly requeuePolicy?: RequeuePolicy | string;
   readonly requeueMax?: number;

@@ -54,6 +54,10 @@ export interface AllocationSpec {
   readonly reactive?: ReactiveSpec;
   /** From its start; 0 is without limit. */
   readonly walltimeMs: Millis;
+  /** It does not start before; absent: at once. */
+  readonly begin?: Millis;
+  /** It must have ended by then, by its walltime: what cannot any more is cancelled. */
+  readonly deadline?: Millis;
   /** 0 (first to be displaced) to 10 (never displaced); also the priority. */
   readonly preemptionClass: number;
   readonly requeuePolicy: RequeuePolicy;

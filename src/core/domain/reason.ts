@@ -25,6 +25,7 @@ export const REASONS = {
   ARRAY_LIMIT: "as many tasks of its array run as the array allows",
   NOT_BEFORE: "it may not start before a set time",
   MAKING_ROOM: "others of lower class are making room for it",
+  DEADLINE: "it cannot have ended by its deadline any more",
   NOT_CONSIDERED: "the queue before it is longer than one pass looks at",
 } as const;
 

@@ -23,6 +23,8 @@ export interface PendingView {
   readonly submittedAt: Millis;
   readonly isSensitive: boolean;
   readonly notBefore?: Millis;
+  /** By which it must have ended; what cannot any more is not started. */
+  readonly deadline?: Millis;
   /** How it can be told to save its state; absent where it cannot. */
   readonly checkpoint?: "auto" | "manual";
   /** Nodes that are kept for it. */

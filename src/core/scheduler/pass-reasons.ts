@@ -12,7 +12,17 @@ import { mayBorrow } from "../domain/tenant.ts";
 import type { PendingView } from "../domain/view.ts";
 import { endOf } from "./availability.ts";
 import type { Pass, Reservation, Standing } from "./pass.ts";
-import { borrowingOf, capOver, isUnderCap, nodesHeldBy, nodesLeft, nodesMaxOf, standingOf, stayOf } from "./pass.ts";
+import {
+  borrowingOf,
+  capOver,
+  isTooLate,
+  isUnderCap,
+  nodesHeldBy,
+  nodesLeft,
+  nodesMaxOf,
+  standingOf,
+  stayOf,
+} from "./pass.ts";
 import { selectNodes } from "./select-nodes.ts";
 import { capText } from "./sharing/caps.ts";
 import { closing, openDuring } from "./sharing/closed-nodes.ts";
@@ -134,8 +144,16 @@ function capReasons(pass: Pass, standing: Standing, pending: PendingView): reado
 function ownReasons(pass: Pass, pending: PendingView, needed: number): readonly Reason[] {
   const isEarly = pending.notBefore !== undefined && pending.notBefore > pass.now;
   const isOverQuota = nodesLeft(pass, pending.tenant) < needed;
-  if (!isEarly && !isOverQuota) return NONE;
-  return [...notBeforeReasons(pass, pending), ...quotaReasons(pass, pending, needed)];
+  const late = lateReasons(pass, pending);
+  if (!isEarly && !isOverQuota) return late;
+  return [...late, ...notBeforeReasons(pass, pending), ...quotaReasons(pass, pending, needed)];
+}
+
+function lateReasons({ now }: Pass, pending: PendingView): readonly Reason[] {
+  const { deadline } = pending;
+  return deadline !== undefined && isTooLate(pending, now)
+    ? [reason("DEADLINE", new Date(deadline).toISOString())]
+    : NONE;
 }
 
 function notBeforeReasons(pass: Pass, { notBefore }: PendingView): readonly Reason[] {

@@ -3,11 +3,13 @@
  * sense together (GPUs in total and the number of nodes), so they meet in `complete`.
  */
 
+import { millis } from "../../base/brand.ts";
 import type { Result } from "../../base/result.ts";
 import type { AllocationRequest, Directives } from "../domain/allocation-request.ts";
 import type { Fault } from "../domain/errors.ts";
 import type { ArraySpec } from "./array-spec.ts";
 import { parseDependency } from "./dependency.ts";
+import { parseMoment } from "./moment.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -48,6 +50,26 @@ export const keeping =
     apply(draft, text);
     return undefined;
   };
+
+/** Makes a setter that keeps a moment as it is written: the server that takes the submission reads it by its clock. */
+const keepingMoment =
+  (apply: (draft: Draft, value: string) => void): Setter =>
+  (draft, text) => {
+    const parsed = parseMoment(text, { now: millis(0), zoneMs: 0 });
+    if (!parsed.ok) return parsed.error.message;
+    apply(draft, text);
+    return undefined;
+  };
+
+/** Sets when it may start. */
+export const setBegin: Setter = keepingMoment((draft, text) => {
+  draft.request.begin = text;
+});
+
+/** Sets by when it must have ended. */
+export const setDeadline: Setter = keepingMoment((draft, text) => {
+  draft.request.deadline = text;
+});
 
 /** Makes a setter that takes one of some words. */
 export const choosing =

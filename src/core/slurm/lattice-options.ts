@@ -8,7 +8,7 @@ import { parseConstraint, parseCount, parseGpus, parseMemory, parseNodes } from 
 import { parseArraySpec } from "./array-spec.ts";
 import { parseDependency } from "./dependency.ts";
 import type { Draft, Setter } from "./draft.ts";
-import { addDependency, choosing, keeping, setGpusPerNode, setting } from "./draft.ts";
+import { addDependency, choosing, keeping, setBegin, setDeadline, setGpusPerNode, setting } from "./draft.ts";
 import { parseDuration } from "./duration.ts";
 
 const LIFECYCLES: readonly LifecycleKind[] = ["bounded", "unbounded", "reactive"];
@@ -34,6 +34,8 @@ const SETTERS: Readonly<Record<string, Setter>> = {
   array: setting(parseArraySpec, (d, v) => {
     d.array = v;
   }),
+  begin: setBegin,
+  deadline: setDeadline,
   chdir: keeping((d, v) => {
     d.request.workdir = v;
   }),

@@ -8,7 +8,7 @@ import { parseConstraint, parseCount, parseGpus, parseMemory, parseNodes } from 
 import { parseArraySpec } from "./array-spec.ts";
 import { parseDependency } from "./dependency.ts";
 import type { Draft, Setter } from "./draft.ts";
-import { addDependency, keeping, setGpusPerNode, setting } from "./draft.ts";
+import { addDependency, keeping, setBegin, setDeadline, setGpusPerNode, setting } from "./draft.ts";
 import { parseDuration } from "./duration.ts";
 
 /** Whether an option has a value: always, only after `=`, never. */
@@ -100,6 +100,8 @@ const OBEYED: Readonly<Record<string, SbatchOption>> = {
     }),
     "e",
   ),
+  begin: obeyed(setBegin, "b"),
+  deadline: obeyed(setDeadline),
   exclusive: obeyed(
     (d) => {
       d.request.isExclusive = true;
@@ -213,7 +215,6 @@ const IGNORED: Readonly<Record<string, SbatchOption>> = {
   batch: ignored("the script runs on the first node, whatever its features"),
   bb: ignored("there are no burst buffers"),
   bbf: ignored("there are no burst buffers"),
-  begin: ignored("a start time is not obeyed in this build, it starts as soon as it can", "value", "b"),
   "cluster-constraint": ignored("there is one cluster"),
   clusters: ignored("there is one cluster", "value", "M"),
   container: ignored("the work runs without this container"),
@@ -221,7 +222,6 @@ const IGNORED: Readonly<Record<string, SbatchOption>> = {
   "core-spec": ignored("no cores are set aside for the system", "value", "S"),
   "cores-per-socket": ignored("sockets and cores are not selected"),
   "cpu-freq": ignored("the processor frequency is not changed"),
-  deadline: ignored("a deadline is not obeyed, use --time"),
   "delay-boot": ignored("nodes are not rebooted for work"),
   distribution: ignored("tasks are placed by the launcher's own default", "value", "m"),
   exclude: ignored("nodes cannot be excluded by name, use --constraint", "value", "x"),

@@ -189,7 +189,7 @@ interface Restart {
 /** Makes an allocation pending again. Its submit time stays. */
 function restart(ctx: Applying, a: Allocation, { why, of, restartAt = 0, change }: Restart): void {
   const isolatedUntil = Math.max(0, ...of.parts.map((p) => p.isolatedUntil ?? 0));
-  const notBefore = Math.max(isolatedUntil, restartAt);
+  const notBefore = Math.max(isolatedUntil, restartAt, a.spec.begin ?? 0);
   changeAllocation(ctx, a, {
     state: "pending",
     message: `requeued: ${why}`,

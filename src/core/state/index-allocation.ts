@@ -53,6 +53,7 @@ export function indexAllocation(state: State, a: Allocation): void {
     for (const part of a.parts) changeNodeLoad(state, a.id, { claim: part.claim, how: "add" });
     changeTenantLoad(state, a.spec.tenant, { open: 0, nodesHeld: a.parts.length });
   }
+  if (a.spec.deadline !== undefined && !isTerminal(a.state)) indexes.withDeadline.add(a.id);
   if (isTerminal(a.state)) indexes.ended.set(a.id, a.version);
   else if (!a.task) changeTenantLoad(state, a.spec.tenant, { open: 1, nodesHeld: 0 });
   if (!isTerminal(a.state)) indexWaiting(state, a.id, a.waitsFor);
@@ -70,6 +71,7 @@ export function unindexAllocation(state: State, a: Allocation): void {
     for (const part of a.parts) changeNodeLoad(state, a.id, { claim: part.claim, how: "remove" });
     changeTenantLoad(state, a.spec.tenant, { open: 0, nodesHeld: -a.parts.length });
   }
+  indexes.withDeadline.delete(a.id);
   if (isTerminal(a.state)) indexes.ended.delete(a.id);
   else if (!a.task) changeTenantLoad(state, a.spec.tenant, { open: -1, nodesHeld: 0 });
   unindexWaiting(state, a.id, a.waitsFor);

@@ -100,6 +100,8 @@ export interface Indexes {
   /** Pending, all dependencies satisfied, no nodes kept for them: by class, then by short id. */
   readonly queue: readonly OrderedMap<AllocationId>[];
   readonly arrivals: Arrivals;
+  /** Those that have not ended and have a deadline. */
+  readonly withDeadline: Set<AllocationId>;
   /** Holding nodes. */
   readonly active: Set<AllocationId>;
   /** How many hold nodes, by class. */
@@ -155,6 +157,7 @@ function emptyIndexes(): Indexes {
     byShortId: new Map(),
     queue: Array.from({ length: 11 }, () => new OrderedMap<AllocationId>()),
     arrivals: new Arrivals(),
+    withDeadline: new Set(),
     active: new Set(),
     activeByClass: Array.from({ length: 11 }, () => 0),
     holders: new OrderedMap(),

@@ -77,6 +77,7 @@ function newTask(ctx: Applying, group: TaskGroup, index: number): Allocation {
     attempt: 1,
     requeueCount: 0,
     walltimeMs: group.spec.walltimeMs,
+    ...(group.spec.begin !== undefined && { notBefore: group.spec.begin }),
     parts: [],
     task: { group: group.id, groupShortId: group.shortId, index },
     waitsFor: fate === "never" ? [] : fate,

@@ -152,6 +152,7 @@ function pendingView(a: Allocation): PendingView {
     submittedAt: a.submittedAt,
     isSensitive: a.spec.isSensitive,
     ...(a.notBefore !== undefined && { notBefore: a.notBefore }),
+    ...(a.spec.deadline !== undefined && { deadline: a.spec.deadline }),
     ...checkpointOf(a),
     ...(a.hold && { hold: a.hold.nodes }),
   };

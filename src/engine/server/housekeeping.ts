@@ -46,6 +46,7 @@ export class Housekeeping {
     try {
       await this.#setHalfLife();
       await this.#enforceWalltime();
+      await this.#cancelLate();
       await releaseHolds(this.#parts);
       await this.#archive();
       await this.#forget();
@@ -76,6 +77,18 @@ export class Housekeeping {
         { kind: "stop-allocation", allocation: id, attempt: a.attempt, reason: "walltime" },
         SYSTEM,
       );
+    }
+  }
+
+  /** What can no longer have ended by its deadline is not kept waiting. Few have one, so few are looked at. */
+  async #cancelLate(): Promise<void> {
+    const { replica, clock } = this.#parts;
+    const now = clock.now();
+    for (const id of replica.state.indexes.withDeadline) {
+      const a = replica.state.tables.allocations.get(id);
+      if (a?.state !== "pending" || (a.spec.deadline ?? now) >= now + a.walltimeMs) continue;
+      if (!replica.isLeader) return;
+      await replica.propose({ kind: "cancel", target: id }, SYSTEM);
     }
   }
 

@@ -182,6 +182,7 @@ function pendingFrom(n: number, name: string, { words, options }: Line): Pending
     ...(waited > 0 && { submittedAt: millis(-waited * 3_600_000) }),
     walltimeMs: millis(number(options, "minutes", 60) * 60_000),
     ...(notBefore === undefined ? {} : { notBefore: millis(Number(notBefore)) }),
+    ...(options.has("deadline") && { deadline: millis(number(options, "deadline", 0)) }),
   });
 }
 

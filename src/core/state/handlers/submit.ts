@@ -94,6 +94,7 @@ function create(
     walltimeMs: member.spec.walltimeMs,
     parts: [],
     ...(dag && { dag }),
+    ...(member.spec.begin !== undefined && { notBefore: member.spec.begin }),
     waitsFor,
   };
   createAllocation(ctx, allocation);

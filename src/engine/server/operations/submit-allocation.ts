@@ -1,5 +1,6 @@
 /** Submitting: directives, defaults and checks, ids and look-ups of the proposer, then the command. */
 
+import type { Millis } from "../../../base/brand.ts";
 import { completeSpec, mergeRequests } from "../../../core/domain/admission.ts";
 import type { AllocationSpec, DependencySpec } from "../../../core/domain/allocation.ts";
 import type { AllocationRequest, Directives, Submission } from "../../../core/domain/allocation-request.ts";
@@ -10,6 +11,7 @@ import { isTerminal } from "../../../core/domain/lifecycle.ts";
 import { LIMITS } from "../../../core/domain/limits.ts";
 import type { TaskRange } from "../../../core/domain/task-group.ts";
 import { rangeSize } from "../../../core/domain/task-group.ts";
+import { parseMoment } from "../../../core/slurm/moment.ts";
 import { parseDirectives } from "../../../core/slurm/parse-directives.ts";
 import type { CommandBody, NewAllocation, ProposedDependency } from "../../../core/state/commands.ts";
 import { groupOutcome } from "../../../core/state/dependencies.ts";
@@ -66,11 +68,11 @@ async function bodyOf(server: Server, call: Call, { submission, warnings }: Draf
     case "dag":
       return dagBody(server, call, { submission, warnings });
     case "task-group": {
-      const { spec } = specOf(call, submission.template, warnings);
+      const { spec } = specOf({ server, call }, submission.template, warnings);
       return groupBody(server, spec, submission);
     }
     case "single": {
-      const { spec, array } = specOf(call, submission.request, warnings);
+      const { spec, array } = specOf({ server, call }, submission.request, warnings);
       if (array) return groupBody(server, spec, array);
       const dependencies = await dependenciesOf(server, spec);
       return { kind: "submit-allocation", allocation: { id: allocationId(server.entropy.uuid()), spec, dependencies } };
@@ -109,7 +111,7 @@ async function dagBody(
   }
   const specs = requests.map((request, n) => {
     if (!request.name) throw new LatticeError(fault("INVALID_SPEC", `member ${n + 1} of the workflow has no name`));
-    const { spec, array } = specOf(call, request, draft.warnings);
+    const { spec, array } = specOf({ server, call }, request, draft.warnings);
     if (array)
       throw new LatticeError(fault("NOT_SUPPORTED", `member ${spec.name} is an array, which a workflow cannot hold`));
     return spec;
@@ -135,16 +137,31 @@ async function dagBody(
 
 /** Completes one request; directives of its script come first and are overruled by explicit fields. */
 function specOf(
-  call: Call,
+  { server, call }: { readonly server: Server; readonly call: Call },
   request: AllocationRequest,
   warnings: string[],
 ): { readonly spec: AllocationSpec; readonly array: Directives["array"] } {
   const directives = request.script ? readDirectives(request.script) : undefined;
   if (directives) warnings.push(...directives.warnings);
-  const spec = completeSpec(directives ? mergeRequests(directives.request, request) : request);
+  const merged = directives ? mergeRequests(directives.request, request) : request;
+  const spec = completeSpec(merged);
   if (!spec.ok) throw new LatticeError(spec.error);
   demand(call, "allocation.submit", { tenant: spec.value.tenant });
-  return { spec: spec.value, array: directives?.array };
+  return { spec: { ...spec.value, ...momentsOf(merged, server.clock.now()) }, array: directives?.array };
+}
+
+/** Reads moments by the clock of this server; what names no zone is in UTC. */
+function momentsOf({ begin, deadline }: AllocationRequest, now: Millis): Pick<AllocationSpec, "begin" | "deadline"> {
+  const read = (text: string): Millis => {
+    const at = parseMoment(text, { now, zoneMs: 0 });
+    if (!at.ok) throw new LatticeError(at.error);
+    return at.value;
+  };
+  const moments = { ...(begin && { begin: read(begin) }), ...(deadline && { deadline: read(deadline) }) };
+  if (moments.deadline !== undefined && moments.deadline <= Math.max(now, moments.begin ?? now)) {
+    throw new LatticeError(fault("INVALID_SPEC", `the deadline ${deadline} leaves it no time`));
+  }
+  return moments;
 }
 
 function readDirectives(script: string): Directives {
