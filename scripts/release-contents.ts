@@ -6,6 +6,8 @@ import { PROGRAM } from "../src/cli/program.ts";
 import { GLOBAL_FLAGS } from "../src/cli/settings.ts";
 import { walk } from "../src/cli/walk.ts";
 import { BINARIES } from "./binaries.ts";
+import { flagCompletions } from "./manual/flag-completions.ts";
+import { manPages } from "./manual/man-pages.ts";
 import { ROOT } from "./workspace.ts";
 
 /** A machine that there are binaries for, by the names that each trade has for it. */
@@ -44,15 +46,23 @@ export async function tarballContents(name: string): Promise<Contents> {
   if (name === "lattice-server") {
     add(copy(...under("infra/systemd", /^lattice(-server\.\w+|\.conf)$/), ...under("infra/alerting", /\.yaml$/)));
     add(copy(...under("infra/grafana/dashboards", /\.json$/), ...under("infra/grafana/provisioning", /\.yaml$/)));
-    add(copy("config/minimal.yaml", "config/production.yaml", ...under("docs/operations", /\.md$/)));
+    add(
+      copy(
+        "config/minimal.yaml",
+        "config/production.yaml",
+        ...under("docs/operations", /\.md$/),
+        ...under("docs/guide", /\.md$/),
+      ),
+    );
+    add(copy(...under("scripts/deploy", /\.sh$/)));
   }
   if (name === "lattice-agent") add(copy(...under("infra/systemd", /^lattice-agent\.\w+$/)));
-  if (name === "lattice") {
-    const places = await walk(PROGRAM);
-    for (const shell of SHELLS) {
-      files.set(`completions/lattice.${shell}`, { text: completionScript(shell, places, GLOBAL_FLAGS) });
-    }
+  const places = await walk(PROGRAM);
+  for (const shell of SHELLS) {
+    const text = name === "lattice" ? completionScript(shell, places, GLOBAL_FLAGS) : flagCompletions(name, shell);
+    files.set(`completions/${name}.${shell}`, { text });
   }
+  for (const { file, text } of await manPages(name)) files.set(`man/${file}`, { text });
   return files;
 }
 

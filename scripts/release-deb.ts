@@ -66,11 +66,7 @@ export const DEBS: Readonly<Record<string, DebSpec>> = {
     detail: "Submits work to a cluster, watches it and administers the cluster.",
     depends: "libc6 (>= 2.17)",
     section: "utils",
-    places: {
-      "completions/lattice.bash": "usr/share/bash-completion/completions/lattice",
-      "completions/lattice.zsh": "usr/share/zsh/vendor-completions/_lattice",
-      "completions/lattice.fish": "usr/share/fish/vendor_completions.d/lattice.fish",
-    },
+    places: {},
   },
 };
 
@@ -102,12 +98,23 @@ function placed({ places }: DebSpec, { name, tarball }: DebRequest): Contents {
   const files = new Map<string, Content>([[`usr/share/doc/${name}/copyright`, { from: "LICENSE" }]]);
   const notices = tarball.get("THIRD_PARTY_LICENSES");
   if (notices) files.set(`usr/share/doc/${name}/THIRD_PARTY_LICENSES`, notices);
-  for (const [path, to] of Object.entries(places)) {
+  for (const [path, to] of [...Object.entries(places), ...manualPlaces(name, tarball)]) {
     const content = tarball.get(path);
     if (content === undefined) throw new Error(`${path} is not in the tarball of ${name}`);
     files.set(to, to.endsWith(".service") ? { text: atUsrBin(textOf(content)) } : content);
   }
   return files;
+}
+
+/** Where shells and man look. */
+function manualPlaces(name: string, tarball: Contents): readonly (readonly [from: string, to: string])[] {
+  const pages = [...tarball.keys()].filter((path) => path.startsWith("man/"));
+  return [
+    [`completions/${name}.bash`, `usr/share/bash-completion/completions/${name}`],
+    [`completions/${name}.zsh`, `usr/share/zsh/vendor-completions/_${name}`],
+    [`completions/${name}.fish`, `usr/share/fish/vendor_completions.d/${name}.fish`],
+    ...pages.map((path) => [path, `usr/share/${path}`] as const),
+  ];
 }
 
 const textOf = (content: Content): string =>

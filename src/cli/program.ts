@@ -116,6 +116,11 @@ export const PROGRAM: Group = group("lattice", "Lattice schedules and runs work 
       "Let a node get its first certificate",
       async () => (await import("./commands/admin/join-token.ts")).joinToken,
     ),
+    lazy(
+      "diagnose",
+      "Collect what somebody else needs to help",
+      async () => (await import("./commands/admin/diagnose.ts")).diagnose,
+    ),
     raftStatus("admin raft-status"),
   ]),
   group("audit", AUDIT, auditCommands("audit")),

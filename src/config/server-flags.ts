@@ -5,7 +5,8 @@ import { LatticeError } from "../core/domain/errors.ts";
 import type { Override } from "./environment.ts";
 import { type FlagSpecs, type Flags, parseFlags, renderFlags } from "./flags.ts";
 
-const FLAGS: FlagSpecs = {
+/** The flags, in the order of the help. */
+export const SERVER_FLAGS: FlagSpecs = {
   config: {
     short: "c",
     value: "FILE",
@@ -20,7 +21,8 @@ const FLAGS: FlagSpecs = {
   help: { short: "h", meaning: "print this help and leave" },
 };
 
-const RESTORE_FLAGS: FlagSpecs = {
+/** The flags of `lattice-server restore`. */
+export const RESTORE_FLAGS: FlagSpecs = {
   from: { value: "FILE", meaning: "the backup, a file of any name" },
   "data-dir": { value: "FOLDER", meaning: "where the log and the state go (quorum.data_dir)" },
   config: {
@@ -31,7 +33,8 @@ const RESTORE_FLAGS: FlagSpecs = {
   help: { short: "h", meaning: "print this help and leave" },
 };
 
-const CHECK_FLAGS: FlagSpecs = {
+/** The flags of `lattice-server config check`. */
+export const CHECK_FLAGS: FlagSpecs = {
   config: {
     short: "c",
     value: "FILE",
@@ -68,7 +71,7 @@ export function parseServerFlags(argv: readonly string[]): ServerCommand {
       `unknown command ${JSON.stringify(argv[0])}; ${guess === undefined ? "the commands are config check and restore" : `nearest: ${guess}`}`,
     );
   }
-  const flags = parseFlags(FLAGS, argv);
+  const flags = parseFlags(SERVER_FLAGS, argv);
   if (flags.switches.has("help")) return { kind: "help", text: help() };
   if (flags.switches.has("version")) return { kind: "version" };
   return { kind: "serve", path: flags.values.get("config"), overrides: overridesOf(flags) };
@@ -116,7 +119,7 @@ Usage:
   lattice-server restore --from FILE [--data-dir FOLDER] [--config FILE]
 
 Flags:
-${renderFlags(FLAGS)}
+${renderFlags(SERVER_FLAGS)}
 
 Every key of the configuration can also be set by LATTICE_<SECTION>_<KEY>.
 `;
