@@ -107,6 +107,7 @@ function preemptionOf({ scheduling, checkpoint }: ConfigValues): Pick<Policy, "p
       classDistance: scheduling.preemption_class_distance,
       countMax: scheduling.preemption_count_max,
       checkpointMs: inMillis(checkpoint.checkpoint_timeout_seconds),
+      spared: scheduling.preemption_spared_vclusters,
     },
   };
 }

@@ -124,6 +124,11 @@ export const OPTIONAL = {
       count(1, 1_000).default(10),
       "How often one allocation makes room at most; after that it runs to its end.",
     ),
+    preemption_spared_vclusters: key(
+      z.array(z.string().min(1)).default([]),
+      "Names of vClusters whose work makes room for nobody.",
+      { example: '["production"]' },
+    ),
     autoscale_interval_seconds: key(seconds(86_400).default(60), "Pause between two measurements of a service."),
     autoscale_up_seconds: key(
       count(0, 86_400).default(120),

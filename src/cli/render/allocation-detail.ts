@@ -44,6 +44,8 @@ function identityRows(status: AllocationStatus): readonly Row[] {
     ["Id", status.allocationId],
     ["Stopping", status.stopping === "" || hasEnded(status.state) ? "" : `${status.stopping}${by(status)}`],
     ["Result", resultText(status)],
+    ["Made room", madeRoomText(status)],
+    ["Kept for it", status.heldNodes.length === 0 ? "" : compressNodeList(status.heldNodes)],
     ["Tasks", status.taskGroup === undefined ? "" : tasksText(status.taskGroup)],
     ["User", status.user],
     ["Tenant", spec?.tenant ?? ""],
@@ -51,6 +53,12 @@ function identityRows(status: AllocationStatus): readonly Row[] {
     ["vCluster", spec?.vcluster ?? ""],
     ["Workflow", status.dagId],
   ];
+}
+
+function madeRoomText({ preemptedCount, saved }: AllocationStatus): string {
+  if (preemptedCount === 0) return "";
+  const times = preemptedCount === 1 ? "once" : `${preemptedCount} times`;
+  return saved === undefined ? times : `${times}; its state is saved after ${span(Number(saved.seconds) * 1000)}`;
 }
 
 const by = (status: AllocationStatus): string => (status.stoppingBy === "" ? "" : ` by ${status.stoppingBy}`);
@@ -69,7 +77,8 @@ function tasksText(tasks: NonNullable<AllocationStatus["taskGroup"]>): string {
 function timeRows(status: AllocationStatus, { now }: DetailStyle): readonly Row[] {
   const at = (stamp: AllocationStatus["createdAt"]) => (stamp === undefined ? "" : moment(timestampFromProto(stamp)));
   const elapsed = elapsedMs(status, now);
-  const limit = Number(status.walltime?.seconds ?? 0n) * 1000;
+  const used = Number(status.saved?.seconds ?? 0n);
+  const limit = (Number(status.walltime?.seconds ?? 0n) - used) * 1000;
   const isRunning = status.completedAt === undefined && elapsed !== undefined && limit > 0;
   const left = isRunning ? ` (${span(Math.max(0, limit - elapsed))} left)` : "";
   return [

@@ -30,6 +30,8 @@ export interface PreemptionPolicy {
   readonly countMax: number;
   /** Time that it has to save its state. */
   readonly checkpointMs: Millis;
+  /** Names of vClusters whose work makes room for nobody. */
+  readonly spared?: readonly string[];
 }
 
 export interface Policy {

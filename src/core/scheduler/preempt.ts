@@ -138,8 +138,8 @@ function makesRoom(
   { preemption, now }: { readonly preemption: PreemptionPolicy; readonly now: Millis },
 ): boolean {
   if (!displacement || displacement.count >= preemption.countMax) return false;
-  const type = view.vcluster(vcluster)?.schedulerType;
-  if (type !== undefined && !MAKES_ROOM[type]) return false;
+  const known = view.vcluster(vcluster);
+  if (known && (!MAKES_ROOM[known.schedulerType] || preemption.spared?.includes(known.name))) return false;
   return endOf(startedAt ?? now, walltimeMs) - now >= NEARLY_OVER_MS;
 }
 

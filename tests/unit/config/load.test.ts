@@ -359,18 +359,19 @@ test("the scheduling section is the policy that the server plans by", () => {
 });
 
 test("a scheduling section that says nothing gives the default policy, by which work makes room", () => {
-  const preemption = { classDistance: 1, countMax: 10, checkpointMs: millis(300_000) };
+  const preemption = { classDistance: 1, countMax: 10, checkpointMs: millis(300_000), spared: [] };
   expect(configOf(read(BASE))?.scheduling.policy).toEqual({ ...DEFAULT_POLICY, preemption });
 });
 
 test("preemption is switched off, or made by other classes and times", () => {
   const off = configOf(read(`${BASE}scheduling:\n  preemption_enabled: false\n`));
   expect(off?.scheduling.policy.preemption).toBeUndefined();
-  const text = `${BASE}checkpoint:\n  checkpoint_timeout_seconds: 20\nscheduling:\n  preemption_class_distance: 3\n`;
+  const text = `${BASE}checkpoint:\n  checkpoint_timeout_seconds: 20\nscheduling:\n  preemption_class_distance: 3\n  preemption_spared_vclusters: [production]\n`;
   expect(configOf(read(text))?.scheduling.policy.preemption).toEqual({
     classDistance: 3,
     countMax: 10,
     checkpointMs: millis(20_000),
+    spared: ["production"],
   });
 });
 

@@ -4,7 +4,9 @@
  */
 import { millis } from "../../../base/brand.ts";
 import { LatticeError } from "../../../core/domain/errors.ts";
+import type { PreemptionPolicy } from "../../../core/scheduler/policy.ts";
 import { planPreemption } from "../../../core/scheduler/preempt.ts";
+import type { State } from "../../../core/state/state.ts";
 import { viewOf } from "../../../core/state/view.ts";
 import type { LoopParts } from "../loop-parts.ts";
 import { SYSTEM } from "../replica.ts";
@@ -15,7 +17,7 @@ const HOLD_MARGIN_MS = 60_000;
 /** Proposes the preemption that is due, if any. */
 export async function proposePreemption({ replica, clock, settings, log, metrics }: LoopParts): Promise<void> {
   const { policy } = settings;
-  if (policy.preemption === undefined || !replica.isLeader) return;
+  if (policy.preemption === undefined || !replica.isLeader || !isThinkable(replica.state, policy.preemption)) return;
   const now = clock.now();
   const planned = planPreemption(viewOf(replica.state), policy, now);
   if (!planned) return;
@@ -33,6 +35,12 @@ export async function proposePreemption({ replica, clock, settings, log, metrics
     if (!(error instanceof LatticeError)) throw error;
     log.debug("a preemption was refused: it is planned again", { fault: error.fault });
   }
+}
+
+/** Whether a class waits that is far enough above one that runs: most passes end here. */
+function isThinkable({ indexes }: State, { classDistance }: PreemptionPolicy): boolean {
+  const lowest = indexes.activeByClass.findIndex((count) => count > 0);
+  return lowest >= 0 && indexes.queue.findLastIndex((queue) => queue.size > 0) - lowest >= classDistance;
 }
 
 /** Gives back the nodes of those that did not start on them in time. */
