@@ -260,7 +260,8 @@ export function standingOf(pass: Pass, pending: PendingView): Standing {
   const isShared = !pending.isSensitive && shared !== undefined;
   const standings = isShared ? shared : whole;
   const closed = closedTo(pass.view, pending);
-  const shape = `${shapeOf(pending.request)}${closedKey(closed)}`;
+  const open = shapeOf(pending.request);
+  const shape = closed.length === 0 ? open : `${open}${closedKey(closed)}`;
   const known = standings.get(shape);
   if (known) return known;
   const traits = traitsOf(pass.view.vcluster(pending.vcluster), pending);

@@ -112,11 +112,12 @@ export class Usage implements UsageView {
   }
 }
 
-/** Adds hours to a day, and forgets days that no budget counts any more. */
+/** Adds hours to a day; with a new day, those are forgotten that no budget counts any more. */
 function withHours(days: Readonly<Record<string, Hours>>, day: number, { node, gpu }: Hours): Record<string, Hours> {
+  const before = days[day];
+  if (before) return { ...days, [day]: { node: before.node + node, gpu: before.gpu + gpu } };
   const kept = Object.entries(days).filter(([known]) => Number(known) > day - BUDGET_WINDOW_DAYS);
-  const before = days[day] ?? { node: 0, gpu: 0 };
-  return { ...Object.fromEntries(kept), [day]: { node: before.node + node, gpu: before.gpu + gpu } };
+  return { ...Object.fromEntries(kept), [day]: { node, gpu } };
 }
 
 /** A budget of nothing is used up by anything. */
