@@ -26,6 +26,7 @@ const PATIENCE_MS = 60_000;
 const LIFETIME_S = 9;
 const temp = new TempDir();
 const site = new OpensslAuthority();
+const other = new OpensslAuthority("another CA");
 const SERVER = site.issue("server", { names: `IP:${HOST}` });
 const ANN = site.issue("ann");
 let server: ReturnType<typeof Bun.spawn>;
@@ -57,7 +58,7 @@ beforeAll(async () => {
 afterAll(async () => {
   server.kill("SIGTERM");
   await server.exited;
-  for (const one of [site, temp]) one[Symbol.dispose]();
+  for (const one of [site, other, temp]) one[Symbol.dispose]();
 });
 
 const serverLog = (): string => readFileSync(temp.join("server.log"), "utf8");
@@ -124,7 +125,7 @@ test(
 );
 
 test(
-  "a join token is good for one key: who comes second with it is refused, and so is its node with another key",
+  "INV-A4: a join token is good for one key: who comes second with it is refused, and so is its node with another key",
   async () => {
     const token = await joinToken("n2");
     const client = createClient(JoinService, transportTo(joins));
@@ -187,6 +188,25 @@ test(
     expect(await codeOf(createClient(IdentityService, transportTo(grpc)).renewCertificate({ csr }))).not.toBe("let in");
     const elsewhere = createClient(IdentityService, transportTo(joins, ANN));
     expect(await codeOf(elsewhere.createJoinToken({ nodeId: "n8" }))).not.toBe("let in");
+  },
+  PATIENCE_MS,
+);
+
+test.each([
+  ["the key of another", () => other.ca, "identity.ca_key is not the key of identity.ca_cert"],
+  ["no certificate of an authority", () => ANN.cert, "identity.ca_cert is not the certificate of an authority"],
+])(
+  "a server does not start with an authority that has %s, and says so",
+  async (_, certificate, why) => {
+    const api = { tls_cert: SERVER.cert, tls_key: SERVER.key, tls_ca: SERVER.ca, rest_address: `${HOST}:0` };
+    const sections = { quorum: { data_dir: temp.join("none") }, storage: {}, telemetry: {} };
+    writeFileSync(temp.join("bad.yaml"), JSON.stringify({ ...sections, api, identity: { ca_cert: certificate() } }));
+    const run = Bun.spawn([SERVER_PROGRAM, "--config", temp.join("bad.yaml"), "--bootstrap"], {
+      env: { ...process.env, LATTICE_IDENTITY_CA_KEY_FILE: `${site.dir}/ca.key` },
+      stderr: "pipe",
+    });
+    expect(await new Response(run.stderr).text()).toContain(why);
+    expect(await run.exited).toBe(2);
   },
   PATIENCE_MS,
 );

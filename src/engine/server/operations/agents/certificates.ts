@@ -2,6 +2,8 @@
  * Certificates of agents: join tokens, first certificates, renewals. A token is used once: the
  * key that it was used for is remembered in the replicated state for as long as any token may
  * live, so that a repeat with the same key is answered again, by any server, and another is not.
+ *
+ * Invariant INV-A4: of the keys that requests show with one join token, one is certified.
  */
 import { isRenewable, nodesOf } from "../../../../core/access/certificate.ts";
 import { fault, LatticeError } from "../../../../core/domain/errors.ts";
