@@ -63,10 +63,10 @@ export async function join(server: Server, asked: { readonly token: string; read
 
 /** Signs a fresh certificate for who shows one of the same authority. @throws FORBIDDEN, INVALID_SPEC. */
 export async function renewCertificate(server: Server, call: Call, csr: Uint8Array): Promise<SignedCertificate> {
-  const authority = authorityOf(server);
   const { certificate } = call;
   const [node] = certificate === undefined ? [] : nodesOf(certificate);
   demand(call, "agent.connect", { ...(node !== undefined && { node: nodeId(node) }) });
+  const authority = authorityOf(server);
   if (certificate === undefined || node === undefined || !isRenewable(certificate)) {
     const next = "join with a token: lattice admin join-token NODE";
     throw new LatticeError(fault("FORBIDDEN", "only a certificate of the servers' authority is renewed", next));
