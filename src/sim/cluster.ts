@@ -10,6 +10,7 @@ import type { ServerSettings } from "../engine/server/settings.ts";
 import type { PeerAddress } from "../ports/peer-link.ts";
 import { Findings } from "./checkers/findings.ts";
 import { History } from "./clients/history.ts";
+import { SimClaimer } from "./clients/sim-claimer.ts";
 import { SimClient } from "./clients/sim-client.ts";
 import { WorkRegister } from "./clients/work-register.ts";
 import { SimDisk } from "./disk/disk.ts";
@@ -51,6 +52,7 @@ export class Cluster {
   readonly nodes: readonly SimNode[];
   readonly clients: readonly SimClient[];
   readonly operator: SimOperator;
+  readonly claimer: SimClaimer;
   readonly work = new WorkRegister();
   readonly histories: ConstructorParameters<typeof SimClient>[0]["histories"];
   /** Members whose disk lost what it had acknowledged, and that are not whole again. */
@@ -82,6 +84,8 @@ export class Cluster {
         }),
     );
     this.operator = new SimOperator({ network: this.network, doors });
+    const nodes = this.nodes.map((_, i) => `node${i + 1}`);
+    this.claimer = new SimClaimer({ network: this.network, doors, nodes });
   }
 
   /** The server that leads, as far as it knows. */

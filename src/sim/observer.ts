@@ -16,6 +16,7 @@ import { EqualStates } from "./checkers/equal-states.ts";
 import type { Findings } from "./checkers/findings.ts";
 import { LogMatching } from "./checkers/log-matching.ts";
 import { Quotas } from "./checkers/quotas.ts";
+import { checkSensitiveNodes } from "./checkers/sensitive-nodes.ts";
 import type { World } from "./world/world.ts";
 
 /** What disks of a fake world say when they fail; any other end of a server is a finding. */
@@ -66,6 +67,7 @@ export class Observer {
     if (index <= this.#checkedUpTo) return;
     this.#checkedUpTo = index;
     checkClaims(this.findings, state);
+    checkSensitiveNodes(this.findings, state);
     this.#quotas.onState(state);
     this.audit.onState(state);
   }

@@ -113,7 +113,7 @@ function run(cluster: Cluster, chaosMs: number, drawn: DrawnPlot | undefined): v
   begin(cluster, nemesis);
   if (!reach(cluster, SET_UP_MS, () => findUnrest(cluster))) return;
   cluster.setFaults(cluster.faults);
-  for (const client of cluster.clients) client.start();
+  for (const client of [...cluster.clients, cluster.claimer]) client.start();
   nemesis.start();
   const stage = drawn && startPlot(cluster, drawn.plot);
   world.runUntil(world.now + chaosMs, isFound);
@@ -122,7 +122,7 @@ function run(cluster: Cluster, chaosMs: number, drawn: DrawnPlot | undefined): v
   stage?.end();
   nemesis.stop();
   cluster.setFaults(NO_FAULTS);
-  for (const client of cluster.clients) client.stop();
+  for (const client of [...cluster.clients, cluster.claimer]) client.stop();
   if (!reach(cluster, REST_MS, () => findUnrest(cluster))) return;
   void cluster.clients[0]?.lookAtAll();
   if (!reach(cluster, REST_MS, () => findUnrest(cluster))) return;

@@ -7,8 +7,9 @@ import { stateHash } from "../../core/state/state.ts";
 import type { Cluster } from "../cluster.ts";
 
 /** Returns what is still missing, or undefined when everything has come to rest. */
-export function findUnrest({ servers, clients, operator, work }: Cluster): string | undefined {
+export function findUnrest({ servers, clients, operator, claimer, work }: Cluster): string | undefined {
   if (!operator.isIdle) return "the operator waits";
+  if (!claimer.isIdle) return "the claiming user waits";
   const waiting = clients.filter((client) => !client.isIdle);
   if (waiting.length > 0) return `clients wait: ${waiting.map((c) => c.process.name).join(" ")}`;
   const replicas = servers.map(({ name, running }) => ({ name, replica: running?.replica }));
@@ -24,6 +25,8 @@ export function findUnrest({ servers, clients, operator, work }: Cluster): strin
   const states = replicas.flatMap(({ replica }) => replica?.state ?? []);
   const [state] = states;
   if (state === undefined || states.some((s) => stateHash(s) !== stateHash(state))) return "the states differ";
+  const held = [...state.tables.nodes.values()].filter(({ sensitiveClaim, wipe }) => sensitiveClaim || wipe);
+  if (held.length > 0) return `nodes are claimed or not wiped: ${held.map(({ id }) => id).join(" ")}`;
   const parked = new Set(work.submissions.filter((s) => s.isParked).map((s) => s.name));
   const open = [...state.tables.allocations.values()].filter((a) => !isTerminal(a.state) && !parked.has(a.spec.name));
   return open.length === 0

@@ -28,6 +28,8 @@ export interface ServerDoor {
 export interface Request<T> {
   readonly operation: Operation;
   readonly idempotencyKey?: string;
+  /** Who asks; ada unless told otherwise. */
+  readonly user?: string;
   readonly run: (server: Server, call: Call) => Promise<T>;
 }
 
@@ -73,7 +75,7 @@ async function perform<T>({ running }: ServerDoor, request: Request<T>): Promise
     return { kind: "fault", fault: { reason: "SERVER_UNREACHABLE", message: "the server is starting" } };
   }
   const call: Call = {
-    principal: { user: userId("ada"), role: "SystemAdmin" },
+    principal: { user: userId(request.user ?? "ada"), role: "SystemAdmin" },
     requestId: "sim",
     signal: NEVER_GONE,
     ...(request.idempotencyKey !== undefined && { idempotencyKey: request.idempotencyKey }),

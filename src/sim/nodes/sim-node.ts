@@ -14,6 +14,9 @@ import { SimMachine } from "./sim-runtime.ts";
 const GIB = 1024 ** 3;
 const CAPACITY = { cpus: 4, memoryBytes: 8 * GIB, gpuMilli: 0, gpuType: "", features: [], group: 0 };
 
+/** How long a wipe takes. */
+const WIPE_MS = 400;
+
 /** What a node is made from. */
 export interface SimNodeParts {
   readonly network: SimNetwork;
@@ -57,6 +60,7 @@ export class SimNode {
         },
       },
       link: new SimAgentLink({ network, process: this.process, doors }),
+      wipe: { run: () => new Promise((resolve) => this.process.clock.after(WIPE_MS, resolve)) },
     });
     void driver.start();
   }
