@@ -21,7 +21,7 @@ export function canonicalEncode(value: unknown): string {
       assert(Number.isFinite(value), `cannot encode the number ${value}`);
       return Object.is(value, -0) ? "0" : String(value);
     case "string":
-      return JSON.stringify(value);
+      return quote(value);
     case "boolean":
       return value ? "true" : "false";
     case "object":
@@ -41,14 +41,27 @@ function encodeObject(value: object): string {
   let text = "{";
   for (const key of sortedKeys(value)) {
     const field: unknown = Reflect.get(value, key);
-    if (field !== undefined) text += `${text.length === 1 ? "" : ","}${JSON.stringify(key)}:${canonicalEncode(field)}`;
+    if (field !== undefined) text += `${text.length === 1 ? "" : ","}${quote(key)}:${canonicalEncode(field)}`;
   }
   return `${text}}`;
 }
 
+/** Printable ASCII without quote and backslash: most texts are, and stand for themselves. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
+const quote = (text: string): string => (PLAIN.test(text) ? `"${text}"` : JSON.stringify(text));
+
 /** Sorts only what is not in order already: the keys of a record read from its text are. */
 function sortedKeys(value: object): readonly string[] {
   const keys = Object.keys(value);
-  const isSorted = keys.every((key, i) => i === 0 || compareText(keys[i - 1] ?? "", key) < 0);
-  return isSorted ? keys : keys.sort(compareText);
+  return isSorted(keys) ? keys : keys.sort(compareText);
+}
+
+function isSorted(keys: readonly string[]): boolean {
+  let before: string | undefined;
+  for (const key of keys) {
+    if (before !== undefined && before > key) return false;
+    before = key;
+  }
+  return true;
 }
