@@ -41,6 +41,8 @@ export interface ClusterOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Heartbeats and grace of seconds, so that failures show quickly. */
   readonly isQuick?: boolean;
+  /** Of the server, after those that every server gets. */
+  readonly serverFlags?: readonly string[];
 }
 
 export class Cluster {
@@ -88,6 +90,7 @@ export class Cluster {
     const flags = [
       ...["--rest-addr", `${HOST}:${this.#rest}`, "--grpc-addr", `${HOST}:${this.#grpc}`],
       ...["--data-dir", join(this.dir, "server"), ...(isFirst ? ["--bootstrap"] : [])],
+      ...(this.#options.serverFlags ?? []),
     ];
     this.#server = spawn("lattice-server", flags, {
       log: join(this.dir, "server.log"),
