@@ -60,7 +60,8 @@ function wrongWithTool(line: string, all: readonly string[]): string | undefined
 /** Flags of every command may come before it. */
 function withoutGlobals(words: readonly string[]): readonly string[] {
   const [first = "", ...rest] = words;
-  const global = Object.entries(GLOBAL_FLAGS).find(([name, { alias }]) => [`--${name}`, `-${alias}`].includes(first));
+  const globals: Readonly<Record<string, Flag>> = GLOBAL_FLAGS;
+  const global = Object.entries(globals).find(([name, { alias }]) => [`--${name}`, `-${alias}`].includes(first));
   if (global === undefined) return words;
   return withoutGlobals(global[1].type === "string" ? rest.slice(1) : rest);
 }
