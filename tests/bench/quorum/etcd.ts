@@ -43,6 +43,7 @@ export async function startEtcd(): Promise<Rival> {
   const rival: Rival = {
     name: "etcd",
     endpoints,
+    pids: () => members.flatMap((member) => member?.pid ?? []),
     write: (n) => ({ path: "/etcdserverpb.KV/Put", message: put(`bench/${n % 10_000}`) }),
     httpWrite: () => ({ ports: ports.slice(0, 3), path: "/v3/kv/put", body: HTTP_PUT }),
     read: (isStale) => ({ path: "/etcdserverpb.KV/Range", message: range("bench/1", isStale) }),

@@ -61,6 +61,7 @@ export async function startLattice(env: Readonly<Record<string, string>> = {}): 
     }),
     leader: () => findLeader(restUrls()),
     pid: (i) => members[i]?.pid ?? 0,
+    pids: () => members.flatMap((member) => member?.pid ?? []),
     isUp: (i) => members[i]?.exitCode === null && members[i]?.signalCode === null,
     start,
     async kill(i) {

@@ -5,12 +5,15 @@ import { percentile } from "../figure.ts";
 import { sendOverHttp } from "../http-load.ts";
 import { callGrpc, type GrpcCall } from "./grpc-call.ts";
 import type { Rival } from "./rival.ts";
+import { costText, readThreadTimes } from "./thread-time.ts";
 
 /** What a load gave. */
 export interface LoadResult {
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** CPU time of each operation: of the members by kind of thread, and of this load. */
+  readonly cost: string;
 }
 
 const WARM_UP_MS = 500;
@@ -39,10 +42,8 @@ export async function loadHttpWrites(rival: Rival, clients: number, seconds: num
     return times;
   };
   await run(WARM_UP_MS);
-  const begin = performance.now();
-  const times = await run(seconds * 1000);
-  const perSecond = (times.length * 1000) / (performance.now() - begin);
-  return { perSecond, p50Ms: percentile(times, 50), p99Ms: percentile(times, 99) };
+  const finish = measure(rival);
+  return finish(await run(seconds * 1000));
 }
 
 /** Reads what was written once, with `clients` clients for `seconds`. */
@@ -69,8 +70,8 @@ async function load(rival: Rival, { clients, seconds, next }: LoadOptions): Prom
   // The first calls pay for connections and for code that runs the first time.
   await Promise.all(sessions.map((session) => callGrpc(session, next())));
   const times: number[] = [];
-  const begin = performance.now();
-  const end = begin + seconds * 1000;
+  const finish = measure(rival);
+  const end = performance.now() + seconds * 1000;
   await Promise.all(
     sessions.map(async (session) => {
       for (let at = performance.now(); at < end; ) {
@@ -81,9 +82,24 @@ async function load(rival: Rival, { clients, seconds, next }: LoadOptions): Prom
       }
     }),
   );
-  const perSecond = (times.length * 1000) / (performance.now() - begin);
+  const result = finish(times);
   for (const session of sessions) session.close();
-  return { perSecond, p50Ms: percentile(times, 50), p99Ms: percentile(times, 99) };
+  return result;
+}
+
+/** Begins to measure; the function that it returns takes how long each operation took, in milliseconds. */
+function measure(rival: Rival): (times: readonly number[]) => LoadResult {
+  const begin = performance.now();
+  const members = readThreadTimes(rival.pids());
+  const own = process.cpuUsage();
+  return (times) => {
+    const perSecond = (times.length * 1000) / (performance.now() - begin);
+    const { user, system } = process.cpuUsage(own);
+    const cost = costText(members, readThreadTimes(rival.pids()), times.length);
+    const load = Math.round((user + system) / times.length);
+    const [p50Ms, p99Ms] = [percentile(times, 50), percentile(times, 99)];
+    return { perSecond, p50Ms, p99Ms, cost: `${cost}, the load ${load}` };
+  };
 }
 
 /** Opens a connection that does not end the program when its server dies. */

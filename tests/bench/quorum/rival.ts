@@ -15,6 +15,8 @@ export interface HttpWrite {
 /** Three members of one kind. */
 export interface Rival {
   readonly name: string;
+  /** Process ids of the members. */
+  pids(): readonly number[];
   /** URLs of the members' gRPC ports. */
   endpoints(): readonly string[];
   /** Returns the position of the member that leads. */

@@ -11,6 +11,7 @@ import { missingForEtcd, startEtcd } from "./etcd.ts";
 import { failoverMs } from "./failover.ts";
 import type { LatticeQuorum } from "./lattice.ts";
 import { startLattice } from "./lattice.ts";
+import type { LoadResult } from "./load.ts";
 import { loadHttpWrites, loadReads, loadWrites } from "./load.ts";
 import { catchUp, heartbeats, restart } from "./operations.ts";
 import type { Rival } from "./rival.ts";
@@ -31,18 +32,18 @@ const SHARED: Readonly<Record<string, Section>> = {
   async writes(rival, { seconds }) {
     const figures: Figure[] = [];
     for (const clients of CLIENTS) {
-      const { perSecond, p50Ms, p99Ms } = await loadWrites(rival, clients, seconds);
+      const { perSecond, ...rest } = await loadWrites(rival, clients, seconds);
       const name = `${rival.name}: durable writes, gRPC, ${clients} clients`;
-      figures.push({ name, value: perSecond, unit: "/s", note: latencies(p50Ms, p99Ms) });
+      figures.push({ name, value: perSecond, unit: "/s", note: noteOf(rest) });
     }
     return figures;
   },
   async http(rival, { seconds }) {
     const figures: Figure[] = [];
     for (const clients of CLIENTS) {
-      const { perSecond, p50Ms, p99Ms } = await loadHttpWrites(rival, clients, seconds);
+      const { perSecond, ...rest } = await loadHttpWrites(rival, clients, seconds);
       const name = `${rival.name}: durable writes, HTTP/1.1 JSON, ${clients} clients`;
-      figures.push({ name, value: perSecond, unit: "/s", note: latencies(p50Ms, p99Ms) });
+      figures.push({ name, value: perSecond, unit: "/s", note: noteOf(rest) });
     }
     return figures;
   },
@@ -52,9 +53,9 @@ const SHARED: Readonly<Record<string, Section>> = {
       ["linearizable", false],
       ["stale", true],
     ] as const) {
-      const { perSecond, p50Ms, p99Ms } = await loadReads(rival, 64, { seconds, isStale });
+      const { perSecond, ...rest } = await loadReads(rival, 64, { seconds, isStale });
       const name = `${rival.name}: ${kind} reads, gRPC, 64 clients`;
-      figures.push({ name, value: perSecond, unit: "/s", note: latencies(p50Ms, p99Ms) });
+      figures.push({ name, value: perSecond, unit: "/s", note: noteOf(rest) });
     }
     return figures;
   },
@@ -142,6 +143,7 @@ function ratios(ours: readonly Figure[], theirs: readonly Figure[]): readonly Fi
   return [...lines, ...best];
 }
 
-const latencies = (p50: number, p99: number): string => `p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(1)} ms`;
+const noteOf = ({ p50Ms, p99Ms, cost }: Omit<LoadResult, "perSecond">): string =>
+  `p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(1)} ms; ${cost}`;
 
 process.exitCode = await main(process.argv.slice(2));
