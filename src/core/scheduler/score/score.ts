@@ -1,7 +1,7 @@
 /**
  * The score of an allocation: the weighed sum of nine factors, each from 0 to 1, with the
- * weights of its vCluster, times what its tenant's budget leaves of it. The higher comes
- * first. What is equal for many is computed once a pass.
+ * weights of its vCluster, times what its tenant's budget leaves of it, plus what is due to
+ * it after a week. The higher comes first. What is equal for many is computed once a pass.
  */
 import type { Millis } from "../../../base/brand.ts";
 import type { TenantId, UserId, VClusterId } from "../../domain/ids.ts";
@@ -19,7 +19,7 @@ import { energyFactor } from "./energy.ts";
 import { fairShareFactor } from "./fair-share.ts";
 import { priorityFactor } from "./priority.ts";
 import { topologyFactor } from "./topology.ts";
-import { waitTimeFactor } from "./wait-time.ts";
+import { overdue, waitTimeFactor } from "./wait-time.ts";
 
 /** The nine factors of one allocation, f1 to f9. */
 export type Factors = { readonly [K in keyof CostWeights]: number };
@@ -71,7 +71,8 @@ export class Scorer {
   total(pending: PendingView): number {
     const tenant = this.#tenantOf(pending.tenant);
     this.#fill(this.#scratch, pending, tenant);
-    return weigh(this.#scratch, this.#weightsOf(pending)) * tenant.penalty;
+    const late = overdue(this.#now - pending.submittedAt);
+    return weigh(this.#scratch, this.#weightsOf(pending)) * tenant.penalty + late;
   }
 
   /** Returns the score of an allocation with its factors. */

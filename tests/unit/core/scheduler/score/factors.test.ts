@@ -10,7 +10,7 @@ import { energyFactor } from "../../../../../src/core/scheduler/score/energy.ts"
 import { fairShareFactor } from "../../../../../src/core/scheduler/score/fair-share.ts";
 import { priorityFactor } from "../../../../../src/core/scheduler/score/priority.ts";
 import { topologyFactor } from "../../../../../src/core/scheduler/score/topology.ts";
-import { waitTimeFactor } from "../../../../../src/core/scheduler/score/wait-time.ts";
+import { overdue, waitTimeFactor } from "../../../../../src/core/scheduler/score/wait-time.ts";
 import { WEIGHT_PROFILES } from "../../../../../src/core/scheduler/score/weight-profiles.ts";
 import { holds } from "../../../../fixtures/property-runs.ts";
 
@@ -36,6 +36,17 @@ describe("f2, wait, is ln(1 + hours) / ln(169), full after a week", () => {
     [1_000 * HOUR, 1],
   ])("%d ms count %d", (waited, expected) => {
     expect(waitTimeFactor(waited)).toBeCloseTo(expected, 14);
+  });
+});
+
+describe("what has waited for more than a week is due a tenth a day", () => {
+  test.each([
+    [0, 0],
+    [168 * HOUR, 0],
+    [192 * HOUR, 0.1],
+    [408 * HOUR, 1],
+  ])("%d ms count %d", (waited, expected) => {
+    expect(overdue(waited)).toBeCloseTo(expected, 14);
   });
 });
 
