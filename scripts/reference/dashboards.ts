@@ -168,6 +168,45 @@ export const DASHBOARDS: readonly Dashboard[] = [
     ],
   },
   {
+    uid: "lattice-assurance",
+    title: "Lattice assurance",
+    refresh: "1m",
+    panels: [
+      { title: "Entries of the audit log", unit: "short", queries: { entries: "max(lattice_audit_entries)" } },
+      {
+        title: "Verified of them",
+        unit: "short",
+        queries: { "{{instance}}": "lattice_audit_verified_entries" },
+      },
+      { title: "Problems of the audit log", unit: "short", queries: { "{{instance}}": "lattice_audit_problems" } },
+      {
+        title: "Requests that were refused",
+        unit: "reqps",
+        queries: { "{{code}}": rate('lattice_api_requests_total{code!="ok"}', "code") },
+      },
+      {
+        title: "Builds that run",
+        unit: "short",
+        queries: { "{{job}} {{version}} {{commit}}": "count by (job, version, commit) (lattice_build_info)" },
+      },
+      {
+        title: "Time since the start",
+        unit: "s",
+        queries: { "{{instance}}": 'time() - process_start_time_seconds{job="lattice-server"}' },
+      },
+      {
+        title: "Longest stall of the main loop",
+        unit: "s",
+        queries: { "{{instance}}": "lattice_loop_stall_max_seconds" },
+      },
+      {
+        title: "Longest time without the leader",
+        unit: "s",
+        queries: { "{{instance}}": "lattice_raft_leader_silence_max_seconds" },
+      },
+    ],
+  },
+  {
     uid: "lattice-nodes",
     title: "Lattice nodes",
     refresh: "30s",

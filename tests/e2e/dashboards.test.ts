@@ -1,7 +1,7 @@
 /**
- * Shows that every query of every dashboard returns data on a live cluster: a Prometheus
- * scrapes the built server and agent while jobs run and requests fail. Needs prometheus;
- * says so and passes over where it is missing.
+ * Shows that every query of every dashboard returns data on a live cluster: Prometheus and
+ * VictoriaMetrics scrape the built server and agent while jobs run and requests fail. Says so
+ * and passes over the one that is missing.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -12,15 +12,30 @@ import { DASHBOARDS } from "../../scripts/reference/dashboards.ts";
 import { freePorts } from "../fixtures/free-ports.ts";
 import { Cluster, until } from "./cluster.ts";
 
-const prometheus = Bun.which("prometheus");
-if (prometheus === null) console.log("left out: asking the queries of the dashboards needs the package prometheus");
+/** How each is started on a folder and a port, with what to scrape. */
+const SCRAPERS: Readonly<Record<string, (folder: string, listen: string) => readonly string[]>> = {
+  prometheus: (folder, listen) => [
+    ...[`--config.file=${folder}/scrape.yml`, `--storage.tsdb.path=${folder}/prometheus`],
+    `--web.listen-address=${listen}`,
+  ],
+  "victoria-metrics": (folder, listen) => [
+    ...[`-promscrape.config=${folder}/scrape.yml`, `-storageDataPath=${folder}/victoria-metrics`],
+    // A sample is shown at once, rather than when late ones can have come.
+    ...[`-httpListenAddr=${listen}`, "-search.latencyOffset=0s"],
+  ],
+};
+const present = Object.keys(SCRAPERS).filter((name) => Bun.which(name) !== null);
+for (const name of Object.keys(SCRAPERS)) {
+  if (!present.includes(name))
+    console.log(`left out: asking the queries of the dashboards there needs the package ${name}`);
+}
 const dir = mkdtempSync(join(tmpdir(), "lattice-dashboards-"));
 let cluster: Cluster | undefined;
-let scraper: Subprocess | undefined;
-let port = 0;
+const running: Subprocess[] = [];
+const ports = new Map<string, number>();
 
 beforeAll(async () => {
-  if (prometheus === null) return;
+  if (present.length === 0) return;
   cluster = await Cluster.start({ isQuick: true });
   await cluster.startAgent("n1");
   const agent = /"address":"([^"]+)"/.exec(await cluster.log("n1"))?.[1];
@@ -30,12 +45,13 @@ beforeAll(async () => {
   ];
   // JSON is YAML.
   const config = { global: { scrape_interval: "1s" }, scrape_configs: scrapes };
-  writeFileSync(join(dir, "prometheus.yml"), JSON.stringify(config));
-  [port = 0] = await freePorts(1);
-  const flags = [`--config.file=${dir}/prometheus.yml`, `--storage.tsdb.path=${dir}/data`];
-  scraper = Bun.spawn([prometheus, ...flags, `--web.listen-address=127.0.0.1:${port}`], {
-    stdio: ["ignore", "ignore", "ignore"],
-  });
+  writeFileSync(join(dir, "scrape.yml"), JSON.stringify(config));
+  for (const name of present) {
+    const [port = 0] = await freePorts(1);
+    ports.set(name, port);
+    const flags = SCRAPERS[name]?.(dir, `127.0.0.1:${port}`) ?? [];
+    running.push(Bun.spawn([name, ...flags], { stdio: ["ignore", "ignore", "ignore"] }));
+  }
   for (let i = 0; i < 4; i++) {
     await cluster.reaches(await cluster.submit({ entrypoint: "true" }), "completed");
     await cluster.request("GET", "/api/v1/allocations/999999");
@@ -44,16 +60,18 @@ beforeAll(async () => {
 }, 60_000);
 
 afterAll(async () => {
-  scraper?.kill("SIGKILL");
-  await scraper?.exited;
+  for (const scraper of running) {
+    scraper.kill("SIGKILL");
+    await scraper.exited;
+  }
   await cluster?.stop();
   rmSync(dir, { recursive: true, force: true });
 });
 
 /** Returns the number of series that answer a query, as Grafana would ask it. */
-async function seriesOf(query: string): Promise<number> {
+async function seriesOf(scraper: string, query: string): Promise<number> {
   const asked = query.replaceAll("$__rate_interval", "1m").replace(/\$(?:vcluster|instance)\b/g, ".*");
-  const url = `http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(asked)}`;
+  const url = `http://127.0.0.1:${ports.get(scraper)}/api/v1/query?query=${encodeURIComponent(asked)}`;
   const answer = await fetch(url).then(
     (response) => response.json(),
     () => undefined,
@@ -62,13 +80,16 @@ async function seriesOf(query: string): Promise<number> {
   return answer?.data?.result?.length ?? 0;
 }
 
-for (const { title, panels } of DASHBOARDS) {
-  for (const panel of panels) {
-    for (const [legend, query] of Object.entries(panel.queries)) {
-      test.skipIf(prometheus === null)(`${title}, ${panel.title} (${legend}): the query returns data`, async () => {
-        await until("there are series", async () => (await seriesOf(query)) > 0);
-        expect(await seriesOf(query)).toBeGreaterThan(0);
-      });
+for (const name of Object.keys(SCRAPERS)) {
+  for (const { title, panels } of DASHBOARDS) {
+    for (const panel of panels) {
+      for (const [legend, query] of Object.entries(panel.queries)) {
+        const claim = `${name}: ${title}, ${panel.title} (${legend}): the query returns data`;
+        test.skipIf(!present.includes(name))(claim, async () => {
+          await until("there are series", async () => (await seriesOf(name, query)) > 0);
+          expect(await seriesOf(name, query)).toBeGreaterThan(0);
+        });
+      }
     }
   }
 }
