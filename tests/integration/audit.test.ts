@@ -315,3 +315,13 @@ test("after a restore the chain goes on from the backup in a later epoch, says s
   expect(auditHeadOf(again.server.replica.state).length).toBeGreaterThan(kept);
   if (replaced !== undefined) rmSync(replaced, { recursive: true });
 });
+
+test("entries of a configured age move to archives by themselves", async () => {
+  const one = await startTestServer({ settings: { auditArchiveAfterMs: 1 } });
+  running.push(one);
+  await work(one, 2);
+  while (listArchives(one.server, aCall()).archives.length === 0) await Bun.sleep(20);
+  expect((await verifyAudit(one.server, aCall())).isWhole).toBe(true);
+  const seen = await actions(one);
+  expect(seen).toContain("system lattice.audit.archived done");
+});

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { millis } from "../../src/base/brand.ts";
+import { auditFilesBy } from "../../src/io/audit/worker-audit-files.ts";
 import { doBackupTask } from "../../src/io/backup/backup-tasks.ts";
 import type { BackupQuestion, BackupTask, BackupTasks } from "../../src/io/backup/backup-worker-messages.ts";
 import type { S3Options } from "../../src/io/s3/s3-store.ts";
@@ -105,4 +106,19 @@ test("the built server keeps its scheduled backups there, and no more than it is
   } finally {
     await cluster.stop();
   }
+}, 60_000);
+
+test("archives of the audit log go into the bucket and are read back; the same text again is no error, another is", async () => {
+  const places = { dataDir: temp.join("raft"), memberId: 1, members: [], location: "s3://lattice/site/audit", s3 };
+  const files = auditFilesBy(doBackupTask, places);
+  await files.put("audit-1-1-2.jsonl", "one\ntwo\n");
+  await files.put("audit-1-1-2.jsonl", "one\ntwo\n");
+  expect(await files.get("audit-1-1-2.jsonl")).toEqual({
+    text: "one\ntwo\n",
+    sha256: new Bun.CryptoHasher("sha256").update("one\ntwo\n").digest("hex"),
+  });
+  await expect(files.put("audit-1-1-2.jsonl", "another\n")).rejects.toMatchObject({
+    fault: { reason: "ALREADY_EXISTS" },
+  });
+  await expect(files.get("audit-1-3-4.jsonl")).rejects.toMatchObject({ fault: { reason: "BACKUP_NOT_FOUND" } });
 }, 60_000);
