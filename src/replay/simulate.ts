@@ -211,7 +211,7 @@ class Simulation {
 
   #pass(now: Millis): void {
     const { policy } = this.#options;
-    if (policy.preemption) this.#place(startHolders(this.#cluster.view()), now);
+    if (policy.preemption) this.#place(startHolders(this.#cluster.view(), now), now);
     this.#place(decide(this.#cluster.view(), policy, now), now);
     for (let isFinding = policy.preemption !== undefined; isFinding; ) isFinding = this.#preempt(now);
     for (const id of this.#asked.splice(0)) this.#estimate(id, now);
@@ -235,7 +235,7 @@ class Simulation {
       this.#oldest = Math.min(this.#oldest, at);
       this.#waiting.set(id, { ...waited, attempt: waited.attempt + 1 });
     }
-    this.#place(startHolders(this.#cluster.view()), now);
+    this.#place(startHolders(this.#cluster.view(), now), now);
     return true;
   }
 

@@ -116,7 +116,7 @@ export function toCommand(world: StateWorld, step: Step): CommandBody | undefine
       return dagOf(world, draw, name);
     case "plan": {
       const { decisions } = plan(viewOf(world.state), DEFAULT_POLICY, world.now);
-      return { kind: "assign-nodes", placements: [...startHolders(viewOf(world.state)), ...decisions] };
+      return { kind: "assign-nodes", placements: [...startHolders(viewOf(world.state), world.now), ...decisions] };
     }
     case "assign":
       return strayPlacement(world, draw);

@@ -183,7 +183,10 @@ function finish(world: StateWorld): void {
     );
   }
   for (let round = 0; round < 500; round++) {
-    for (const { id } of [...world.state.tables.nodes.values()]) world.propose({ kind: "undrain-node", node: id }, at);
+    for (const { id: node, wipe } of [...world.state.tables.nodes.values()]) {
+      world.propose({ kind: "undrain-node", node }, at);
+      if (wipe) world.propose({ kind: "record-wipe", node, wipe: wipe.id, isDone: true, detail: "" }, at);
+    }
     world.now = millis(world.now + 120_000);
     for (const holder of [...world.state.indexes.holders.values()]) {
       world.propose({ kind: "release-hold", allocation: holder }, at);

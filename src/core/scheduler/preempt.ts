@@ -12,13 +12,14 @@ import type { ClusterView, Decision, NodeView, PendingView, RunningView } from "
 import { endOf } from "./availability.ts";
 import type { Demand } from "./demand.ts";
 import { demandOf, shapeOf, traitsOf } from "./demand.ts";
-import type { NodeIndex } from "./node-index.ts";
 import { indexNodes } from "./node-index.ts";
+import { isTooLate } from "./pass.ts";
 import type { Policy, PreemptionPolicy } from "./policy.ts";
 import { preemptionCost } from "./preemption-cost.ts";
 import type { Pick } from "./select-nodes.ts";
 import { selectNodes } from "./select-nodes.ts";
 import { Caps, drawOf, hasCaps } from "./sharing/caps.ts";
+import { closedTo, openDuring } from "./sharing/closed-nodes.ts";
 import { isBorrowing, mayReclaim } from "./sharing/loans.ts";
 import type { Ground, Victim } from "./victims.ts";
 import { chooseVictims, compareSets, withoutClaim } from "./victims.ts";
@@ -73,10 +74,10 @@ function planForClass(view: ClusterView, asked: Asked): PlannedPreemption | unde
   for (const pending of view.pending()) {
     if (pending.preemptionClass - lowest < preemption.classDistance || looked++ >= depth) return undefined;
     const { request, vcluster, isSensitive } = pending;
-    if ((pending.notBefore ?? 0) > now || isOverQuota(view, pending)) continue;
+    if (waitsForMore(view, pending, now)) continue;
     const shape = `${vcluster} ${isSensitive} ${shapeOf(request)}`;
-    // Of the same shape, work of no higher class has no more to choose from.
-    if (tried.has(shape)) continue;
+    // Of the same shape, work of no higher class has no more to choose from; reservations tell it apart.
+    if (tried.has(shape) && !view.reservations) continue;
     tried.add(shape);
     const work = () => [...view.running()].filter((one) => makesRoom(view, one, { preemption, now }));
     survey ??= surveyOf(view, work(), asked);
@@ -96,7 +97,7 @@ function planReclaim(view: ClusterView, asked: Asked): PlannedPreemption | undef
   let looked = 0;
   for (const pending of view.pending()) {
     if (looked++ >= depth) return undefined;
-    if ((pending.notBefore ?? 0) > now || isOverQuota(view, pending)) continue;
+    if (waitsForMore(view, pending, now)) continue;
     const owes = (work: RunningView): boolean => mayReclaim(view, pending, work);
     if (!borrowers.some(owes)) continue;
     survey ??= surveyOf(view, borrowers, asked);
@@ -107,10 +108,10 @@ function planReclaim(view: ClusterView, asked: Asked): PlannedPreemption | undef
 }
 
 /** Returns the placements of those whose nodes have come free. */
-export function startHolders(view: ClusterView): readonly Decision[] {
+export function startHolders(view: ClusterView, now: Millis): readonly Decision[] {
   const decisions: Decision[] = [];
   for (const pending of view.holders?.() ?? []) {
-    const decision = isOverQuota(view, pending) ? undefined : startOnHold(view, pending);
+    const decision = waitsForMore(view, pending, now) ? undefined : startOnHold(view, pending, now);
     if (decision) decisions.push(decision);
   }
   return decisions;
@@ -148,7 +149,7 @@ function findVictims(
   pending: PendingView,
   makesWay: (work: RunningView) => boolean,
 ): PlannedPreemption | undefined {
-  const demand = demandFor(survey.view, survey.index, pending);
+  const demand = demandFor(survey, pending);
   const candidates = survey.candidates.filter(({ running }) => makesWay(running));
   const alike = demand.needsConformance && demand.byMake.length > 0 ? demand.byMake : [demand];
   let best: readonly Victim[] | undefined;
@@ -167,7 +168,8 @@ function startAfter(survey: Survey, pending: PendingView, victims: readonly Vict
     survey.view,
     victims.map(({ running }) => running),
   );
-  const selection = selectNodes(demandFor(after, indexNodes(after), pending));
+  const { now } = survey;
+  const selection = selectNodes(demandFor({ view: after, index: indexNodes(after), now }, pending));
   if (!selection || isCapped(survey, pending, { victims, picks: selection.picks })) return undefined;
   const nodes = selection.picks
     .slice(0, selection.needed)
@@ -195,7 +197,7 @@ function isCapped(
   return new Caps(after, caps, now).tooLow(pending, drawOf(pending, picks)) !== undefined;
 }
 
-function startOnHold(view: ClusterView, pending: PendingView): Decision | undefined {
+function startOnHold(view: ClusterView, pending: PendingView, now: Millis): Decision | undefined {
   const nodes = (pending.hold ?? []).flatMap((id): readonly NodeView[] => {
     const node = view.nodes[view.placeOf(id) ?? -1];
     if (!node) return [];
@@ -203,7 +205,7 @@ function startOnHold(view: ClusterView, pending: PendingView): Decision | undefi
     return [own];
   });
   const own = { ...view, nodes };
-  const selection = selectNodes(demandFor(own, indexNodes(own), pending));
+  const selection = selectNodes(demandFor({ view: own, index: indexNodes(own), now }, pending));
   if (!selection) return undefined;
   const isShared = sharesNodes(view, pending);
   const claims = selection.picks
@@ -212,9 +214,16 @@ function startOnHold(view: ClusterView, pending: PendingView): Decision | undefi
   return { kind: "place", allocation: pending.id, version: pending.version, claims };
 }
 
-function demandFor(view: ClusterView, index: NodeIndex, pending: PendingView): Demand {
-  return demandOf(index, pending, traitsOf(view.vcluster(pending.vcluster), pending));
+/** On the nodes that are open to it for as long as it may run. */
+function demandFor({ view, index, now }: Ground & { readonly now: Millis }, pending: PendingView): Demand {
+  const traits = traitsOf(view.vcluster(pending.vcluster), pending);
+  const demand = demandOf(index, pending, { ...traits, closed: closedTo(view, pending) });
+  return openDuring(demand, now, endOf(now, pending.walltimeMs));
 }
+
+/** Whether something besides nodes is in its way: a set time, a deadline, a quota. */
+const waitsForMore = (view: ClusterView, pending: PendingView, now: Millis): boolean =>
+  (pending.notBefore ?? 0) > now || isTooLate(pending, now) || isOverQuota(view, pending);
 
 const sharesNodes = (view: ClusterView, { vcluster, isSensitive }: PendingView): boolean =>
   !isSensitive && view.vcluster(vcluster)?.sharesNodes === true;

@@ -115,7 +115,7 @@ export class ScheduleLoop {
   #decide(cause: Cause, head: readonly PendingView[]): readonly Decision[] {
     const { clock, settings, rankings } = this.#parts;
     const { view, queue } = rankings.sources();
-    const held = startHolders(view);
+    const held = startHolders(view, clock.now());
     if (head.length === 0 || !hasOpenNode(view)) {
       this.#left = undefined;
       return held;
