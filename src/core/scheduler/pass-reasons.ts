@@ -134,7 +134,8 @@ function loanReasons(pass: Pass, standing: Standing, pending: PendingView): read
 
 /** It has its nodes, but not what it would draw there. */
 function capReasons(pass: Pass, standing: Standing, pending: PendingView): readonly Reason[] {
-  const selection = standing.isBlocked ? undefined : selectNodes(standing.demand);
+  if (standing.isBlocked || !isUnderCap(pass, pending)) return NONE;
+  const selection = selectNodes(standing.demand);
   const found = selection && capOver(pass, pending, selection.picks);
   if (!found) return NONE;
   const code = found.cap.dimension === "powerWatts" ? "POWER_CAP" : "STORAGE_CAP";
