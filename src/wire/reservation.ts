@@ -2,7 +2,7 @@
 import { create } from "@bufbuild/protobuf";
 import { logIndex } from "../base/brand.ts";
 import { nodeId, tenantId, userId } from "../core/domain/ids.ts";
-import type { NodeReservation } from "../core/domain/node-reservation.ts";
+import type { NodeReservation } from "../core/domain/nodes/node-reservation.ts";
 import type { ReservationResponse } from "../gen/lattice/v1/admin_pb.ts";
 import { ReservationResponseSchema } from "../gen/lattice/v1/admin_pb.ts";
 import { timestampFromProto, timestampToProto } from "./timestamp.ts";

@@ -2,7 +2,7 @@
 import { t } from "elysia";
 import { millis } from "../../base/brand.ts";
 import { fault, LatticeError } from "../../core/domain/errors.ts";
-import type { NodeReservation } from "../../core/domain/node-reservation.ts";
+import type { NodeReservation } from "../../core/domain/nodes/node-reservation.ts";
 import { createReservation, deleteReservation, listReservations } from "../../engine/server/operations/reservations.ts";
 import { momentJson } from "./allocation-json.ts";
 import { jsonBody } from "./json-body.ts";

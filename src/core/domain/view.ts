@@ -5,7 +5,7 @@
 import type { LogIndex, Millis } from "../../base/brand.ts";
 import type { AllocationId, NodeId, ShortId, TenantId, UserId, VClusterId } from "./ids.ts";
 import type { NodeState } from "./lifecycle.ts";
-import type { NodeReservation } from "./node-reservation.ts";
+import type { NodeReservation } from "./nodes/node-reservation.ts";
 import type { Amount, Claim, NodeCapacity, ResourceRequest } from "./resources.ts";
 import type { TenantQuota, VCluster } from "./tenant.ts";
 
@@ -118,15 +118,6 @@ export interface ClusterView {
   readonly usage?: UsageView;
 }
 
-/** What the scheduler decides: becomes a command that `apply` checks again. */
-export type Decision = {
-  readonly kind: "place";
-  readonly allocation: AllocationId;
-  /** The version the decision was based on. */
-  readonly version: LogIndex;
-  /** In rank order. */
-  readonly claims: readonly Claim[];
-};
 /** The queue by itself, for who remembers its order. */
 export interface QueueView {
   /** All that wait and whose dependencies hold, in no meaningful order. */
@@ -139,3 +130,12 @@ export interface QueueView {
   arrivedAfter(count: number): readonly AllocationId[] | undefined;
 }
 
+/** What the scheduler decides: becomes a command that `apply` checks again. */
+export type Decision = {
+  readonly kind: "place";
+  readonly allocation: AllocationId;
+  /** The version the decision was based on. */
+  readonly version: LogIndex;
+  /** In rank order. */
+  readonly claims: readonly Claim[];
+};

@@ -6,8 +6,8 @@
  */
 import type { Millis } from "../../base/brand.ts";
 import { compareNumber } from "../../base/compare.ts";
-import type { NodeReservation } from "../domain/node-reservation.ts";
-import { isDuring } from "../domain/node-reservation.ts";
+import type { NodeReservation } from "../domain/nodes/node-reservation.ts";
+import { isDuring } from "../domain/nodes/node-reservation.ts";
 import type { ClusterView } from "../domain/view.ts";
 import { coverFeatures } from "./cover-features.ts";
 import type { Demand } from "./demand.ts";

@@ -5,7 +5,7 @@
  */
 import type { NodeId, VClusterId } from "../domain/ids.ts";
 import { nodeId } from "../domain/ids.ts";
-import type { NodeReservation } from "../domain/node-reservation.ts";
+import type { NodeReservation } from "../domain/nodes/node-reservation.ts";
 import type { Amount, ResourceRequest, TopologyHint } from "../domain/resources.ts";
 import { asksForWholeNode, claimOn, fits } from "../domain/resources.ts";
 import type { VCluster } from "../domain/tenant.ts";

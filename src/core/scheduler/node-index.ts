@@ -9,7 +9,7 @@ import { compareNumber, compareText } from "../../base/compare.ts";
 import type { VClusterId } from "../domain/ids.ts";
 import type { NodeState } from "../domain/lifecycle.ts";
 import { isSchedulable } from "../domain/lifecycle.ts";
-import type { NodeReservation } from "../domain/node-reservation.ts";
+import type { NodeReservation } from "../domain/nodes/node-reservation.ts";
 import type { Amount, Claim, NodeCapacity } from "../domain/resources.ts";
 import { fits, subtractAmounts, takeGpus, withoutGpus } from "../domain/resources.ts";
 import type { ClusterView, NodeView } from "../domain/view.ts";

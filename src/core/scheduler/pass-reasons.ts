@@ -5,7 +5,7 @@
  */
 import { millis } from "../../base/brand.ts";
 import { compareNumber } from "../../base/compare.ts";
-import { isDuring } from "../domain/node-reservation.ts";
+import { isDuring } from "../domain/nodes/node-reservation.ts";
 import type { Reason } from "../domain/reason.ts";
 import { reason } from "../domain/reason.ts";
 import { mayBorrow } from "../domain/tenant.ts";

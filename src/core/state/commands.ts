@@ -12,7 +12,7 @@ import type { Registration, WorkloadReport } from "../domain/assignment.ts";
 import type { Fault } from "../domain/errors.ts";
 import type { AllocationId, DagId, NodeId, ShortId, TaskGroupId, TenantId, UserId, VClusterId } from "../domain/ids.ts";
 import type { AllocationState } from "../domain/lifecycle.ts";
-import type { NodeReservation } from "../domain/node-reservation.ts";
+import type { NodeReservation } from "../domain/nodes/node-reservation.ts";
 import type { Claim } from "../domain/resources.ts";
 import type { TaskRange } from "../domain/task-group.ts";
 import type { CostWeights, DrawCaps, IsolationLevel, SchedulerType, TenantQuota } from "../domain/tenant.ts";

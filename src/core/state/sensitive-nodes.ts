@@ -1,7 +1,7 @@
 /** Nodes that are claimed for sensitive work, as the scheduler sees them: reserved without end for who has claimed them. */
 import { logIndex, millis } from "../../base/brand.ts";
 import type { NodeId, UserId } from "../domain/ids.ts";
-import type { NodeReservation } from "../domain/node-reservation.ts";
+import type { NodeReservation } from "../domain/nodes/node-reservation.ts";
 import type { State } from "./state.ts";
 
 /** The last time that has four digits in its year. */

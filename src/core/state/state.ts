@@ -17,7 +17,7 @@ import type { Allocation } from "../domain/allocation.ts";
 import type { Dag } from "../domain/dag.ts";
 import type { AllocationId, DagId, NodeId, TaskGroupId, TenantId, VClusterId } from "../domain/ids.ts";
 import type { Node } from "../domain/node.ts";
-import type { NodeReservation } from "../domain/node-reservation.ts";
+import type { NodeReservation } from "../domain/nodes/node-reservation.ts";
 import type { Amount, Claim } from "../domain/resources.ts";
 import type { TaskGroup } from "../domain/task-group.ts";
 import type { Tenant, VCluster } from "../domain/tenant.ts";

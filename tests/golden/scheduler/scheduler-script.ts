@@ -5,7 +5,7 @@
 import { logIndex, type Millis, millis } from "../../../src/base/brand.ts";
 import { allocationId, nodeId, tenantId, userId, vclusterId } from "../../../src/core/domain/ids.ts";
 import { isNodeState } from "../../../src/core/domain/lifecycle.ts";
-import type { NodeReservation } from "../../../src/core/domain/node-reservation.ts";
+import type { NodeReservation } from "../../../src/core/domain/nodes/node-reservation.ts";
 import type { Reason } from "../../../src/core/domain/reason.ts";
 import type { Claim } from "../../../src/core/domain/resources.ts";
 import { claimOn, TOPOLOGY_HINTS } from "../../../src/core/domain/resources.ts";

@@ -3,8 +3,8 @@
  * the reservation begins, and again when it is over. Nodes of one class are all reserved
  * by the same, so a class is closed as a whole.
  */
-import type { NodeReservation } from "../../domain/node-reservation.ts";
-import { admits, isDuring } from "../../domain/node-reservation.ts";
+import type { NodeReservation } from "../../domain/nodes/node-reservation.ts";
+import { admits, isDuring } from "../../domain/nodes/node-reservation.ts";
 import type { ClusterView, PendingView } from "../../domain/view.ts";
 import type { Demand } from "../demand.ts";
 import { withOffers } from "../demand.ts";

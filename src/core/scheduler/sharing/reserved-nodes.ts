@@ -1,6 +1,6 @@
 /** Which reservations of administrators each node is under. */
-import type { NodeReservation } from "../../domain/node-reservation.ts";
-import { coversNode } from "../../domain/node-reservation.ts";
+import type { NodeReservation } from "../../domain/nodes/node-reservation.ts";
+import { coversNode } from "../../domain/nodes/node-reservation.ts";
 import type { ClusterView, NodeView } from "../../domain/view.ts";
 
 const NONE: readonly NodeReservation[] = [];

@@ -5,7 +5,7 @@ import { ok } from "../../../base/result.ts";
 import type { Allocation } from "../../domain/allocation.ts";
 import type { Fault } from "../../domain/errors.ts";
 import { refuse } from "../../domain/errors.ts";
-import { admits, coversNode, isDuring } from "../../domain/node-reservation.ts";
+import { admits, coversNode, isDuring } from "../../domain/nodes/node-reservation.ts";
 import type { Claim } from "../../domain/resources.ts";
 import type { Applying } from "../applying.ts";
 import type { CommandBody, Outcome } from "../commands.ts";

@@ -3,7 +3,7 @@ import type { Millis } from "../../../base/brand.ts";
 import { compareText } from "../../../base/compare.ts";
 import { fault, LatticeError } from "../../../core/domain/errors.ts";
 import { nodeId, tenantId, userId } from "../../../core/domain/ids.ts";
-import type { NodeReservation } from "../../../core/domain/node-reservation.ts";
+import type { NodeReservation } from "../../../core/domain/nodes/node-reservation.ts";
 import type { Call } from "../call.ts";
 import type { Server } from "../server.ts";
 import { demand } from "./access.ts";

@@ -3,9 +3,9 @@
  * somebody, or for nobody while they are maintained. Work of others may use them before,
  * as long as it must have ended by then.
  */
-import type { LogIndex, Millis } from "../../base/brand.ts";
-import type { NodeId, TenantId, UserId } from "./ids.ts";
-import type { Node } from "./node.ts";
+import type { LogIndex, Millis } from "../../../base/brand.ts";
+import type { NodeId, TenantId, UserId } from "../ids.ts";
+import type { Node } from "../node.ts";
 
 /** What is reserved, when, and for whom. */
 export interface NodeReservation {
