@@ -1,7 +1,7 @@
 /** Submitting: directives, defaults and checks, ids and look-ups of the proposer, then the command. */
 
 import type { Millis } from "../../../base/brand.ts";
-import { completeSpec, mergeRequests } from "../../../core/domain/admission.ts";
+import { completeSpec, mergeRequests } from "../../../core/domain/admission/complete-spec.ts";
 import type { AllocationSpec, DependencySpec } from "../../../core/domain/allocation.ts";
 import type { AllocationRequest, Directives, Submission } from "../../../core/domain/allocation-request.ts";
 import { orderDag } from "../../../core/domain/dag.ts";

@@ -1,8 +1,8 @@
 /** Shows that a request is completed with the documented defaults, or refused with the field that is wrong. */
 import { describe, expect, test } from "bun:test";
-import { completeSpec, mergeRequests } from "../../../../src/core/domain/admission.ts";
-import type { AllocationRequest } from "../../../../src/core/domain/allocation-request.ts";
-import { LIMITS } from "../../../../src/core/domain/limits.ts";
+import { completeSpec, mergeRequests } from "../../../../../src/core/domain/admission/complete-spec.ts";
+import type { AllocationRequest } from "../../../../../src/core/domain/allocation-request.ts";
+import { LIMITS } from "../../../../../src/core/domain/limits.ts";
 
 const WORK = { tenant: "physics", entrypoint: "true" } as const;
 

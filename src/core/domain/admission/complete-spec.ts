@@ -3,19 +3,19 @@
  * fields, defaults are filled in, and whatever makes no sense is refused with the field's
  * name. Pure, so every face and the CLI's dry run give the same answer.
  */
-import { millis } from "../../base/brand.ts";
-import type { Result } from "../../base/result.ts";
-import { ok } from "../../base/result.ts";
-import type { AllocationSpec, DependencyCondition, DependencySpec, Program } from "./allocation.ts";
-import type { AllocationRequest } from "./allocation-request.ts";
-import type { Fault } from "./errors.ts";
-import { refuse } from "./errors.ts";
-import { tenantId, vclusterId } from "./ids.ts";
-import { LIMITS } from "./limits.ts";
+import { millis } from "../../../base/brand.ts";
+import type { Result } from "../../../base/result.ts";
+import { ok } from "../../../base/result.ts";
+import type { AllocationSpec, DependencyCondition, DependencySpec, Program } from "../allocation.ts";
+import type { AllocationRequest } from "../allocation-request.ts";
+import type { Fault } from "../errors.ts";
+import { refuse } from "../errors.ts";
+import { tenantId, vclusterId } from "../ids.ts";
+import { LIMITS } from "../limits.ts";
+import { completeResources } from "../resource-request.ts";
+import type { ResourceRequest } from "../resources.ts";
+import { DEFAULT_VCLUSTER } from "../tenant.ts";
 import { checkProgram } from "./program.ts";
-import { completeResources } from "./resource-request.ts";
-import type { ResourceRequest } from "./resources.ts";
-import { DEFAULT_VCLUSTER } from "./tenant.ts";
 
 const HOUR_MS = 3_600_000;
 const DEFAULT_CLASS = 5;

@@ -1,11 +1,11 @@
 /** Checks what is to be started, before anything is replicated. */
-import type { Result } from "../../base/result.ts";
-import { ok } from "../../base/result.ts";
-import type { Program } from "./allocation.ts";
-import type { AllocationRequest } from "./allocation-request.ts";
-import type { Fault } from "./errors.ts";
-import { refuse } from "./errors.ts";
-import { LIMITS } from "./limits.ts";
+import type { Result } from "../../../base/result.ts";
+import { ok } from "../../../base/result.ts";
+import type { Program } from "../allocation.ts";
+import type { AllocationRequest } from "../allocation-request.ts";
+import type { Fault } from "../errors.ts";
+import { refuse } from "../errors.ts";
+import { LIMITS } from "../limits.ts";
 
 /** Returns the one program of a request: a command line, a script with a shebang, or an argument vector. */
 export function checkProgram(request: AllocationRequest): Result<Program, Fault> {
