@@ -22,16 +22,18 @@ import { systemClock } from "../io/system-clock.ts";
 import { serviceManager } from "../io/systemd/service-manager.ts";
 import { meterCertificate, meterProcess } from "../io/telemetry/process-metrics.ts";
 import { openTelemetry } from "../io/telemetry/prometheus.ts";
+import { pushMetrics } from "../io/telemetry/push.ts";
 import { openIdentity } from "./agent-identity.ts";
 
 /** The longest that a stop waits for what has begun. */
 const STOP_MS = 5_000;
+/** Between two samples that are sent to VictoriaMetrics. */
+const PUSH_MS = 30_000;
 
 async function run(options: AgentOptions): Promise<void> {
   for (const name of Object.keys(process.env)) if (name.startsWith("BUN_")) delete process.env[name];
   const log = createJsonLogger((line) => process.stderr.write(line), options.logLevel, { node: options.nodeId });
   const manager = serviceManager(process.env, { clock: systemClock, log, isAlive: () => true });
-  for (const flag of options.inactive) log.warn("NOT ACTIVE IN THIS BUILD: the flag is ignored", { flag });
   const state = await openStateDir(resolve(options.stateDir));
   process.chdir("/");
   const { defaultUser, allowsRoot, uidMin } = options;
@@ -57,6 +59,10 @@ async function run(options: AgentOptions): Promise<void> {
   const ports = { clock: systemClock, log, runtime, store: state.store, link, wipe, metrics: telemetry };
   const driver = new AgentDriver({ registration, ...ports });
   meterAgent(telemetry, driver, capacity);
+  if (options.tsdbEndpoint !== "") {
+    const target = { endpoint: options.tsdbEndpoint, periodMs: PUSH_MS, job: "lattice-agent" };
+    pushMetrics({ exposition: telemetry, ...target, instance: registration.address, clock: systemClock, log });
+  }
   const stop = (signal: NodeJS.Signals) => {
     log.info("the agent stops; workloads go on", { signal });
     manager.stopping();

@@ -2,6 +2,7 @@
  * Runs one server until a signal ends it: puts its data directory in order, opens log and
  * state, starts the loops, then the faces, and stops them in the opposite order.
  */
+import { hostname } from "node:os";
 import { createApi } from "../api/create-api.ts";
 import type { ServerConfig } from "../config/server-config.ts";
 import { COMMIT, VERSION } from "../config/version.ts";
@@ -19,6 +20,7 @@ import { systemClock, systemEntropy } from "../io/system-clock.ts";
 import { serviceManager } from "../io/systemd/service-manager.ts";
 import { meterCertificate, meterProcess } from "../io/telemetry/process-metrics.ts";
 import { openTelemetry } from "../io/telemetry/prometheus.ts";
+import { pushMetrics } from "../io/telemetry/push.ts";
 import { queryMetrics } from "../io/telemetry/query-metric.ts";
 import type { CertificateKeeper } from "../io/tls/certificate-keeper.ts";
 import type { Backups } from "../ports/backups.ts";
@@ -128,6 +130,16 @@ async function startLoops(config: ServerConfig, log: Logger, parts: LoopParts): 
   const telemetry = openTelemetry("server");
   meterProcess(telemetry, { version: VERSION, commit: COMMIT, clock: systemClock, lagPeriodMs: LAG_PERIOD_MS });
   meterCertificate(telemetry, () => keeper?.validUntil());
+  if (metricsEndpoint !== "") {
+    const instance = `${hostname()}:${api.restAddress.port}`;
+    const target = {
+      endpoint: metricsEndpoint,
+      periodMs: config.scheduling.metricsPushMs,
+      job: "lattice-server",
+      instance,
+    };
+    pushMetrics({ exposition: telemetry, ...target, clock: systemClock, log });
+  }
   return startServer({
     version: VERSION,
     get clusterId() {

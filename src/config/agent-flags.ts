@@ -39,7 +39,7 @@ export const AGENT_FLAGS: FlagSpecs = {
   "default-user": { value: "NAME", meaning: "account for work that an open server took from nobody in particular" },
   "allow-root": { meaning: "let user root, and accounts of the system, run work" },
   "min-uid": { value: "UID", meaning: "least uid of accounts that run work (default: 1000)" },
-  "tsdb-endpoint": { value: "URL", meaning: "not active in this build" },
+  "tsdb-endpoint": { value: "URL", meaning: "VictoriaMetrics that metrics are sent to, besides being scraped" },
   "bootstrap-cert": { value: "FILE", meaning: "certificate of this node, PEM, for https:// endpoints" },
   "bootstrap-key": { value: "FILE", meaning: "private key of that certificate, PEM" },
   "bootstrap-ca": { value: "FILE", meaning: "authorities that the servers' certificates come from, PEM" },
@@ -50,8 +50,6 @@ export const AGENT_FLAGS: FlagSpecs = {
   version: { short: "V", meaning: "print the version and leave" },
   help: { short: "h", meaning: "print this help and leave" },
 };
-
-const INACTIVE = ["tsdb-endpoint"];
 
 /** Variables whose names do not follow from a flag's. */
 const ALIASES: Readonly<Record<string, string>> = {
@@ -96,8 +94,8 @@ export interface AgentOptions {
   /** Path of SPIRE's socket, which need not be there. */
   readonly spireSocket: string;
   readonly join: JoinOptions;
-  /** Flags that were given and do nothing yet. */
-  readonly inactive: readonly string[];
+  /** Base URL of VictoriaMetrics; empty for none. */
+  readonly tsdbEndpoint: string;
 }
 
 /** How a node gets its first certificate of the servers. */
@@ -158,7 +156,7 @@ function optionsFrom(reader: OptionReader, env: Environment): AgentOptions {
     tls: tlsFiles(reader),
     spireSocket: resolve(reader.text("spire-socket", "/run/spire/agent.sock")),
     join: joinOptions(reader, env),
-    inactive: INACTIVE.filter((flag) => reader.text(flag, "") !== "").map((flag) => `--${flag}`),
+    tsdbEndpoint: reader.text("tsdb-endpoint", ""),
   };
 }
 

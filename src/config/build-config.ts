@@ -60,6 +60,7 @@ export function buildConfig(values: ConfigValues): ServerConfig {
         cooldownMs: inMillis(scheduling.autoscale_cooldown_seconds),
       },
       metricsEndpoint: values.telemetry.tsdb_endpoint,
+      metricsPushMs: inMillis(values.telemetry.prod_interval_seconds),
       usageHalfLifeMs: inMillis(scheduling.usage_half_life_hours * 3_600),
     },
     rateLimit: {

@@ -9,7 +9,6 @@ export const INACTIVE: Readonly<Record<string, string>> = {
   "api.bind_network": "choice of network",
   storage: "S3, shared storage and VAST",
   "telemetry.default_mode": "metrics of work",
-  "telemetry.prod_interval_seconds": "metrics of work",
   "telemetry.ebpf_programs_path": "metrics of work",
   "node_agent.bind_network": "choice of network",
   network: "Slingshot virtual networks",

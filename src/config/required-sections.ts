@@ -125,9 +125,12 @@ export const REQUIRED = {
     default_mode: key(z.enum(["prod", "debug", "audit"]).default("prod"), "Detail of telemetry: prod, debug or audit."),
     tsdb_endpoint: key(
       urlOrEmpty("http", "https").default(""),
-      "VictoriaMetrics or Prometheus base URL for metrics of work; empty for none.",
+      "VictoriaMetrics base URL: metrics are sent there, and those of services read; empty for neither.",
     ),
-    prod_interval_seconds: key(seconds(86_400).default(30), "Pause between two samples in prod mode."),
+    prod_interval_seconds: key(
+      seconds(86_400).default(30),
+      "Pause between two samples that are sent to tsdb_endpoint.",
+    ),
     ebpf_programs_path: key(path().default("/opt/lattice/ebpf"), "Folder of the compiled eBPF programs.", {
       aliases: ["LATTICE_EBPF_PROGRAMS_PATH"],
     }),

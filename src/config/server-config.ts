@@ -137,6 +137,8 @@ export interface ServerConfig {
     readonly autoscale: ScalePolicy & { readonly intervalMs: number };
     /** Base URL of the database that has their metrics; empty for none. */
     readonly metricsEndpoint: string;
+    /** Pause between two samples that are sent there. */
+    readonly metricsPushMs: number;
     /** After this time use counts half as much for fair share. */
     readonly usageHalfLifeMs: Millis;
   };

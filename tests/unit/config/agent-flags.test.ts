@@ -55,7 +55,7 @@ describe("parseAgentFlags", () => {
       defaultUser: "nobody",
       allowsRoot: true,
       spireSocket: "/run/spire.sock",
-      inactive: [],
+      tsdbEndpoint: "",
       tls: {
         cert: "/etc/lattice/tls/agent.crt",
         key: "/etc/lattice/tls/agent.key",
