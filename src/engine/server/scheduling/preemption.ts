@@ -40,7 +40,10 @@ export async function proposePreemption({ replica, clock, settings, log, metrics
 /** Whether a class waits that is far enough above one that runs, or lent nodes may be taken back: most passes end here. */
 function isThinkable({ indexes }: State, { classDistance }: PreemptionPolicy): boolean {
   const lowest = indexes.activeByClass.findIndex((count) => count > 0);
-  return lowest >= 0 && indexes.queue.findLastIndex((queue) => queue.size > 0) - lowest >= classDistance;
+  const highest = indexes.queue.findLastIndex((queue) => queue.size > 0);
+  if (lowest < 0 || highest < 0) return false;
+  // What is lent is taken back whatever the classes.
+  return highest - lowest >= classDistance || indexes.dedicated.size > 0;
 }
 
 /** Gives back the nodes of those that did not start on them in time. */
