@@ -26,7 +26,6 @@ const checkTime = (value: string): string | undefined =>
     : "must be a time as 2026-03-05T12:00:00Z or a day as 2026-03-05";
 
 const FILTERS = {
-  tenant: { type: "string", valueHint: "TENANT", description: "Only what concerns this tenant" },
   user: { type: "string", valueHint: "USER", description: "Only what this user did" },
   action: {
     type: "string",
@@ -169,7 +168,7 @@ function entries(given: Given, context: Context, most: number) {
     return text === undefined ? {} : { [flag]: timestampToProto(millis(Date.parse(text))) };
   };
   const request = {
-    tenantId: given.text("tenant") ?? "",
+    tenantId: context.settings.tenant ?? "",
     userId: given.text("user") ?? "",
     action: given.text("action") ?? "",
     allocationId: given.text("allocation") ?? "",
