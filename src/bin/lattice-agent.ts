@@ -55,7 +55,7 @@ async function run(options: AgentOptions): Promise<void> {
     address: options.advertiseAddress || `${isWildcard(host) ? hostname() : host}:${health.port}`,
     capacity,
   };
-  const wipe = wipeBy(options.wipeCommand, options.nodeId);
+  const wipe = wipeBy({ path: options.wipeCommand, node: options.nodeId, stateDir: state.path });
   const ports = { clock: systemClock, log, runtime, store: state.store, link, wipe, metrics: telemetry };
   const driver = new AgentDriver({ registration, ...ports });
   meterAgent(telemetry, driver, capacity);
