@@ -107,6 +107,40 @@ test("a standby sends to the active server, once, and never from TLS to clear te
   secure.stop();
 });
 
+/** A Vault that answers as it likes. */
+function strange(answer: () => Response) {
+  const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: answer });
+  return { address: server.url.origin, [Symbol.dispose]: () => void server.stop(true) };
+}
+
+test("an answer without an end is not read to its end, and one that stops in the middle is told from a wrong one", async () => {
+  let given = 0;
+  const piece = new Uint8Array(65_536).fill(32);
+  const flood = () =>
+    new Response(
+      new ReadableStream({
+        pull: (controller) => {
+          given += piece.length;
+          controller.enqueue(piece);
+        },
+      }),
+    );
+  using endless = strange(flood);
+  expect(await refusalOf(clientOf(endless))).toMatch(/answers with more than \d+ bytes: check that vault.address/);
+  expect(given).toBeLessThan(64 * 1024 * 1024);
+  const begun = () => new Response(new ReadableStream({ start: (controller) => controller.enqueue(piece) }));
+  using halted = strange(begun);
+  expect(await refusalOf(clientOf({ ...halted, timeoutMs: 200 }))).toContain("no answer within 200 ms");
+});
+
+test.each(["file:///etc/hostname", "http://[", "data:application/json,{}"])(
+  "an answer that sends to %s is refused",
+  async (location) => {
+    using elsewhere = strange(() => new Response(null, { status: 307, headers: { location } }));
+    expect(await refusalOf(clientOf(elsewhere))).toContain("none of HTTP: correct Vault's api_addr");
+  },
+);
+
 /** Starts a server of this configuration; its log is in `errors`. */
 function serve(text: string, env: Readonly<Record<string, string>>) {
   const file = temp.join("server.yaml");

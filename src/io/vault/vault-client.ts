@@ -35,6 +35,14 @@ interface Asked {
   readonly body?: Readonly<Record<string, string>>;
 }
 
+interface Answer {
+  readonly ok: boolean;
+  readonly status: number;
+  readonly location: string | null;
+  /** undefined where the answer is no JSON. */
+  readonly value: unknown;
+}
+
 /** Statuses of Vault's API (developer.hashicorp.com/vault/api-docs, "HTTP status codes"). */
 const STATUS = { badRequest: 400, denied: 403, absent: 404, tooMany: 429, unavailable: 503 } as const;
 /** A standby may send to the active server, once (307). */
@@ -42,6 +50,8 @@ const REDIRECTS_MAX = 1;
 /** Of a token's life, when it is renewed. */
 const RENEW_AFTER = 2 / 3;
 const RETRY_MS = 30_000;
+/** Vault itself stores no secret as large as that. */
+const ANSWER_BYTES_MAX = 2 * 1024 * 1024;
 
 /** One Vault, read by one role. */
 export class VaultClient {
@@ -71,7 +81,7 @@ export class VaultClient {
     }
     if (response.status === STATUS.absent) return undefined;
     if (!response.ok) throw this.#refusal(response.status, path);
-    const fields = member(member(await json(response), "data"), "data");
+    const fields = member(member(response.value, "data"), "data");
     if (isRecord(fields)) return fields;
     throw wrong(
       `Vault's answer to ${path} holds no secret of the KV engine, version 2`,
@@ -84,7 +94,7 @@ export class VaultClient {
     this.#renewal();
   }
 
-  async #get(path: string): Promise<Response> {
+  async #get(path: string): Promise<Answer> {
     const token = this.#liveToken() ?? (await this.#logIn());
     return this.#ask({ method: "GET", path, token });
   }
@@ -103,7 +113,7 @@ export class VaultClient {
       throw wrong(`Vault refuses the AppRole login (${response.status})`, next);
     }
     if (!response.ok) throw this.#refusal(response.status, path);
-    return this.#keep(await json(response));
+    return this.#keep(response.value);
   }
 
   /** Takes the token of an answer, and renews it in time. */
@@ -132,7 +142,7 @@ export class VaultClient {
     try {
       const response = await this.#ask({ method: "POST", path: "auth/token/renew-self", token, body: {} });
       if (!response.ok) throw this.#refusal(response.status, "auth/token/renew-self");
-      this.#keep(await json(response));
+      this.#keep(response.value);
     } catch (error) {
       if (!(error instanceof LatticeError)) throw error;
       this.#log.warn("Vault's token is not renewed", { reason: error.message, retryInMs: RETRY_MS });
@@ -140,24 +150,20 @@ export class VaultClient {
     }
   }
 
-  async #ask(asked: Asked): Promise<Response> {
+  async #ask(asked: Asked): Promise<Answer> {
     let url = new URL(`${this.#login.address}/v1/${asked.path}`);
     for (let redirects = 0; ; redirects++) {
       const response = await this.#send(url, asked);
-      const location = response.headers.get("location");
+      const { location } = response;
       if (response.ok || location === null || redirects === REDIRECTS_MAX) return response;
-      const target = new URL(location, url);
-      if (url.protocol === "https:" && target.protocol !== "https:") {
-        throw wrong(`Vault at ${url.origin} sends to ${target.origin}, in clear text`, "correct Vault's api_addr");
-      }
-      url = target;
+      url = redirected(url, location);
     }
   }
 
-  async #send(url: URL, { method, token, body }: Asked): Promise<Response> {
+  async #send(url: URL, { method, token, body }: Asked): Promise<Answer> {
     const { ca, timeoutMs } = this.#login;
     try {
-      return await fetch(url, {
+      const response = await fetch(url, {
         method,
         redirect: "manual",
         signal: AbortSignal.timeout(timeoutMs),
@@ -169,7 +175,9 @@ export class VaultClient {
         ...(body !== undefined && { body: JSON.stringify(body) }),
         ...(ca !== undefined && { tls: { ca } }),
       });
+      return await answerOf(response, url);
     } catch (error) {
+      if (error instanceof LatticeError) throw error;
       const isSlow = error instanceof Error && error.name === "TimeoutError";
       const code = isSlow ? `no answer within ${timeoutMs} ms` : codeOf(error);
       const next = "check vault.address and vault.tls_ca_path, and that Vault runs and can be reached from here";
@@ -204,8 +212,39 @@ const away = (message: string, next: string) => new LatticeError(fault("SERVER_U
 const codeOf = (error: unknown): string =>
   error instanceof Error ? String(Reflect.get(error, "code") ?? error.message) : "unknown";
 
-async function json(response: Response): Promise<unknown> {
-  return response.json().catch(() => undefined);
+function redirected(from: URL, location: string): URL {
+  const target = URL.parse(location, from.href);
+  const next = "correct Vault's api_addr";
+  if (target === null || !["http:", "https:"].includes(target.protocol)) {
+    throw wrong(`Vault at ${from.origin} sends to an address that is none of HTTP`, next);
+  }
+  if (from.protocol === "https:" && target.protocol !== "https:") {
+    throw wrong(`Vault at ${from.origin} sends to ${target.origin}, in clear text`, next);
+  }
+  return target;
+}
+
+async function answerOf(response: Response, { origin }: URL): Promise<Answer> {
+  const { ok, status, headers } = response;
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of response.body ?? []) {
+    length += piece.length;
+    if (length > ANSWER_BYTES_MAX) {
+      const text = `Vault at ${origin} answers with more than ${ANSWER_BYTES_MAX} bytes`;
+      throw wrong(text, "check that vault.address is Vault's, and what lies at vault.prefix");
+    }
+    pieces.push(piece);
+  }
+  return { ok, status, location: headers.get("location"), value: parsed(Buffer.concat(pieces).toString("utf8")) };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
