@@ -5,6 +5,7 @@
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { InvariantError } from "../../src/base/assert.ts";
 import { canonicalEncode } from "../../src/base/canonical-encode.ts";
 import { compareText } from "../../src/base/compare.ts";
 
@@ -46,5 +47,28 @@ describe("canonical text", () => {
         expect(canonicalEncode(reversed(r))).toBe(canonicalEncode(r));
       }),
     );
+  });
+
+  test("of a value with its fields in order is its JSON, and that of any other order the same", () => {
+    fc.assert(
+      fc.property(value, (v) => {
+        const inOrder = canonicalEncode(v);
+        expect(canonicalEncode(JSON.parse(inOrder))).toBe(inOrder);
+        expect(canonicalEncode(sorted(v))).toBe(inOrder);
+      }),
+    );
+  });
+
+  test.each([[Number.NaN], [Number.POSITIVE_INFINITY], [undefined], [() => 1], [1n]])(
+    "is refused where JSON would have another value: %p",
+    (stray) => {
+      expect(() => canonicalEncode([stray])).toThrow(InvariantError);
+      expect(() => canonicalEncode({ a: 1, b: [{ c: stray }, stray] })).toThrow(InvariantError);
+    },
+  );
+
+  test("leaves out fields that are undefined and knows one zero", () => {
+    expect(canonicalEncode({ a: undefined, b: { c: undefined }, d: -0 })).toBe('{"b":{},"d":0}');
+    expect(canonicalEncode({ d: -0, b: { c: undefined }, a: undefined })).toBe('{"b":{},"d":0}');
   });
 });

@@ -30,21 +30,22 @@ export function completeResources(request: AllocationRequest): Result<ResourceRe
     );
   }
   const tasksPerNode = request.tasksPerNode ?? (request.tasks ? Math.ceil(request.tasks / nodesMin) : 1);
+  // In the order of their names: see `assemble` in complete-spec.ts.
   return ok({
-    nodesMin,
-    nodesMax,
-    perNode: amountPerNode(request, tasksPerNode),
-    isExclusive: request.isExclusive ?? false,
-    gpuType: request.gpuType ?? "",
-    features: request.features ?? [],
-    featureCounts: request.featureCounts ?? {},
-    topology: hint,
-    tasksPerNode: Math.max(1, tasksPerNode),
+    ...(request.allowsCxlMemory && { allowsCxlMemory: true }),
     cpusPerTask: Math.max(1, request.cpusPerTask ?? 1),
+    featureCounts: request.featureCounts ?? {},
+    features: request.features ?? [],
+    gpuType: request.gpuType ?? "",
+    isExclusive: request.isExclusive ?? false,
     ...(request.needsConformance && { needsConformance: true }),
     ...(request.needsUnifiedMemory && { needsUnifiedMemory: true }),
-    ...(request.allowsCxlMemory && { allowsCxlMemory: true }),
+    nodesMax,
+    nodesMin,
+    perNode: amountPerNode(request, tasksPerNode),
     ...(request.storageMbps && { storageMbps: request.storageMbps }),
+    tasksPerNode: Math.max(1, tasksPerNode),
+    topology: hint,
   });
 }
 
@@ -74,7 +75,7 @@ function amountPerNode(request: AllocationRequest, tasksPerNode: number): Amount
   const forCpus = (request.memoryBytesPerCpu ?? 0) * Math.max(1, cpus);
   return {
     cpus,
-    memoryBytes: request.perNode?.memoryBytes || forCpus,
     gpuMilli: request.perNode?.gpuMilli ?? 0,
+    memoryBytes: request.perNode?.memoryBytes || forCpus,
   };
 }

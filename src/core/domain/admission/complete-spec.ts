@@ -74,42 +74,43 @@ interface Parts {
   readonly dependsOn: readonly DependencySpec[];
 }
 
+/** Fields are written in the order of their names, which makes the canonical text of the record cheap. */
 function assemble(request: AllocationRequest, parts: Parts): AllocationSpec {
   const lifecycle = oneOf(request.lifecycle, ["bounded", "unbounded", "reactive"]) ?? "bounded";
   const isService = lifecycle !== "bounded";
   const isSensitive = request.isSensitive ?? false;
   const requeuePolicy = oneOf(request.requeuePolicy, ["never", "on_node_failure", "always"]);
   return {
-    name: request.name || defaultName(parts.program),
-    tenant: tenantId(request.tenant ?? ""),
-    project: request.project ?? "",
-    vcluster: request.vcluster ? vclusterId(request.vcluster) : DEFAULT_VCLUSTER,
-    tags: request.tags ?? {},
-    program: parts.program,
+    dependsOn: parts.dependsOn,
     env: request.env ?? {},
-    workdir: request.workdir ?? "",
-    stdoutPath: request.stdoutPath ?? "",
-    stderrPath: request.stderrPath ?? "",
-    runOn: oneOf(request.runOn, ["first", "every"]) ?? (parts.program.kind === "script" ? "first" : "every"),
-    resources: parts.resources,
+    ...(request.extra && Object.keys(request.extra).length > 0 && { extra: request.extra }),
+    gracePeriodMs: millis(request.gracePeriodMs ?? 30_000),
+    isSensitive,
+    isolation: oneOf(request.isolation, ["rerun", "stop"]) ?? (isSensitive ? "stop" : "rerun"),
     lifecycle,
+    name: request.name || defaultName(parts.program),
+    preemptionClass: request.preemptionClass ?? DEFAULT_CLASS,
+    program: parts.program,
+    project: request.project ?? "",
     ...(lifecycle === "reactive" && {
       reactive: {
-        nodesMin: request.reactive?.nodesMin ?? 1,
-        nodesMax: request.reactive?.nodesMax ?? 1,
         metric: request.reactive?.metric ?? "",
+        nodesMax: request.reactive?.nodesMax ?? 1,
+        nodesMin: request.reactive?.nodesMin ?? 1,
         target: request.reactive?.target ?? "",
       },
     }),
-    walltimeMs: millis(isService ? 0 : (request.walltimeMs ?? HOUR_MS)),
-    preemptionClass: request.preemptionClass ?? DEFAULT_CLASS,
-    requeuePolicy: requeuePolicy ?? (isService ? "always" : "on_node_failure"),
     requeueMax: request.requeueMax ?? LIMITS.requeueDefault,
-    isolation: oneOf(request.isolation, ["rerun", "stop"]) ?? (isSensitive ? "stop" : "rerun"),
-    gracePeriodMs: millis(request.gracePeriodMs ?? 30_000),
-    isSensitive,
-    dependsOn: parts.dependsOn,
-    ...(request.extra && Object.keys(request.extra).length > 0 && { extra: request.extra }),
+    requeuePolicy: requeuePolicy ?? (isService ? "always" : "on_node_failure"),
+    resources: parts.resources,
+    runOn: oneOf(request.runOn, ["first", "every"]) ?? (parts.program.kind === "script" ? "first" : "every"),
+    stderrPath: request.stderrPath ?? "",
+    stdoutPath: request.stdoutPath ?? "",
+    tags: request.tags ?? {},
+    tenant: tenantId(request.tenant ?? ""),
+    vcluster: request.vcluster ? vclusterId(request.vcluster) : DEFAULT_VCLUSTER,
+    walltimeMs: millis(isService ? 0 : (request.walltimeMs ?? HOUR_MS)),
+    workdir: request.workdir ?? "",
   };
 }
 

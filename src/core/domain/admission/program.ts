@@ -22,7 +22,7 @@ export function checkProgram(request: AllocationRequest): Result<Program, Fault>
   const command = entrypoint ?? "";
   if (command.includes("\0")) return refuse("INVALID_SPEC", "entrypoint has a NUL character");
   if (command.length > LIMITS.scriptBytesMax) return refuse("TOO_LARGE", "entrypoint is too long");
-  return ok({ kind: "entrypoint", command });
+  return ok({ command, kind: "entrypoint" });
 }
 
 function checkScript(text: string): Result<Program, Fault> {
@@ -52,5 +52,5 @@ function checkArgv(argv: readonly string[]): Result<Program, Fault> {
   if (argv.length > LIMITS.argumentsMax) return refuse("TOO_LARGE", `argv has ${argv.length} arguments`);
   if (argv[0] === "") return refuse("INVALID_SPEC", "argv names an empty program");
   if (argv.some((arg) => arg.includes("\0"))) return refuse("INVALID_SPEC", "argv has a NUL character");
-  return ok({ kind: "argv", argv });
+  return ok({ argv, kind: "argv" });
 }

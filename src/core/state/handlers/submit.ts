@@ -80,22 +80,23 @@ function create(
   { waitsFor, dag }: { readonly waitsFor: readonly Dependency[]; readonly dag?: DagId },
 ): ShortId {
   const shortId = takeShortId(ctx);
+  // In the order of their names: the canonical text of the record is cheap then.
   const allocation: Allocation = {
+    attempt: 1,
+    ...(dag && { dag }),
     id: member.id,
+    message: "",
+    ...(member.spec.begin !== undefined && { notBefore: member.spec.begin }),
+    parts: [],
+    requeueCount: 0,
     shortId,
-    version: ctx.index,
-    user: ctx.by,
     spec: member.spec,
     state: "pending",
-    message: "",
     submittedAt: ctx.at,
-    attempt: 1,
-    requeueCount: 0,
-    walltimeMs: member.spec.walltimeMs,
-    parts: [],
-    ...(dag && { dag }),
-    ...(member.spec.begin !== undefined && { notBefore: member.spec.begin }),
+    user: ctx.by,
+    version: ctx.index,
     waitsFor,
+    walltimeMs: member.spec.walltimeMs,
   };
   createAllocation(ctx, allocation);
   takeMutexes(ctx, member.id);

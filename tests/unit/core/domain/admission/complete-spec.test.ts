@@ -1,5 +1,6 @@
 /** Shows that a request is completed with the documented defaults, or refused with the field that is wrong. */
 import { describe, expect, test } from "bun:test";
+import { canonicalEncode } from "../../../../../src/base/canonical-encode.ts";
 import { completeSpec, mergeRequests } from "../../../../../src/core/domain/admission/complete-spec.ts";
 import type { AllocationRequest } from "../../../../../src/core/domain/allocation-request.ts";
 import { LIMITS } from "../../../../../src/core/domain/limits.ts";
@@ -60,6 +61,18 @@ test("explicit fields win over directives, and maps are joined", () => {
     { name: "explicit", env: { B: "2" } },
   );
   expect(merged).toMatchObject({ name: "explicit", nodesMin: 4, env: { A: "1", B: "2" } });
+});
+
+test("a spec has its fields in the order of its canonical text, which is then made in one go", () => {
+  const services = { lifecycle: "reactive", reactive: { metric: "m", target: "1", nodesMin: 1, nodesMax: 2 } } as const;
+  const resources = { allowsCxlMemory: true, needsConformance: true, needsUnifiedMemory: true, storageMbps: 1 };
+  const programs = [{ entrypoint: "true" }, { script: "#!/bin/sh\n" }, { argv: ["true"] }];
+  for (const program of programs) {
+    for (const request of [{}, services, resources]) {
+      const spec = complete({ tenant: "physics", ...program, ...request });
+      expect(JSON.stringify(spec)).toBe(canonicalEncode(spec));
+    }
+  }
 });
 
 describe("refusals name what is wrong", () => {
