@@ -10,7 +10,11 @@ import { restoreFrom } from "./server-backups.ts";
 import { configSource } from "./server-config-source.ts";
 import { runServer } from "./server-run.ts";
 
+/** What is written, state and log above all, holds what users gave: nobody else on this machine reads it. */
+const HIDDEN_FROM_OTHERS = 0o027;
+
 try {
+  process.umask(process.umask() | HIDDEN_FROM_OTHERS);
   const command = parseServerFlags(process.argv.slice(2));
   if (command.kind === "help") {
     process.stdout.write(command.text);

@@ -130,6 +130,13 @@ test("the chain verifies across archives, and a byte that is flipped on disk or 
   expect(await cluster.log("server")).toContain("there was no audit signing key: a fresh one was made");
 }, 30_000);
 
+test("what a server keeps is not for others on its machine, in whichever folder it lies", () => {
+  const folders = ["server", "audit"].map((name) => join(cluster.dir, name));
+  const files = folders.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)));
+  expect(files.filter((path) => statSync(path).mode & 0o007)).toEqual([]);
+  expect(files.length).toBeGreaterThan(4);
+});
+
 test("after a restart the chain still verifies, a missing archive is named, and the figures tell how long the chain is", async () => {
   await cluster.stopServer();
   await cluster.startServer();
