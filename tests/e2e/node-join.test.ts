@@ -137,6 +137,14 @@ test(
     const agent = start("n2", "thief", token);
     await until("the agent is told", () => agent.log().includes("the join token has been used with another key"));
     await agent.stop();
+    const shown = ["--server", `https://${HOST}:${rest}`, "--ca", site.ca, "--cert", ANN.cert, "--key", ANN.key];
+    const query = ["audit", "query", "--action", "lattice.agent.connect", "-o", "json"];
+    await until("the audit log tells of it", () => {
+      const { stdout } = Bun.spawnSync([join(DIST, "lattice"), ...shown, ...query]);
+      const [entry] = JSON.parse(stdout.toString() || "[]");
+      const { from, denied } = JSON.parse(entry?.details ?? "{}");
+      return from === HOST && String(denied).includes("another key, for node n2");
+    });
   },
   PATIENCE_MS,
 );

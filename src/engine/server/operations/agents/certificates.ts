@@ -55,7 +55,7 @@ export async function join(server: Server, asked: { readonly token: string; read
   const at = server.clock.now();
   const { id, node, addresses } = await authority.readToken(asked.token, at);
   const fingerprint = await authority.keyOf(asked.csr);
-  await useOnce(server, id, fingerprint);
+  await useOnce(server, { id, node, fingerprint });
   await server.auditor.record({ action: "lattice.node.join", actor: { user: node, node }, target: { node } });
   server.log.info("a node joins: its certificate is signed", { node, addresses });
   return authority.sign({ csr: asked.csr, node, addresses, at });
@@ -75,13 +75,19 @@ export async function renewCertificate(server: Server, call: Call, csr: Uint8Arr
   return authority.sign({ csr, node, addresses, at: server.clock.now() });
 }
 
-async function useOnce(server: Server, id: string, fingerprint: string): Promise<void> {
+interface TokenUse {
+  readonly id: string;
+  readonly node: string;
+  readonly fingerprint: string;
+}
+
+async function useOnce(server: Server, { id, node, fingerprint }: TokenUse): Promise<void> {
   const idempotency = { key: `join-token|${id}`, fingerprint };
   await server.replica.propose({ kind: "record-audit" }, SYSTEM, { idempotency }).catch((error: unknown) => {
     const isUsed = error instanceof LatticeError && error.fault.reason === "IDEMPOTENCY_CONFLICT";
     if (!isUsed) throw error;
     const next = "make another: lattice admin join-token NODE; if nobody of yours has used it, look who did";
-    throw new LatticeError(fault("FORBIDDEN", "the join token has been used with another key", next));
+    throw new LatticeError(fault("FORBIDDEN", `the join token has been used with another key, for node ${node}`, next));
   });
 }
 
