@@ -127,6 +127,30 @@ test("every RPC of the contract has its row in the table of RPCs and in this wal
   expect(Object.keys(RPCS).sort()).toEqual(names);
 });
 
+/** What answers anybody, by decision. */
+const PUBLIC = ["/api/v1/auth/discovery", "/healthz", "/metrics", "/openapi", "/readyz"];
+
+test("nothing answers but the RPCs and routes of this walk, and what is public by decision", () => {
+  const rpcs = METHODS.map(({ parent, name }) => `ALL /${parent.typeName}/${name}`);
+  const routes = ROUTES.map(({ method, path }) => `${method} ${path}`);
+  const answered = world.api.app.routes.map(({ method, path }) => `${method} ${path}`);
+  expect(answered.sort()).toEqual([...rpcs, ...routes, ...PUBLIC.map((path) => `GET ${path}`)].sort());
+});
+
+test("a face without a token answers no RPC and no route of this walk", async () => {
+  const open: string[] = [];
+  for (const { method, path } of world.api.app.routes) {
+    if (PUBLIC.includes(path)) continue;
+    const url = `http://localhost${path.replace(/:\w+/g, "1")}`;
+    const [asked, type] = method === "ALL" ? ["POST", "application/grpc-web+json"] : [method, "application/json"];
+    const request = new Request(url, { method: asked, headers: { "content-type": type } });
+    const response = await world.api.fetch(request);
+    const said = `${response.headers.get("grpc-status")} ${await response.text()}`;
+    if (!/^16 |grpc-status: 16|UNAUTHENTICATED/.test(said)) open.push(`${method} ${path}: ${said}`);
+  }
+  expect(open).toEqual([]);
+});
+
 async function isRefusedRpc(method: DescMethod, token: string, message: object): Promise<boolean> {
   const isUnary = method.methodKind === "unary";
   const json = new TextEncoder().encode(JSON.stringify(message));
