@@ -26,6 +26,7 @@ export const REASONS = {
   NOT_BEFORE: "it may not start before a set time",
   MAKING_ROOM: "others of lower class are making room for it",
   DEADLINE: "it cannot have ended by its deadline any more",
+  DEADLINE_NEAR: "it meets its deadline only if others end early or leave the queue; no nodes are kept for it",
   NOT_CONSIDERED: "the queue before it is longer than one pass looks at",
 } as const;
 

@@ -61,7 +61,7 @@ export class PassReasons {
     const own = [...orderReasons(pass, pending), ...ownReasons(pass, pending, known.needed), ...closed];
     const onOthers = this.#othersReasons(standing, known, pending);
     const others = [
-      ...(closed.length > 0 ? onOthers.map(withoutChange) : onOthers),
+      ...(closed.length > 0 || isSet(pass, pending) ? onOthers.map(withoutChange) : onOthers),
       ...loanReasons(pass, standing, pending),
       ...capReasons(pass, standing, pending),
     ];
@@ -175,8 +175,13 @@ function quotaReasons(pass: Pass, { tenant }: PendingView, needed: number): read
 const firstPromise = ({ reservations }: Pass): number =>
   reservations.reduce((first, { startsBy }) => Math.min(first, startsBy), Number.POSITIVE_INFINITY);
 
-const withoutChange = (one: Reason): Reason =>
-  one.code === "NODES_BUSY" ? { code: one.code, message: one.message } : one;
+/** Advice that would have it start at once, which is not sure where something else is in the way. */
+const AT_ONCE: ReadonlySet<string> = new Set(["NODES_BUSY", "RESERVED"]);
+const withoutChange = (one: Reason): Reason => (AT_ONCE.has(one.code) ? { code: one.code, message: one.message } : one);
+
+/** Returns whether a set time keeps it waiting, whatever is free. */
+const isSet = ({ now }: Pass, pending: PendingView): boolean =>
+  (pending.notBefore ?? 0) > now || isTooLate(pending, now);
 
 /** The judge has found out from which length on; what he did not look at is looked at here. */
 function isHeld({ availability, now, reservations }: Pass, { demand, heldFrom }: Standing, end: number): boolean {

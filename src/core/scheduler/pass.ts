@@ -239,19 +239,24 @@ export function place(pass: Pass, pending: PendingView, picks: readonly Pick[]):
   };
 }
 
-/** Promises what waits for its nodes the earliest start, as far as the policy promises any. */
-export function promiseStart(pass: Pass, pending: PendingView): void {
+/**
+ * Promises what waits for its nodes the earliest start, as far as the policy promises any.
+ * Returns "late" for what would not end by its deadline then: no nodes are kept for it.
+ */
+export function promiseStart(pass: Pass, pending: PendingView): "late" | undefined {
   const { policy, reservations, now } = pass;
   if (policy.backfill === "none") pass.isClosed = true;
-  if (pass.isClosed || hasPromisedAll(pass)) return;
+  if (pass.isClosed || hasPromisedAll(pass)) return undefined;
   const standing = standingOf(pass, pending);
-  if (standing.isEndless) return;
+  if (standing.isEndless) return undefined;
   pass.availability ??= availabilityOf(pass.view, pass.index, { now, taken: pass.taken });
   const slot = earliestSlot(pass.availability, standing.demand, pending.walltimeMs);
   standing.isEndless = !slot;
-  if (!slot) return;
+  if (!slot) return undefined;
+  if (isTooLate(pending, millis(slot.start))) return "late";
   promise(pass.availability, standing.demand, { slot, walltimeMs: pending.walltimeMs });
   reservations.push({ allocation: pending.id, shortId: pending.shortId, startsBy: millis(slot.start) });
+  return undefined;
 }
 
 /** Returns what the pass knows of the demand of an allocation. */

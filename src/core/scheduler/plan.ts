@@ -157,8 +157,9 @@ function runPass(pass: Pass, head: Iterable<PendingView>, { why, isThorough = wh
     }
     const verdict = tryPlace(pending);
     if (verdict.kind === "place") continue;
-    if (why) reasons.set(pending.id, why.of(pending));
-    if (verdict.isBusy) promiseStart(pass, pending);
+    const waits = why?.of(pending);
+    const isLate = verdict.isBusy && promiseStart(pass, pending) === "late";
+    if (waits) reasons.set(pending.id, isLate ? [...waits, reason("DEADLINE_NEAR")] : waits);
   }
   const ordered = inBackfillOrder(later, backfillOrder);
   const left = ordered.filter((pending) => isHopeless(pending) || tryPlace(pending).kind === "wait");

@@ -122,7 +122,8 @@ function sizeReason({ request, isWhole, isShared }: Demand, pool: readonly NodeC
     return reason("NO_NODE_FITS", `none has ${describe(need, AMOUNTS)} together`, "ask for less on each node");
   }
   const detail = `it asks for ${describe(need, over)}, the largest have ${describe(most, over)}`;
-  return reason("NO_NODE_FITS", detail, `ask for at most ${describe(most, over)} on each node`);
+  const atMost = over.some(({ of }) => of(most) > 0) ? "at most " : "";
+  return reason("NO_NODE_FITS", detail, `ask for ${atMost}${describe(most, over)} on each node`);
 }
 
 /** Nodes that would suit exist, but not enough of them can be used. */
@@ -213,10 +214,13 @@ const memoryText = (bytes: number): string =>
     ? `${Math.floor(bytes / MEBIBYTE)} MiB`
     : `${Math.floor((bytes / GIBIBYTE) * 100) / 100} GiB`;
 
+const gpusText = (milli: number): string =>
+  milli === 0 ? "no GPU" : `${milli / 1000} GPU${milli === 1_000 ? "" : "s"}`;
+
 const AMOUNTS: readonly AmountPart[] = [
   { of: (amount) => amount.cpus, text: (value) => `${value} cpus` },
   { of: (amount) => amount.memoryBytes, text: memoryText },
-  { of: (amount) => amount.gpuMilli, text: (value) => `${value / 1000} GPUs` },
+  { of: (amount) => amount.gpuMilli, text: gpusText },
 ];
 
 const describe = (amount: Amount, parts: readonly AmountPart[]): string =>

@@ -74,7 +74,12 @@ export type CommandBody =
       readonly dependencies: readonly ProposedDependency[];
     }
   /** Of an allocation or of a whole task group. */
-  | { readonly kind: "cancel"; readonly target: AllocationId | TaskGroupId }
+  | {
+      readonly kind: "cancel";
+      readonly target: AllocationId | TaskGroupId;
+      /** Only what waits still and has a deadline, because it cannot meet it any more. */
+      readonly isLate?: boolean;
+    }
   | { readonly kind: "cancel-dag"; readonly dag: DagId }
   | { readonly kind: "update-walltime"; readonly allocation: AllocationId; readonly walltimeMs: Millis }
   | { readonly kind: "assign-nodes"; readonly placements: readonly Placement[] }

@@ -9,6 +9,7 @@ import { nodesOf } from "../domain/allocation.ts";
 import type { NodeId } from "../domain/ids.ts";
 import type { AllocationChange, Applying } from "./applying.ts";
 import { changeAllocation } from "./applying.ts";
+import { recordUsage } from "./used-work.ts";
 
 /** Ends of a part that are the node's fault, not the work's. */
 const LOST: ReadonlySet<string> = new Set(["lost", "node_lost", "supervisor_lost", "isolated"]);
@@ -83,7 +84,7 @@ function conclude(ctx: Applying, a: Allocation): void {
       changeAllocation(ctx, a, { ...end, state: "cancelled", message: `cancelled by ${a.stopping.by}` });
       return;
     case "walltime":
-      changeAllocation(ctx, a, { ...end, state: "failed", message: `walltime of ${a.walltimeMs / 1000} s exceeded` });
+      changeAllocation(ctx, a, { ...end, state: "failed", message: overTime(a) });
       return;
     case "preempted":
       if (ran.some((p) => p.cause === "checkpointed" || p.cause === "stopped" || isLost(p))) makeRoom(ctx, a, ran);
@@ -92,6 +93,14 @@ function conclude(ctx: Applying, a: Allocation): void {
     default:
       judgeEnd(ctx, a, { ran, culprit, status });
   }
+}
+
+/** Returns which of its limits ended it. */
+function overTime({ walltimeMs, spec, stopping }: Allocation): string {
+  const isLate = spec.deadline !== undefined && (stopping?.at ?? 0) >= spec.deadline;
+  return isLate
+    ? `its deadline ${new Date(spec.deadline ?? 0).toISOString()} passed`
+    : `walltime of ${walltimeMs / 1000} s exceeded`;
 }
 
 /**
@@ -158,6 +167,15 @@ function explainEnd(part: Part): string {
 /** Delay before a service that ended is started again: 1 s, doubled each time, at most 60 s. */
 const restartDelayMs = (requeueCount: number): number => Math.min(60_000, 1000 << Math.min(6, requeueCount));
 
+/** A service that ran so long ran well: its restarts are counted anew. */
+const RAN_WELL_MS = 600_000;
+
+/** Returns the restarts that count against the limit. */
+function restartsOf({ at }: Applying, { spec, startedAt, requeueCount }: Allocation): number {
+  const ranWell = spec.lifecycle !== "bounded" && startedAt !== undefined && at - startedAt >= RAN_WELL_MS;
+  return ranWell ? 0 : requeueCount;
+}
+
 /**
  * Puts an allocation back into the queue, or fails it when its policy or cap forbids.
  * Work that must not run twice waits until the lost node has surely ended it.
@@ -168,13 +186,14 @@ function requeue(
   options: { readonly isAllowed: boolean; readonly why: string; readonly status: Ending["status"] },
 ): void {
   const { isAllowed, why, status } = options;
-  if (!isAllowed || a.requeueCount >= a.spec.requeueMax) {
-    const cap = isAllowed ? `; requeued ${a.requeueCount} times, the limit` : "";
+  const restarts = restartsOf(ctx, a);
+  if (!isAllowed || restarts >= a.spec.requeueMax) {
+    const cap = isAllowed ? `; requeued ${restarts} times, the limit` : "";
     changeAllocation(ctx, a, { state: "failed", endedAt: ctx.at, ...status, message: `${why}${cap}` });
     return;
   }
-  const restartAt = isNodeFault(a) ? 0 : ctx.at + restartDelayMs(a.requeueCount);
-  restart(ctx, a, { why, of: a, restartAt, change: { requeueCount: a.requeueCount + 1 } });
+  const restartAt = isNodeFault(a) ? 0 : ctx.at + restartDelayMs(restarts);
+  restart(ctx, a, { why, of: a, restartAt, change: { requeueCount: restarts + 1 } });
 }
 
 interface Restart {
@@ -186,8 +205,9 @@ interface Restart {
   readonly change: AllocationChange;
 }
 
-/** Makes an allocation pending again. Its submit time stays. */
+/** Makes an allocation pending again. Its submit time stays; what the run used is used. */
 function restart(ctx: Applying, a: Allocation, { why, of, restartAt = 0, change }: Restart): void {
+  recordUsage(ctx.state, { ...of, endedAt: ctx.at });
   const isolatedUntil = Math.max(0, ...of.parts.map((p) => p.isolatedUntil ?? 0));
   const notBefore = Math.max(isolatedUntil, restartAt, a.spec.begin ?? 0);
   changeAllocation(ctx, a, {

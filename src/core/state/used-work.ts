@@ -10,7 +10,7 @@ export function usageOf(state: State): Usage | undefined {
   return usageHalfLifeMs === undefined ? undefined : new Usage(state.tables.usage, usageHalfLifeMs);
 }
 
-/** Adds work that has ended. A record that has ended is not written again, so this happens once. */
+/** Adds a run that has ended: the last one when the record ends, which is not written again, the others at each restart. */
 export function recordUsage(state: State, { spec, user, parts, startedAt, endedAt }: Allocation): void {
   if (startedAt === undefined || endedAt === undefined) return;
   const gpuMilli = parts.reduce((sum, { claim }) => sum + claim.gpuMilli, 0);

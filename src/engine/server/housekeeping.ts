@@ -1,5 +1,6 @@
 /** The leader's slow chores: what agents should have ended, what memory need not hold, what may be forgotten. */
 import { millis } from "../../base/brand.ts";
+import type { Allocation } from "../../core/domain/allocation.ts";
 import type { AllocationId, DagId, TaskGroupId } from "../../core/domain/ids.ts";
 import { LIMITS } from "../../core/domain/limits.ts";
 import { isGroupOver } from "../../core/domain/task-group.ts";
@@ -70,8 +71,7 @@ export class Housekeeping {
     const now = clock.now();
     for (const id of replica.state.indexes.active) {
       const a = replica.state.tables.allocations.get(id);
-      if (!a?.startedAt || a.walltimeMs === 0 || a.stopping) continue;
-      if (a.startedAt + runLimitOf(a) + a.spec.gracePeriodMs + WALLTIME_MARGIN_MS > now) continue;
+      if (!a?.startedAt || a.stopping || !isOverTime(a, now)) continue;
       if (!replica.isLeader) return;
       await replica.propose(
         { kind: "stop-allocation", allocation: id, attempt: a.attempt, reason: "walltime" },
@@ -88,7 +88,7 @@ export class Housekeeping {
       const a = replica.state.tables.allocations.get(id);
       if (a?.state !== "pending" || (a.spec.deadline ?? now) >= now + a.walltimeMs) continue;
       if (!replica.isLeader) return;
-      await replica.propose({ kind: "cancel", target: id }, SYSTEM);
+      await replica.propose({ kind: "cancel", target: id, isLate: true }, SYSTEM);
     }
   }
 
@@ -109,6 +109,12 @@ export class Housekeeping {
     this.#forgotAt = now;
     await replica.propose({ kind: "forget-idempotency", before: millis(now - LIMITS.idempotencyKeepMs) }, SYSTEM);
   }
+}
+
+/** Returns whether its agent should have ended it, or its deadline has passed. */
+function isOverTime({ startedAt = millis(0), spec, ...a }: Allocation, now: number): boolean {
+  if (spec.deadline !== undefined && spec.deadline <= now) return true;
+  return a.walltimeMs > 0 && startedAt + runLimitOf(a) + spec.gracePeriodMs + WALLTIME_MARGIN_MS <= now;
 }
 
 /** Returns the oldest ended records beyond what memory should hold. */

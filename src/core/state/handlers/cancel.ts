@@ -24,7 +24,7 @@ export function cancel(ctx: Applying, command: Of<"cancel">): Outcome {
     if (a.state === "completed" || a.state === "failed") {
       return refuse("ILLEGAL_TRANSITION", `allocation ${displayId(a)} has ${a.state} already`);
     }
-    return ok({ kind: "cancelled", count: cancelOne(ctx, a) });
+    return ok({ kind: "cancelled", count: command.isLate ? cancelLate(ctx, a) : cancelOne(ctx, a) });
   }
   const group = findTaskGroup(ctx.state, command.target);
   if (!group) return refuse("ALLOCATION_NOT_FOUND", `there is no allocation ${command.target}`);
@@ -60,6 +60,15 @@ export function updateWalltime(ctx: Applying, command: Of<"update-walltime">): O
   if (isTerminal(a.state)) return refuse("ILLEGAL_TRANSITION", `allocation ${displayId(a)} has ${a.state} already`);
   changeAllocation(ctx, a, { walltimeMs: command.walltimeMs });
   return ok({ kind: "done" });
+}
+
+/** What has started since keeps running: it was started in time. */
+function cancelLate(ctx: Applying, a: Allocation): number {
+  const { deadline } = a.spec;
+  if (a.state !== "pending" || deadline === undefined) return 0;
+  const by = new Date(deadline).toISOString();
+  cancelWaiting(ctx, a, `cancelled: it cannot have ended by its deadline ${by} any more`);
+  return 1;
 }
 
 function cancelOne(ctx: Applying, a: Allocation): number {

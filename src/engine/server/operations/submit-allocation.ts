@@ -147,19 +147,27 @@ function specOf(
   const spec = completeSpec(merged);
   if (!spec.ok) throw new LatticeError(spec.error);
   demand(call, "allocation.submit", { tenant: spec.value.tenant });
-  return { spec: { ...spec.value, ...momentsOf(merged, server.clock.now()) }, array: directives?.array };
+  return {
+    spec: { ...spec.value, ...momentsOf(merged, { now: server.clock.now(), walltimeMs: spec.value.walltimeMs }) },
+    array: directives?.array,
+  };
 }
 
 /** Reads moments by the clock of this server; what names no zone is in UTC. */
-function momentsOf({ begin, deadline }: AllocationRequest, now: Millis): Pick<AllocationSpec, "begin" | "deadline"> {
+function momentsOf(
+  { begin, deadline }: AllocationRequest,
+  { now, walltimeMs }: { readonly now: Millis; readonly walltimeMs: Millis },
+): Pick<AllocationSpec, "begin" | "deadline"> {
   const read = (text: string): Millis => {
     const at = parseMoment(text, { now, zoneMs: 0 });
     if (!at.ok) throw new LatticeError(at.error);
     return at.value;
   };
   const moments = { ...(begin && { begin: read(begin) }), ...(deadline && { deadline: read(deadline) }) };
-  if (moments.deadline !== undefined && moments.deadline <= Math.max(now, moments.begin ?? now)) {
-    throw new LatticeError(fault("INVALID_SPEC", `the deadline ${deadline} leaves it no time`));
+  const from = Math.max(now, moments.begin ?? now);
+  if (moments.deadline !== undefined && moments.deadline < from + Math.max(1, walltimeMs)) {
+    const text = `it may run for ${walltimeMs / 1000} s and cannot have ended by its deadline ${deadline}`;
+    throw new LatticeError(fault("INVALID_SPEC", text, "ask for less walltime, an earlier begin or a later deadline"));
   }
   return moments;
 }

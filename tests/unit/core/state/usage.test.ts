@@ -130,6 +130,26 @@ describe("the record of use", () => {
     expect(shareOf(world.state, world.now)).toBe(1);
   });
 
+  test("counts each run of work that starts again, when that run ends", () => {
+    const world = worldWithNode();
+    world.propose({ kind: "set-usage-half-life", halfLifeMs: DAY });
+    const id = allocationId("a");
+    const spec = aSpec({ requeuePolicy: "always" });
+    world.propose({ kind: "submit-allocation", allocation: { id, spec, dependencies: [] } });
+    world.place();
+    const report = (fields: object) => {
+      const reports = [{ allocation: id, attempt: 1, ...fields } as WorkloadReport];
+      world.propose({ kind: "record-reports", node: nodeId("n0"), reports });
+    };
+    report({ phase: "running" });
+    world.now = millis(world.now + 10 * HOUR);
+    report({ phase: "ended", cause: "exited", exitCode: 1 });
+    expect(world.state.tables.allocations.get(id)?.state).toBe("pending");
+    expect([...world.state.tables.usage.values()].map(({ value }) => value)).toEqual([10, 10, 10]);
+    world.propose({ kind: "cancel", target: id });
+    expect([...world.state.tables.usage.values()].map(({ value }) => value)).toEqual([10, 10, 10]);
+  });
+
   test("goes on from what it was when the half-life changes", () => {
     const world = worldWithNode();
     world.propose({ kind: "set-usage-half-life", halfLifeMs: DAY });
