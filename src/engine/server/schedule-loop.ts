@@ -101,22 +101,25 @@ export class ScheduleLoop {
 
   async #plan(cause: Cause): Promise<readonly Decision[]> {
     const { replica, rankings, metrics, clock } = this.#parts;
-    const head = cause === "cycle" ? undefined : rankings.head();
-    if (!head) await rankings.renew();
+    // Where nothing can start, nobody looks at the head: who comes need not be put in its place.
+    const isOpen = hasOpenNode(rankings.sources().view);
+    const head = isOpen && cause !== "cycle" ? rankings.head() : undefined;
+    if (cause === "cycle" || (isOpen && !head)) await rankings.renew();
     if (!replica.isLeader) return [];
     const begun = clock.monotonic();
-    const decisions = this.#decide(cause, head ?? rankings.head() ?? []);
+    const decisions = this.#decide(cause, head);
     const tookMs = clock.monotonic() - begun;
     this.#restMs = tookMs * REST_RATIO;
     metrics.observe("lattice_scheduling_cycle_duration_seconds", {}, tookMs / 1000);
     return decisions;
   }
 
-  #decide(cause: Cause, head: readonly PendingView[]): readonly Decision[] {
+  #decide(cause: Cause, known: readonly PendingView[] | undefined): readonly Decision[] {
     const { clock, settings, rankings } = this.#parts;
     const { view, queue } = rankings.sources();
     const held = startHolders(view, clock.now());
-    if (head.length === 0 || !hasOpenNode(view)) {
+    const head = hasOpenNode(view) ? (known ?? rankings.head() ?? []) : [];
+    if (head.length === 0) {
       this.#left = undefined;
       return held;
     }
