@@ -33,6 +33,8 @@ export interface CertificateAuthority {
   readToken(token: string, now: number): Promise<JoinClaims>;
   /** Returns a text that names the key of a request, whose holder has signed it. @throws INVALID_SPEC. */
   keyOf(csr: Uint8Array): Promise<string>;
+  /** Returns whether the authority's key has signed a certificate (DER). */
+  hasSigned(certificate: Uint8Array): boolean;
   /** @throws INVALID_SPEC. */
   sign(signing: Signing): Promise<SignedCertificate>;
 }

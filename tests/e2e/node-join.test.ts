@@ -34,6 +34,7 @@ let [rest, grpc, joins] = [0, 0, 0];
 
 beforeAll(async () => {
   [rest = 0, grpc = 0, joins = 0] = await freePorts(3);
+  writeFileSync(temp.join("trusted.crt"), [site.ca, other.ca].map((path) => readFileSync(path, "utf8")).join(""));
   const config = {
     quorum: { data_dir: temp.join("raft") },
     api: {
@@ -41,7 +42,7 @@ beforeAll(async () => {
       grpc_address: `${HOST}:${grpc}`,
       tls_cert: SERVER.cert,
       tls_key: SERVER.key,
-      tls_ca: SERVER.ca,
+      tls_ca: temp.join("trusted.crt"),
     },
     storage: {},
     telemetry: {},
@@ -189,7 +190,10 @@ test(
   "only what the servers' authority has signed as an agent is renewed, and the port where nodes join answers nothing else",
   async () => {
     const { csr } = await requestCertificate("n7");
-    for (const files of [site.issue("n7", { names: "DNS:n7" }), ANN]) {
+    // The servers trust this authority for certificates of agents, and its agents have the same names.
+    const foreign = other.issue("n7", { names: "DNS:n7", uri: "spiffe://lattice/agent/n7" });
+    const own = site.issue("n7", { names: "DNS:n7" });
+    for (const files of [foreign, own, ANN]) {
       const client = createClient(IdentityService, transportTo(grpc, files));
       expect(await codeOf(client.renewCertificate({ csr }))).toBe("PermissionDenied");
     }

@@ -23,6 +23,8 @@ export interface CertificateIdentity {
   readonly uris: readonly string[];
   /** Milliseconds since the epoch. */
   readonly validUntil: number;
+  /** The certificate itself, DER. */
+  readonly der?: Uint8Array;
 }
 
 /** How SPIFFE ids end that name a machine of this system. */
@@ -31,8 +33,8 @@ const SPIFFE = /^spiffe:\/\/[^/]+(?:\/[^/]+)*\/(agent|node|server)\/([^/]+)$/;
 /** How the servers' own authority names agents. */
 const OWN_AGENT = /^spiffe:\/\/lattice\/agent\/[^/]+$/;
 
-/** Returns whether the servers' authority has made the certificate, so that it makes the next one too. */
-export const isRenewable = ({ uris }: CertificateIdentity): boolean => uris.some((uri) => OWN_AGENT.test(uri));
+/** Returns whether the certificate names its holder as the servers' own authority names agents. */
+export const isOwnAgent = ({ uris }: CertificateIdentity): boolean => uris.some((uri) => OWN_AGENT.test(uri));
 
 /** Returns the node ids that the holder may use. */
 export function nodesOf({ dnsNames, uris }: CertificateIdentity): readonly string[] {

@@ -4,7 +4,7 @@
  * enter the log, a snapshot or a backup.
  */
 import "reflect-metadata";
-import { createHash, createPrivateKey, hkdfSync, X509Certificate } from "node:crypto";
+import { createHash, createPrivateKey, createPublicKey, hkdfSync, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import {
   BasicConstraintsExtension,
@@ -58,6 +58,7 @@ export async function openAuthority({ cert, key, lifetimeMs }: AuthorityFiles): 
   const signingKey = await crypto.subtle.importKey("pkcs8", pkcs8, algorithm, false, ["sign"]);
   const tokenKey = new Uint8Array(hkdfSync("sha256", pkcs8, "", "lattice join token", 32));
   const issuer = new X509(cert);
+  const publicKey = createPublicKey(privateKey);
   return {
     issueToken: ({ id, node, addresses, expiresAt }) =>
       new SignJWT({ jti: id, sub: node, addresses, exp: Math.floor(expiresAt / 1_000) })
@@ -68,6 +69,7 @@ export async function openAuthority({ cert, key, lifetimeMs }: AuthorityFiles): 
       createHash("sha256")
         .update(new Uint8Array((await checked(csr)).publicKey.rawData))
         .digest("hex"),
+    hasSigned: (certificate) => new X509Certificate(certificate).verify(publicKey),
     async sign(signing) {
       const request = await checked(signing.csr);
       const notBefore = new Date(signing.at - BACKDATE_MS);

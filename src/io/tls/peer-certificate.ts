@@ -15,6 +15,7 @@ export function peerCertificate(
     subject: typeof CN === "string" ? CN : "",
     ...alternativeNames(certificate.raw),
     validUntil: Date.parse(certificate.valid_to),
+    der: certificate.raw,
   };
 }
 

@@ -5,7 +5,7 @@
  *
  * Invariant INV-A4: of the keys that requests show with one join token, one is certified.
  */
-import { isRenewable, nodesOf } from "../../../../core/access/certificate.ts";
+import { isOwnAgent, nodesOf } from "../../../../core/access/certificate.ts";
 import { fault, LatticeError } from "../../../../core/domain/errors.ts";
 import { nodeId } from "../../../../core/domain/ids.ts";
 import { LIMITS } from "../../../../core/domain/limits.ts";
@@ -67,7 +67,8 @@ export async function renewCertificate(server: Server, call: Call, csr: Uint8Arr
   const [node] = certificate === undefined ? [] : nodesOf(certificate);
   demand(call, "agent.connect", { ...(node !== undefined && { node: nodeId(node) }) });
   const authority = authorityOf(server);
-  if (certificate === undefined || node === undefined || !isRenewable(certificate)) {
+  const isOurs = certificate?.der !== undefined && isOwnAgent(certificate) && authority.hasSigned(certificate.der);
+  if (certificate === undefined || node === undefined || !isOurs) {
     const next = "join with a token: lattice admin join-token NODE";
     throw new LatticeError(fault("FORBIDDEN", "only a certificate of the servers' authority is renewed", next));
   }
