@@ -15,6 +15,7 @@ import { walk } from "../../src/cli/walk.ts";
 import { AGENT_FLAGS } from "../../src/config/agent-flags.ts";
 import type { FlagSpecs } from "../../src/config/flags.ts";
 import { CHECK_FLAGS, RESTORE_FLAGS, SERVER_FLAGS } from "../../src/config/server-flags.ts";
+import { FAULTS } from "../../src/core/domain/errors.ts";
 import { version } from "../binaries.ts";
 
 /** A page: where it goes below /usr/share/man, and its text. */
@@ -39,6 +40,14 @@ export async function manPages(program: string): Promise<readonly ManPage[]> {
       return [agentPage()];
   }
 }
+
+/** How a server or an agent ends. */
+const EXIT_STATUS: readonly Entry[] = [
+  [String(0), "stopped by a signal"],
+  [String(FAULTS.INTERNAL.exit), "the machine or the data: a port, the disk, the log; starting again may help"],
+  [String(FAULTS.INVALID_CONFIG.exit), "flags, configuration or certificates cannot be used"],
+  [String(FAULTS.SERVER_UNREACHABLE.exit), "Vault is away"],
+];
 
 async function toolPage(): Promise<ManPage> {
   const places = await walk(PROGRAM);
@@ -89,6 +98,7 @@ const serverPage = (): ManPage =>
         ["SIGHUP", "reads the configuration and the certificates anew"],
       ]),
     ),
+    ...section("EXIT STATUS", entries(EXIT_STATUS)),
     ...section("FILES", entries([["/etc/lattice/config.yaml", "the configuration, when --config names no other"]])),
     ...section("SEE ALSO", [".BR lattice (1),", ".BR lattice-agent (8)"]),
   ]);
@@ -105,6 +115,7 @@ const agentPage = (): ManPage =>
       "SIGNALS",
       entries([["SIGTERM, SIGINT", "stops the agent; work goes on, and the next agent adopts it"]]),
     ),
+    ...section("EXIT STATUS", entries(EXIT_STATUS)),
     ...section("SEE ALSO", [".BR lattice (1),", ".BR lattice-server (8)"]),
   ]);
 

@@ -2,6 +2,7 @@
 import { stringify } from "yaml";
 import { z } from "zod";
 import { inactiveCapability } from "../../src/config/inactive.ts";
+import { isLive } from "../../src/config/live.ts";
 import {
   CONFIG_KEYS,
   CONFIG_SCHEMA,
@@ -31,7 +32,10 @@ export function renderConfigReference(): string {
       "`LATTICE_<SECTION>_<KEY>_FILE` names, and is never printed. Relative paths start at the working directory.",
       "`lattice-server config check --config FILE` prints everything that is wrong with a file.",
     ].join("\n"),
-    "Keys marked † are accepted and not active in this build.",
+    [
+      "Keys marked † are accepted and not active in this build. A reload (SIGHUP) brings those marked ‡ into use; the",
+      "others wait for a restart.",
+    ].join("\n"),
     keyTable(CONFIG_KEYS.filter((k) => k.path.length === 1)),
     ...Object.keys(SECTION_MEANINGS).map(section),
   ]
@@ -63,7 +67,7 @@ export function renderProductionYaml(): string {
 
 function keyTable(keys: readonly KeyEntry[]): string {
   const rows = keys.map((key) => {
-    const mark = inactiveCapability(key.path) === undefined ? "" : " †";
+    const mark = inactiveCapability(key.path) !== undefined ? " †" : isLive(key.path) ? " ‡" : "";
     const variables = [environmentName(key.path), ...(key.facts.aliases ?? [])].map(code).join(", ");
     return [code(key.path.at(-1) ?? "") + mark, typeInWords(key), defaultInWords(key), key.facts.meaning, variables];
   });

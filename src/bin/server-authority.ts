@@ -44,7 +44,11 @@ export async function listenForNodes(
   const { signingAddress } = identity;
   if (signingAddress === undefined || keeper === undefined) return undefined;
   const tls = { keeper, log, isForStrangers: true };
-  const listener = await listenRpc(signingAddress, createJoinFaces(server), tls);
+  const listener = await listenRpc(
+    { ...signingAddress, setting: "identity.signing_address" },
+    createJoinFaces(server),
+    tls,
+  );
   log.info("nodes join here", { port: listener.port });
   return listener;
 }

@@ -1,4 +1,5 @@
 /** What a server does when it is told to read its configuration anew (SIGHUP): the little that can change while it runs, does. */
+import { isLive } from "../config/live.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { LogLevel, ServerConfig } from "../config/server-config.ts";
 import type { ServiceManager } from "../io/systemd/service-manager.ts";
@@ -19,9 +20,6 @@ interface Told extends Reloading {
   readonly useSecrets: (config: ServerConfig) => void;
 }
 
-/** What changes at once; the rest waits for a restart. */
-const LIVE_SECTIONS: readonly string[] = ["log", "scheduling"];
-
 /** Obeys SIGHUP. `running` is the configuration that the server was started with. */
 export function obeyHangUp(
   running: ServerConfig,
@@ -35,7 +33,7 @@ export function obeyHangUp(
       setLogLevel(config.log.level);
       useScheduling(config);
       useSecrets(config);
-      const waitsForRestart = changedSections(running, config).filter((section) => !LIVE_SECTIONS.includes(section));
+      const waitsForRestart = waitingSections(running, config);
       log.info("the configuration was read anew", { logLevel: config.log.level, waitsForRestart });
     } catch (error) {
       log.error("the configuration cannot be used: the server goes on with the one it has", { error });
@@ -44,10 +42,10 @@ export function obeyHangUp(
   });
 }
 
-/** Returns the names of the sections that differ; a secret that changed does not show. */
-function changedSections(before: ServerConfig, after: ServerConfig): readonly string[] {
+/** Returns the sections, as the file names them, that differ and wait for a restart; a secret that changed does not show. */
+export function waitingSections(before: ServerConfig, after: ServerConfig): readonly string[] {
   const texts = new Map(Object.entries(before).map(([section, value]) => [section, JSON.stringify(value)]));
   return Object.entries(after)
-    .filter(([section, value]) => texts.get(section) !== JSON.stringify(value))
-    .map(([section]) => section);
+    .filter(([section, value]) => !isLive([section]) && texts.get(section) !== JSON.stringify(value))
+    .map(([section]) => section.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
 }

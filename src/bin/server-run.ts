@@ -64,8 +64,9 @@ export async function runServer(config: ServerConfig, log: Logger, reloading: Re
   });
   const tls = keeper && { keeper, log };
   // Only node's TLS shows who calls.
-  const rest = tls ? await listenRpc(api.restAddress, faces, tls) : listenRest(api.restAddress, faces);
-  const rpc = await listenRpc(api.grpcAddress, faces, tls);
+  const restAt = { ...api.restAddress, setting: "api.rest_address" };
+  const rest = tls ? await listenRpc(restAt, faces, tls) : listenRest(restAt, faces);
+  const rpc = await listenRpc({ ...api.grpcAddress, setting: "api.grpc_address" }, faces, tls);
   const joins = await listenForNodes(config, running.server, { keeper, log });
   log.info("server started", { version: VERSION, rest: rest.port, grpc: rpc.port, dataDir: quorum.dataDir });
   const status = `REST on port ${rest.port}, gRPC on port ${rpc.port}`;
@@ -126,18 +127,13 @@ interface LoopParts {
 async function startLoops(config: ServerConfig, log: Logger, parts: LoopParts): Promise<RunningServer> {
   const { consensus, keeper, backups, authority } = parts;
   const { quorum, api } = config;
-  const { metricsEndpoint } = config.scheduling;
+  const { metricsEndpoint, metricsPushMs } = config.telemetry;
   const telemetry = openTelemetry("server");
   meterProcess(telemetry, { version: VERSION, commit: COMMIT, clock: systemClock, lagPeriodMs: LAG_PERIOD_MS });
   meterCertificate(telemetry, () => keeper?.validUntil());
   if (metricsEndpoint !== "") {
     const instance = `${hostname()}:${api.restAddress.port}`;
-    const target = {
-      endpoint: metricsEndpoint,
-      periodMs: config.scheduling.metricsPushMs,
-      job: "lattice-server",
-      instance,
-    };
+    const target = { endpoint: metricsEndpoint, periodMs: metricsPushMs, job: "lattice-server", instance };
     pushMetrics({ exposition: telemetry, ...target, clock: systemClock, log });
   }
   return startServer({

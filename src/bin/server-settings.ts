@@ -9,6 +9,7 @@ const ENDED_IN_MEMORY_MAX = 10_000;
 export const schedulingOf = ({ scheduling }: ServerConfig): SchedulingSettings => ({
   cycleIntervalMs: scheduling.cycleIntervalMs,
   policy: scheduling.policy,
+  autoscale: scheduling.autoscale,
   usageHalfLifeMs: scheduling.usageHalfLifeMs,
 });
 
@@ -22,7 +23,6 @@ export const settingsOf = (config: ServerConfig): ServerSettings => {
     auditArchiveAfterMs: audit.archiveAfterMs,
     backupIntervalMs: backup.intervalMs,
     backupsKept: backup.keep,
-    autoscale: config.scheduling.autoscale,
     endedInMemoryMax: ENDED_IN_MEMORY_MAX,
     logStreamsMax: rateLimit.logStreamsMax,
     setsSlurmEnv: compat.isSlurmEnvSet,

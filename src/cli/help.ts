@@ -1,8 +1,9 @@
 /** Help texts, made from the definitions of the commands; readable at 80 columns. */
+
+import { pairs, wrap } from "../base/columns.ts";
 import type { Command, Group, Positional } from "./grammar/command.ts";
 import type { Flag } from "./grammar/flag.ts";
 import { paletteOf } from "./render/colour.ts";
-import { pairs, wrap } from "./render/text.ts";
 
 type Flags = Readonly<Record<string, Flag>>;
 

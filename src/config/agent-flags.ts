@@ -200,6 +200,8 @@ function defaultStateDir(env: Environment): string {
   return `${env.XDG_STATE_HOME || `${env.HOME ?? ""}/.local/state`}/lattice/agent`;
 }
 
+const HOST = /^([A-Za-z0-9](?:[\w.-]*\w)?|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?$/;
+
 class OptionReader {
   readonly problems: string[] = [];
   readonly #configured: ReadonlyMap<string, string>;
@@ -262,10 +264,14 @@ class OptionReader {
     return this.switches.has(flag) || ["1", "true", "yes"].includes(this.env[variableOf(flag)]?.toLowerCase() ?? "");
   }
 
+  /** A server is a URL, or a host with or without the port that servers listen on. */
   endpoint(text: string): string {
-    const url = URL.canParse(text) && /^https?:/.test(text) ? text : `http://${text}`;
-    if (!URL.canParse(url)) this.problems.push(`--quorum-endpoint must be a URL, not ${JSON.stringify(text)}`);
-    return url;
+    if (/^https?:\/\/[^/]/.test(text) && URL.canParse(text)) return text;
+    const [, host, port = ":50051"] = HOST.exec(text) ?? [];
+    const url = `http://${host}${port}`;
+    if (host !== undefined && URL.canParse(url)) return url;
+    this.problems.push(`--quorum-endpoint must be a URL as http://lattice-01:50051, not ${JSON.stringify(text)}`);
+    return text;
   }
 
   address(flag: string, fallback: string): ListenAddress {
@@ -292,8 +298,8 @@ Runs the work of one compute node.
 
 ${renderFlags(AGENT_FLAGS)}
 
-Each flag can also be set as a variable: --node-id as LATTICE_NODE_ID, and so on.
-LATTICE_AGENT_TOKEN is the token that the agent shows to the servers.
+Each flag can also be set as a variable: --node-id as LATTICE_NODE_ID, and so
+on. LATTICE_AGENT_TOKEN is the token that the agent shows to the servers.
 `;
 
 function refuse(message: string): never {

@@ -59,9 +59,11 @@ export function buildConfig(values: ConfigValues): ServerConfig {
         downAfterMs: inMillis(scheduling.autoscale_down_seconds),
         cooldownMs: inMillis(scheduling.autoscale_cooldown_seconds),
       },
+      usageHalfLifeMs: inMillis(scheduling.usage_half_life_hours * 3_600),
+    },
+    telemetry: {
       metricsEndpoint: values.telemetry.tsdb_endpoint,
       metricsPushMs: inMillis(values.telemetry.prod_interval_seconds),
-      usageHalfLifeMs: inMillis(scheduling.usage_half_life_hours * 3_600),
     },
     rateLimit: {
       requestsPerSecond: values.rate_limit.requests_per_second,

@@ -3,6 +3,7 @@
  * flag given twice, a missing value or a stray word is an error, and all errors come at
  * once. (The CLI has a command tree and its own wrapper.)
  */
+import { pairs } from "../base/columns.ts";
 import { nearest } from "../base/nearest.ts";
 import { LatticeError } from "../core/domain/errors.ts";
 
@@ -40,14 +41,16 @@ export function parseFlags(specs: FlagSpecs, argv: readonly string[], operandsMa
   return flags;
 }
 
-/** Returns the lines that list the flags, aligned. */
+/** Every terminal has as many columns. */
+const HELP_WIDTH = 80;
+
+/** Returns the lines that list the flags, aligned, in no more columns than every terminal has. */
 export function renderFlags(specs: FlagSpecs): string {
   const rows = Object.entries(specs).map(([name, { short, value, meaning }]) => {
     const long = value === undefined ? `--${name}` : `--${name} ${value}`;
     return [short === undefined ? `    ${long}` : `-${short}, ${long}`, meaning] as const;
   });
-  const width = Math.max(...rows.map(([left]) => left.length));
-  return rows.map(([left, meaning]) => `  ${left.padEnd(width)}  ${meaning}`).join("\n");
+  return pairs(rows, HELP_WIDTH).join("\n");
 }
 
 class FlagReader {

@@ -135,12 +135,14 @@ export interface ServerConfig {
     readonly policy: Policy;
     /** How often services are measured, how long before they change, how long they are left alone then. */
     readonly autoscale: ScalePolicy & { readonly intervalMs: number };
-    /** Base URL of the database that has their metrics; empty for none. */
+    /** After this time use counts half as much for fair share. */
+    readonly usageHalfLifeMs: Millis;
+  };
+  readonly telemetry: {
+    /** Base URL of the database of metrics; empty for none. */
     readonly metricsEndpoint: string;
     /** Pause between two samples that are sent there. */
     readonly metricsPushMs: number;
-    /** After this time use counts half as much for fair share. */
-    readonly usageHalfLifeMs: Millis;
   };
   readonly rateLimit: {
     /** Of one user; 0 for any number. */

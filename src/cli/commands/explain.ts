@@ -1,4 +1,6 @@
 /** `lattice explain`: why an allocation waits, and what would have to change. */
+import { millis } from "../../base/brand.ts";
+import { pairs, wrap } from "../../base/columns.ts";
 import type { ExplainResponse } from "../../client/messages.ts";
 import { timestampFromProto } from "../../wire/timestamp.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -6,7 +8,7 @@ import type { Command } from "../grammar/command.ts";
 import { type Palette, painterOf, paletteOf } from "../render/colour.ts";
 import { printOne } from "../render/print.ts";
 import { printable } from "../render/table.ts";
-import { moment, pairs, wrap } from "../render/text.ts";
+import { moment } from "../render/text.ts";
 
 /** `lattice explain`. */
 export const explain: Command = {
@@ -39,12 +41,16 @@ function explanation(
   if (state !== "pending") return `${lines[0]}\n`;
   if (reasons.length === 0) lines.push("", ...wrap("Nothing holds it back: it starts with the next pass.", width));
   for (const { code, message, change } of reasons) {
-    lines.push("", ...pairs([[code, printable(message)]], width));
+    lines.push("", ...pairs([[code, printable(inLocalTime(message))]], width));
     if (change !== "") lines.push(...wrap(`To change: ${printable(change)}`, width, "    "));
   }
   if (answer.startsBy !== undefined) lines.push("", ...pairs(startLines(answer), width));
   return `${lines.join("\n")}\n`;
 }
+
+/** Writes the moments in a sentence as all others here are written. */
+const inLocalTime = (text: string): string =>
+  text.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, (iso) => moment(millis(Date.parse(iso))));
 
 const at = (stamp: ExplainResponse["startsBy"]): string => (stamp ? moment(timestampFromProto(stamp)) : "");
 

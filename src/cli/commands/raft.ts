@@ -1,4 +1,6 @@
 /** `lattice admin raft status|add|promote|remove|transfer`: the quorum of the servers. */
+
+import { pairs } from "../../base/columns.ts";
 import type { RaftMemberStatus, RaftStatusResponse } from "../../client/messages.ts";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -7,7 +9,7 @@ import { UsageError } from "../grammar/usage-error.ts";
 import { printOne } from "../render/print.ts";
 import type { Column } from "../render/table.ts";
 import { renderTable } from "../render/table.ts";
-import { pairs, span } from "../render/text.ts";
+import { span } from "../render/text.ts";
 
 const MEMBER = { name: "id", description: "Number of the member, its quorum.node_id", isRequired: true } as const;
 

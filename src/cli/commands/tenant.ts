@@ -1,4 +1,6 @@
 /** `lattice admin tenant create|update|list|get`: who shares the machine, and how much of it. */
+
+import { pairs } from "../../base/columns.ts";
 import type { TenantResponse } from "../../client/messages.ts";
 import { ISOLATION_LEVELS } from "../../core/domain/tenant.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -10,7 +12,6 @@ import { UsageError } from "../grammar/usage-error.ts";
 import { pageThrough } from "../page-through.ts";
 import { printList, printOne } from "../render/print.ts";
 import type { Column } from "../render/table.ts";
-import { pairs } from "../render/text.ts";
 
 const QUOTA_FLAGS: Readonly<Record<string, Flag>> = {
   "max-nodes": { type: "string", valueHint: "N", check: wholeNumber(), description: "Nodes held at once, at most" },

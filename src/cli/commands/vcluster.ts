@@ -1,5 +1,6 @@
 /** `lattice admin vcluster create|update|list|get`: the policies under which work is placed. */
 
+import { pairs } from "../../base/columns.ts";
 import { nearest } from "../../base/nearest.ts";
 import type { VClusterResponse } from "../../client/messages.ts";
 import { DEFAULT_WEIGHTS, LEND_PART, SCHEDULER_TYPES } from "../../core/domain/tenant.ts";
@@ -14,7 +15,6 @@ import { UsageError } from "../grammar/usage-error.ts";
 import { pageThrough } from "../page-through.ts";
 import { printList, printOne } from "../render/print.ts";
 import type { Column } from "../render/table.ts";
-import { pairs } from "../render/text.ts";
 
 const YES_NO = ["yes", "no"] as const;
 type Weights = { -readonly [K in keyof typeof DEFAULT_WEIGHTS]: number };

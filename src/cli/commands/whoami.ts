@@ -1,11 +1,13 @@
 /** `lattice whoami`: whom the server takes the caller for. */
+
+import { pairs } from "../../base/columns.ts";
 import { savedBearer } from "../auth/bearer.ts";
 import { askWhoAmI } from "../auth/server-auth.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { Command } from "../grammar/command.ts";
 import { isData, printData } from "../render/print.ts";
 import { printable } from "../render/table.ts";
-import { moment, pairs } from "../render/text.ts";
+import { moment } from "../render/text.ts";
 
 /** `lattice whoami`. */
 export const whoami: Command = {

@@ -1,4 +1,6 @@
 /** Everything about one allocation or array, for people. */
+
+import { pairs } from "../../base/columns.ts";
 import type { AllocationStatus } from "../../client/messages.ts";
 import { formatRanges } from "../../core/slurm/array-spec.ts";
 import { compressNodeList } from "../../core/slurm/node-list.ts";
@@ -15,7 +17,7 @@ import {
 } from "./allocation-text.ts";
 import { type Palette, painterOf } from "./colour.ts";
 import { printable, renderTable } from "./table.ts";
-import { moment, pairs, span } from "./text.ts";
+import { moment, span } from "./text.ts";
 
 /** What a detail view is laid out for. */
 export interface DetailStyle {

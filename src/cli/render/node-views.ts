@@ -1,9 +1,11 @@
 /** The table of nodes and everything about one of them. */
+
+import { pairs } from "../../base/columns.ts";
 import type { NodeStatus } from "../../client/messages.ts";
 import { timestampFromProto } from "../../wire/timestamp.ts";
 import { type Palette, painterOf } from "./colour.ts";
 import { type Column, printable, renderTable } from "./table.ts";
-import { bytes, gpus, moment, pairs, span } from "./text.ts";
+import { bytes, gpus, moment, span } from "./text.ts";
 
 /** Returns the state as people know it; a whole claim of sensitive work shows as Claimed. */
 export function nodeState(node: NodeStatus): string {

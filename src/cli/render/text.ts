@@ -1,28 +1,5 @@
-/** Small pieces of text for people: wrapped paragraphs, aligned pairs, times, amounts. */
+/** Small pieces of text for people: times, amounts, counts. */
 import { formatElapsed } from "../../core/slurm/duration.ts";
-
-/** Returns `text` in lines of at most `width` columns, each begun with `indent`. */
-export function wrap(text: string, width: number, indent = ""): readonly string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && indent.length + line.length + 1 + word.length > width) {
-      lines.push(indent + line);
-      line = word;
-    } else line = line === "" ? word : `${line} ${word}`;
-  }
-  return [...lines, indent + line];
-}
-
-/** Returns two aligned columns; long second parts are wrapped under themselves. */
-export function pairs(rows: readonly (readonly [string, string])[], width: number, indent = "  "): readonly string[] {
-  const left = Math.max(0, ...rows.map(([name]) => name.length));
-  const hang = " ".repeat(indent.length + left + 2);
-  return rows.flatMap(([name, text]) => {
-    const [first = "", ...rest] = wrap(text, width, hang);
-    return [`${indent}${name.padEnd(left)}  ${first.slice(hang.length)}`.trimEnd(), ...rest];
-  });
-}
 
 /** Returns a moment in local time, to the second. */
 export function moment(ms: number | undefined): string {

@@ -1,11 +1,12 @@
 /** Runs `rm-replay`: reads its command line strictly and turns whatever ends it into an exit code and a message. */
+
+import { pairs, wrap } from "../../base/columns.ts";
 import { FAULTS, LatticeError } from "../../core/domain/errors.ts";
 import { EXIT, exitCodeOf } from "../exit-codes.ts";
 import { reportError, reportFault } from "../failure.ts";
 import { parseWords } from "../grammar/parse.ts";
 import { UsageError } from "../grammar/usage-error.ts";
 import { flagName, flagText } from "../help.ts";
-import { pairs, wrap } from "../render/text.ts";
 import { OutputClosed, type Terminal } from "../terminal.ts";
 import { compareReplays } from "./compare.ts";
 import { REPLAY_COMMAND, REPLAY_FLAGS } from "./flags.ts";

@@ -96,7 +96,7 @@ export function startServer(parts: ServerParts): RunningServer {
   agents.start();
   scheduler.start();
   housekeeping.start();
-  autoscale.start();
+  autoscale.begin();
   schedule.start();
   audit.start();
   replica.start();
@@ -111,6 +111,7 @@ export function startServer(parts: ServerParts): RunningServer {
     useScheduling(changed) {
       Object.assign(settings, changed);
       scheduler.beginCycles();
+      autoscale.begin();
     },
     async stop() {
       audit.stop();

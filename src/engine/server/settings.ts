@@ -4,7 +4,7 @@ import type { ScalePolicy } from "../../core/scheduler/autoscale.ts";
 import type { Policy } from "../../core/scheduler/policy.ts";
 
 /** Those that may change while the server runs. */
-export type SchedulingSettings = Pick<ServerSettings, "cycleIntervalMs" | "policy" | "usageHalfLifeMs">;
+export type SchedulingSettings = Pick<ServerSettings, "cycleIntervalMs" | "policy" | "autoscale" | "usageHalfLifeMs">;
 
 /** Times in milliseconds, counts in items. */
 export interface ServerSettings {

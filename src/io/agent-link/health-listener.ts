@@ -1,6 +1,7 @@
 /** The agent's own listener: health for whoever restarts it, metrics for whoever watches it. */
-import { FAULTS, fault, LatticeError } from "../../core/domain/errors.ts";
+import { FAULTS } from "../../core/domain/errors.ts";
 import type { Exposition } from "../../ports/metrics.ts";
+import { addressError } from "../address-error.ts";
 
 /** Where it listens and what it tells. */
 export interface HealthListenerOptions {
@@ -34,8 +35,6 @@ export function listenForHealth({ host, port, exposition }: HealthListenerOption
     });
     return { port: server.port ?? port, stop: () => void server.stop(true) };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    const advice = "end the program that uses it, or choose another with --grpc-addr";
-    throw new LatticeError(fault("INTERNAL", `cannot listen on ${host}:${port}: ${reason}`, advice));
+    throw addressError({ host, port }, error, "--grpc-addr");
   }
 }

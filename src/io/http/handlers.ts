@@ -21,6 +21,8 @@ export interface ListenOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
+  /** What chooses the address, for the advice when it cannot be bound. */
+  readonly setting?: string;
 }
 
 /** A bound port. */

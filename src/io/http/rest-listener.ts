@@ -2,7 +2,7 @@
  * The REST port: HTTP/1.1 and HTTP/2 cleartext on Bun's own server, which is the fastest way
  * in but sends no trailers, and so carries every protocol but native gRPC.
  */
-import { addressError } from "./address-error.ts";
+import { addressError } from "../address-error.ts";
 import type { HttpHandlers, Listener, ListenOptions } from "./handlers.ts";
 
 /** Silence on a connection between requests, and while a request's head arrives. */
@@ -14,7 +14,7 @@ const IDLE_TIMEOUT_S = 120;
  */
 const BODY_BYTES_MAX = 64 * 1024 * 1024;
 
-/** Binds the REST port. @throws INVALID_SPEC naming an address that cannot be bound. */
+/** Binds the REST port. @throws INTERNAL naming an address that cannot be bound. */
 export function listenRest(options: ListenOptions, handlers: Pick<HttpHandlers, "fetch" | "locate">): Listener {
   const server = bind(options, handlers);
   return {
@@ -28,7 +28,7 @@ export function listenRest(options: ListenOptions, handlers: Pick<HttpHandlers, 
   };
 }
 
-function bind({ host, port }: ListenOptions, handlers: Pick<HttpHandlers, "fetch" | "locate">) {
+function bind({ host, port, setting }: ListenOptions, handlers: Pick<HttpHandlers, "fetch" | "locate">) {
   try {
     return Bun.serve({
       hostname: host,
@@ -45,6 +45,6 @@ function bind({ host, port }: ListenOptions, handlers: Pick<HttpHandlers, "fetch
       },
     });
   } catch (error) {
-    throw addressError({ host, port }, error);
+    throw addressError({ host, port }, error, setting);
   }
 }

@@ -9,8 +9,8 @@ import { createServer as createHttp2 } from "node:http2";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { CertificateIdentity } from "../../core/access/certificate.ts";
+import { addressError } from "../address-error.ts";
 import { peerCertificate } from "../tls/peer-certificate.ts";
-import { addressError } from "./address-error.ts";
 import type { DoorTls } from "./door.ts";
 import { createDoor } from "./door.ts";
 import type { HttpHandlers, Listener, ListenOptions } from "./handlers.ts";
@@ -24,7 +24,7 @@ const HEAD_TIMEOUT_MS = 30_000;
 const IDLE_TIMEOUT_MS = 120_000;
 const STREAMS_MAX = 1_000;
 
-/** Binds a port, with TLS where there are certificates. @throws INVALID_SPEC naming an address that cannot be bound. */
+/** Binds a port, with TLS where there are certificates. @throws INTERNAL naming an address that cannot be bound. */
 export async function listenRpc(options: ListenOptions, handlers: HttpHandlers, tls?: DoorTls): Promise<Listener> {
   const answer = answering(handlers, tls !== undefined);
   const sockets = new Set<Socket>();
@@ -165,7 +165,7 @@ const isTls = (socket: Socket | TLSSocket): socket is TLSSocket =>
 
 function bind(door: ReturnType<typeof createDoor>, options: ListenOptions): Promise<number> {
   return new Promise((resolve, reject) => {
-    door.once("error", (error) => reject(addressError(options, error)));
+    door.once("error", (error) => reject(addressError(options, error, options.setting)));
     door.listen(options.port, options.host, () => {
       const address = door.address();
       resolve(typeof address === "object" && address !== null ? address.port : options.port);

@@ -58,7 +58,7 @@ function lock(path: string): Database {
     return database;
   } catch {
     const message = `another agent uses the state directory ${path}`;
-    throw new LatticeError(fault("ALREADY_EXISTS", message, "give each agent its own --state-dir"));
+    throw new LatticeError(fault("INTERNAL", message, "give each agent its own --state-dir"));
   }
 }
 

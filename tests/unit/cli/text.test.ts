@@ -1,6 +1,7 @@
 /** Shows how times, amounts and paragraphs read. */
 import { expect, test } from "bun:test";
-import { bytes, moment, pairs, span, wrap } from "../../../src/cli/render/text.ts";
+import { pairs, wrap } from "../../../src/base/columns.ts";
+import { bytes, moment, span } from "../../../src/cli/render/text.ts";
 
 test("spans read as squeue's", () => {
   const seconds = [0, 5, 65, 754, 3_723, 45_000, 93_784];

@@ -64,6 +64,16 @@ describe("parseAgentFlags", () => {
     });
   });
 
+  test("an endpoint is a URL, or a host with or without the servers' port", () => {
+    expect(optionsOf(["--quorum-endpoint=lattice-01,lattice-02:50061,https://c"]).endpoints).toEqual([
+      "http://lattice-01:50051",
+      "http://lattice-02:50061",
+      "https://c",
+    ]);
+    for (const wrong of ["ht!tp:/x", "grpc://a:50051", "http://", "a b"])
+      expect(() => optionsOf([`--quorum-endpoint=${wrong}`])).toThrow("must be a URL as http://lattice-01:50051");
+  });
+
   test("a certificate goes with its key, and never over plain HTTP", () => {
     const flags = ["--bootstrap-cert=a.crt", "--quorum-endpoint=http://lattice-01:50051"];
     expect(() => optionsOf(flags)).toThrow(/given together.*dialled by https/s);

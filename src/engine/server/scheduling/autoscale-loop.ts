@@ -28,8 +28,10 @@ export class AutoscaleLoop {
     this.#source = source;
   }
 
-  start(): void {
+  /** Measures from now on as often as the settings say. */
+  begin(): void {
     const { clock, settings } = this.#parts;
+    this.#timer?.();
     if (this.#source) this.#timer = clock.every(settings.autoscale.intervalMs, () => void this.#round());
   }
 
