@@ -41,15 +41,19 @@ async function labelsOf(query: string): Promise<Readonly<Record<string, string>>
   return answer.data.result[0]?.metric;
 }
 
-test.skipIf(store === null)("the figures of server and agent are there, with job and instance", async () => {
-  for (const [query, job] of [
-    ["lattice_raft_leader", "lattice-server"],
-    ["lattice_node_up", "lattice-agent"],
-  ] as const) {
-    await until(`${query} is there`, async () => (await labelsOf(query)) !== undefined);
-    const labels = await labelsOf(query);
-    expect(labels?.job).toBe(job);
-    expect(labels?.instance).toMatch(/^[^:]+:\d+$/);
-  }
-  expect(await cluster?.log("server")).toContain("metrics are sent again");
-}, 60_000);
+test.skipIf(store === null)(
+  "the figures of server and agent are there, with job and instance",
+  async () => {
+    for (const [query, job] of [
+      ["lattice_raft_leader", "lattice-server"],
+      ["lattice_node_up", "lattice-agent"],
+    ] as const) {
+      await until(`${query} is there`, async () => (await labelsOf(query)) !== undefined);
+      const labels = await labelsOf(query);
+      expect(labels?.job).toBe(job);
+      expect(labels?.instance).toMatch(/^[^:]+:\d+$/);
+    }
+    expect(await cluster?.log("server")).toContain("metrics are sent again");
+  },
+  60_000,
+);
