@@ -1,17 +1,32 @@
-/** Builds an earlier commit beside this checkout, for what has to bear two versions. */
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+/**
+ * Builds an earlier version beside this checkout, for what has to bear two versions: the one that
+ * LATTICE_TEST_PREVIOUS names, else the last release, else the last commit before this one
+ * whose binaries build and run. The same history gives the same one each time.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ROOT } from "../../../scripts/workspace.ts";
 
-/** The commit that upgrades begin from: the one before this, unless LATTICE_TEST_PREVIOUS names another. */
-const PREVIOUS = process.env.LATTICE_TEST_PREVIOUS ?? "HEAD~1";
+/** Commits that are tried where there was no release: a commit may be broken, a row of them is a fault to hear of. */
+const TRIES = 8;
 
-/** Why there is no earlier commit here; undefined when there is one. */
+/** The revisions to try, best first. */
+function candidates(): readonly string[] {
+  const named = process.env.LATTICE_TEST_PREVIOUS;
+  if (named !== undefined) return [named];
+  const tag = git("describe", "--tags", "--match", "v[0-9]*", "--abbrev=0", "HEAD~1");
+  if (tag !== undefined) return [tag];
+  return (git("rev-list", "--first-parent", `--max-count=${TRIES}`, "HEAD~1") ?? "").split("\n").filter(Boolean);
+}
+
+/** Why there is no earlier version here; undefined when there is one. */
 export function previousObstacle(): string | undefined {
   if (Bun.which("git") === null) return "it needs git";
-  const found = Bun.spawnSync(["git", "rev-parse", "--verify", "--quiet", `${PREVIOUS}^{commit}`], { cwd: ROOT });
-  return found.exitCode === 0 ? undefined : `this checkout has no commit ${PREVIOUS}`;
+  const [first] = candidates();
+  if (first === undefined) return "this checkout has neither an earlier release nor an earlier commit";
+  const found = git("rev-parse", "--verify", "--quiet", `${first}^{commit}`);
+  return found !== undefined ? undefined : `this checkout has no commit ${first}`;
 }
 
 /** A build of an earlier commit. */
@@ -23,14 +38,31 @@ export interface PreviousBuild {
   remove(): void;
 }
 
-/** Builds the earlier commit. Its configuration files and scripts lie in `root`. */
+/** Builds the earlier version. Its configuration files and scripts lie in `root`. */
 export function buildPrevious(): PreviousBuild {
-  const root = mkdtempSync(join(tmpdir(), "lattice-previous-"));
-  const commit = sh(["git", "rev-parse", "--short=12", PREVIOUS], ROOT).trim();
-  mkdirSync(root, { recursive: true });
-  sh(["sh", "-c", `git archive ${commit} | tar x -C ${root}`], ROOT);
-  sh([process.execPath, "scripts/build.ts"], root, { LATTICE_COMMIT: commit });
-  return { root, dist: join(root, "dist"), commit, remove: () => rmSync(root, { recursive: true }) };
+  const failures: string[] = [];
+  for (const revision of candidates()) {
+    const root = mkdtempSync(join(tmpdir(), "lattice-previous-"));
+    const remove = () => rmSync(root, { recursive: true });
+    try {
+      const commit = sh(["git", "rev-parse", "--short=12", `${revision}^{commit}`], ROOT).trim();
+      sh(["sh", "-c", `git archive ${commit} | tar x -C ${root}`], ROOT);
+      sh([process.execPath, "scripts/build.ts"], root, { LATTICE_COMMIT: commit });
+      const dist = join(root, "dist");
+      for (const binary of ["lattice-server", "lattice-agent"]) sh([join(dist, binary), "--version"], root);
+      console.log(`the earlier version is ${revision}, commit ${commit}`);
+      return { root, dist, commit, remove };
+    } catch (error) {
+      remove();
+      failures.push(`${revision}: ${String(error)}`);
+    }
+  }
+  throw new Error(`no earlier version builds:\n${failures.join("\n")}`);
+}
+
+function git(...words: readonly string[]): string | undefined {
+  const { exitCode, stdout } = Bun.spawnSync(["git", ...words], { cwd: ROOT, stderr: "ignore" });
+  return exitCode === 0 ? stdout.toString().trim() : undefined;
 }
 
 function sh(command: readonly string[], cwd: string, env: Readonly<Record<string, string>> = {}): string {
