@@ -118,7 +118,7 @@ function closedReasons(pass: Pass, { demand }: Standing, pending: PendingView): 
   const first = closed.reduce((a, b) => (b.from < a.from ? b : a));
   const span = `from ${new Date(first.from).toISOString()} until ${new Date(first.until).toISOString()}`;
   const detail = `${first.name}, ${span}${first.reason === "" ? "" : `: ${first.reason}`}`;
-  const minutes = Math.floor((first.from - now) / 60_000);
+  const minutes = Math.floor((Math.min(first.from, pending.deadline ?? first.from) - now) / 60_000);
   const shorter = millis(minutes * 60_000);
   const isEnough = minutes > 0 && selectNodes(openDuring(demand, now, now + shorter), stayOf(pass, shorter));
   return [reason("NODES_RESERVED", detail, isEnough ? `ask for a walltime of at most ${minutes} min` : undefined)];
@@ -179,9 +179,11 @@ const firstPromise = ({ reservations }: Pass): number =>
 const AT_ONCE: ReadonlySet<string> = new Set(["NODES_BUSY", "RESERVED"]);
 const withoutChange = (one: Reason): Reason => (AT_ONCE.has(one.code) ? { code: one.code, message: one.message } : one);
 
-/** Returns whether a set time keeps it waiting, whatever is free. */
+/** Returns whether a set time keeps it waiting, whatever is free, or allows less than the advice would. */
 const isSet = ({ now }: Pass, pending: PendingView): boolean =>
-  (pending.notBefore ?? 0) > now || isTooLate(pending, now);
+  (pending.notBefore ?? 0) > now ||
+  isTooLate(pending, now) ||
+  (pending.deadline !== undefined && pending.walltimeMs === 0);
 
 /** The judge has found out from which length on; what he did not look at is looked at here. */
 function isHeld({ availability, now, reservations }: Pass, { demand, heldFrom }: Standing, end: number): boolean {
