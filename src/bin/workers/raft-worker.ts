@@ -10,7 +10,7 @@ import { fault, LatticeError } from "../../core/domain/errors.ts";
 import { raftSettingsOf } from "../../engine/server/raft/raft-settings.ts";
 import { RaftDriver } from "../../engine/server/raft-driver.ts";
 import type { ConsensusReply, ConsensusRequest, RaftMemberOptions } from "../../io/consensus/consensus-messages.ts";
-import { buffersOf, packEntries, unpackBytes } from "../../io/consensus/consensus-messages.ts";
+import { packEntries, unpackProposals } from "../../io/consensus/consensus-messages.ts";
 import { createLoneLink } from "../../io/consensus/lone-link.ts";
 import { OpenQuestions } from "../../io/consensus/open-questions.ts";
 import { createJsonLogger } from "../../io/json-logger.ts";
@@ -39,8 +39,8 @@ function sendStatus(status: ConsensusStatus, isNews: boolean): void {
 
 const listener: ConsensusListener = {
   onCommitted(committed) {
-    const entries = packEntries(committed);
-    send({ kind: "committed", entries }, [entries.terms.buffer, entries.kinds.buffer, ...buffersOf(entries.data)]);
+    const packed = packEntries(committed);
+    send({ kind: "committed", ...packed }, [packed.buffer]);
   },
   onSnapshot: (snapshot) => send({ kind: "snapshot", snapshot }),
   onSnapshotWanted(order) {
@@ -91,8 +91,8 @@ function start(applied: LogIndex): void {
   systemClock.every(STATUS_PERIOD_MS, () => driver && sendStatus(driver.status(), false));
 }
 
-function propose({ proposals, data }: ConsensusRequest & { readonly kind: "propose" }): void {
-  for (const [i, bytes] of unpackBytes(data).entries()) driver?.propose(proposals[i] ?? 0, bytes);
+function propose(packed: ConsensusRequest & { readonly kind: "propose" }): void {
+  for (const { proposal, data } of unpackProposals(packed)) driver?.propose(proposal, data);
 }
 
 async function answer({ ticket, question }: ConsensusRequest & { readonly kind: "ask" }): Promise<void> {

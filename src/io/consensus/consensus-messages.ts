@@ -1,7 +1,7 @@
 /**
- * What the main thread and the raft worker say to each other. Byte strings travel packed
- * into one buffer, which is transferred, so a message costs the same for one proposal as
- * for a thousand.
+ * What the main thread and the raft worker say to each other. Proposals and entries travel
+ * packed into one buffer, which is transferred, in a flat message: each buffer and each
+ * object more costs as much as the rest of it.
  */
 import type { LogIndex } from "../../base/brand.ts";
 import { logIndex, term } from "../../base/brand.ts";
@@ -34,19 +34,21 @@ export interface RaftMemberOptions {
   readonly logLevel?: LogLevel;
 }
 
-/** Byte strings one after another, and where each ends. */
-export interface PackedBytes {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly ends: Uint32Array<ArrayBuffer>;
+/** Parts in one buffer: a head for each (number, end, mark), then their bytes one after another. */
+export interface PackedParts {
+  readonly count: number;
+  readonly buffer: ArrayBuffer;
 }
 
-/** Consecutive committed entries. */
-export interface PackedEntries {
+/** Consecutive committed entries: numbers are terms, marks are positions in ENTRY_KINDS. */
+export interface PackedEntries extends PackedParts {
   readonly first: LogIndex;
-  readonly terms: Float64Array<ArrayBuffer>;
-  /** Positions in ENTRY_KINDS. */
-  readonly kinds: Uint8Array<ArrayBuffer>;
-  readonly data: PackedBytes;
+}
+
+/** Bytes to be stored, under the number of their proposal. */
+export interface NumberedProposal {
+  readonly proposal: number;
+  readonly data: Uint8Array;
 }
 
 /** What is asked with a ticket: `answered` says how it ended. */
@@ -60,7 +62,7 @@ export type ConsensusQuestion =
 export type ConsensusRequest =
   | { readonly kind: "open"; readonly member: RaftMemberOptions }
   | { readonly kind: "start"; readonly applied: LogIndex }
-  | { readonly kind: "propose"; readonly proposals: readonly number[]; readonly data: PackedBytes }
+  | ({ readonly kind: "propose" } & PackedParts)
   | { readonly kind: "ask"; readonly ticket: number; readonly question: ConsensusQuestion }
   | { readonly kind: "relay"; readonly to: MemberId; readonly data: Uint8Array<ArrayBuffer> }
   /** `index` is undefined when the snapshot has not arrived. */
@@ -73,7 +75,7 @@ export type ConsensusRequest =
 /** From the worker. `open` is answered by `opened` or `failed`, `close` by `closed`. */
 export type ConsensusReply =
   | { readonly kind: "opened"; readonly identity: PeerIdentity; readonly status: ConsensusStatus }
-  | { readonly kind: "committed"; readonly entries: PackedEntries }
+  | ({ readonly kind: "committed" } & PackedEntries)
   | { readonly kind: "snapshot"; readonly snapshot: ReceivedSnapshot }
   | { readonly kind: "snapshot-wanted"; readonly ticket: number; readonly order: SnapshotOrder }
   | { readonly kind: "rejected"; readonly proposals: readonly number[]; readonly fault: Fault }
@@ -92,43 +94,66 @@ export type ConsensusReply =
 
 const ENTRY_KINDS: readonly EntryKind[] = ["noop", "command", "membership"];
 
-/** Copies byte strings into one buffer. */
-export function packBytes(parts: readonly Uint8Array[]): PackedBytes {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  const ends = new Uint32Array(parts.length);
-  let end = 0;
-  for (const [i, part] of parts.entries()) {
-    bytes.set(part, end);
-    end += part.length;
-    ends[i] = end;
-  }
-  return { bytes, ends };
-}
+/** Packs proposals. */
+export const packProposals = (proposals: readonly NumberedProposal[]): PackedParts =>
+  pack(proposals.map(({ proposal, data }) => ({ number: proposal, mark: 0, data })));
 
-/** Returns the byte strings, as views of the one buffer. */
-export function unpackBytes({ bytes, ends }: PackedBytes): Uint8Array[] {
-  return Array.from(ends, (end, i) => bytes.subarray(i === 0 ? 0 : ends[i - 1], end));
-}
+/** Returns the proposals that were packed, with views of the one buffer. */
+export const unpackProposals = (packed: PackedParts): NumberedProposal[] =>
+  unpack(packed).map(({ number, data }) => ({ proposal: number, data }));
 
 /** Packs consecutive entries. */
 export function packEntries(entries: readonly CommittedEntry[]): PackedEntries {
-  return {
-    first: entries[0]?.index ?? logIndex(0),
-    terms: Float64Array.from(entries, (entry) => entry.term),
-    kinds: Uint8Array.from(entries, (entry) => ENTRY_KINDS.indexOf(entry.kind)),
-    data: packBytes(entries.map((entry) => entry.data)),
-  };
+  const parts = entries.map(({ term, kind, data }) => ({ number: term, mark: ENTRY_KINDS.indexOf(kind), data }));
+  return { first: entries[0]?.index ?? logIndex(0), ...pack(parts) };
 }
 
-/** Returns the entries that were packed. */
-export function unpackEntries({ first, terms, kinds, data }: PackedEntries): CommittedEntry[] {
-  return unpackBytes(data).map((bytes, i) => ({
+/** Returns the entries that were packed, with views of the one buffer. */
+export const unpackEntries = ({ first, ...packed }: PackedEntries): CommittedEntry[] =>
+  unpack(packed).map(({ number, mark, data }, i) => ({
     index: logIndex(first + i),
-    term: term(terms[i] ?? 0),
-    kind: ENTRY_KINDS[kinds[i] ?? 0] ?? "noop",
-    data: bytes,
+    term: term(number),
+    kind: ENTRY_KINDS[mark] ?? "noop",
+    data,
   }));
+
+interface Part {
+  readonly number: number;
+  readonly mark: number;
+  readonly data: Uint8Array;
 }
 
-/** Returns the buffers that travel with packed bytes. */
-export const buffersOf = ({ bytes, ends }: PackedBytes): ArrayBuffer[] => [bytes.buffer, ends.buffer];
+/** A head: the number as a double, then end and mark as words. */
+const HEAD_BYTES = 16;
+
+function pack(parts: readonly Part[]): PackedParts {
+  const count = parts.length;
+  let end = count * HEAD_BYTES;
+  const buffer = new ArrayBuffer(parts.reduce((sum, { data }) => sum + data.length, end));
+  const { doubles, words } = headsOf({ count, buffer });
+  const bytes = new Uint8Array(buffer);
+  for (const [i, { number, mark, data }] of parts.entries()) {
+    bytes.set(data, end);
+    end += data.length;
+    doubles[2 * i] = number;
+    words[4 * i + 2] = end;
+    words[4 * i + 3] = mark;
+  }
+  return { count, buffer };
+}
+
+function unpack(packed: PackedParts): Part[] {
+  const { doubles, words } = headsOf(packed);
+  let start = packed.count * HEAD_BYTES;
+  return Array.from({ length: packed.count }, (_, i) => {
+    const end = words[4 * i + 2] ?? start;
+    const data = new Uint8Array(packed.buffer, start, end - start);
+    start = end;
+    return { number: doubles[2 * i] ?? 0, mark: words[4 * i + 3] ?? 0, data };
+  });
+}
+
+const headsOf = ({ count, buffer }: PackedParts) => ({
+  doubles: new Float64Array(buffer, 0, 2 * count),
+  words: new Uint32Array(buffer, 0, 4 * count),
+});

@@ -10,8 +10,14 @@ import type { MemberId, MembershipChange } from "../../core/raft/raft-types.ts";
 import type { Consensus, ConsensusListener, ConsensusStatus } from "../../ports/consensus.ts";
 import type { PeerIdentity, SnapshotOrder } from "../../ports/peer-link.ts";
 import type { PeerTls } from "../peer/peer-network.ts";
-import type { ConsensusQuestion, ConsensusReply, ConsensusRequest, RaftMemberOptions } from "./consensus-messages.ts";
-import { buffersOf, packBytes, unpackEntries } from "./consensus-messages.ts";
+import type {
+  ConsensusQuestion,
+  ConsensusReply,
+  ConsensusRequest,
+  NumberedProposal,
+  RaftMemberOptions,
+} from "./consensus-messages.ts";
+import { packProposals, unpackEntries } from "./consensus-messages.ts";
 import { OpenQuestions } from "./open-questions.ts";
 
 /** Where the worker is and which member it runs. */
@@ -40,8 +46,7 @@ export function openWorkerConsensus({ workerUrl, ...member }: WorkerConsensusOpt
 /** The main thread's end. Made by openWorkerConsensus. */
 export class WorkerConsensus implements Consensus {
   #listener: ConsensusListener | undefined;
-  #proposals: number[] = [];
-  #data: Uint8Array[] = [];
+  #proposals: NumberedProposal[] = [];
   /** The readers of this turn share one question. */
   #read: { readonly ticket: number; readonly answer: Promise<LogIndex> } | undefined;
   #isFlushDue = false;
@@ -80,8 +85,7 @@ export class WorkerConsensus implements Consensus {
   }
 
   propose(proposal: number, data: Uint8Array): void {
-    this.#proposals.push(proposal);
-    this.#data.push(data);
+    this.#proposals.push({ proposal, data });
     this.#flushSoon();
   }
 
@@ -144,17 +148,17 @@ export class WorkerConsensus implements Consensus {
   #flush(): void {
     this.#isFlushDue = false;
     const proposals = this.#proposals.splice(0);
-    const data = this.#data.splice(0);
     const read = this.#read;
     this.#read = undefined;
     if (this.#ended) {
-      if (proposals.length > 0) this.#listener?.onRejected(proposals, this.#ended);
+      const numbers = proposals.map(({ proposal }) => proposal);
+      if (numbers.length > 0) this.#listener?.onRejected(numbers, this.#ended);
       this.#questions.end(this.#ended);
       return;
     }
     if (proposals.length > 0) {
-      const packed = packBytes(data);
-      this.#post({ kind: "propose", proposals, data: packed }, buffersOf(packed));
+      const packed = packProposals(proposals);
+      this.#post({ kind: "propose", ...packed }, [packed.buffer]);
     }
     if (read) this.#post({ kind: "ask", ticket: read.ticket, question: { kind: "read" } });
   }
@@ -167,7 +171,7 @@ export class WorkerConsensus implements Consensus {
     this.#heardAt = performance.now();
     switch (reply.kind) {
       case "committed": {
-        const entries = unpackEntries(reply.entries);
+        const entries = unpackEntries(reply);
         const commit = entries.at(-1)?.index ?? this.lastStatus.commit;
         this.lastStatus = { ...this.lastStatus, commit };
         this.#listener?.onCommitted(entries);

@@ -1,23 +1,25 @@
-/** Shows that byte strings and entries come out of their packed form as they went in. */
+/** Shows that proposals and entries come out of their packed form as they went in. */
 import { expect, test } from "bun:test";
 import { logIndex, term } from "../../../../src/base/brand.ts";
 import {
-  buffersOf,
-  packBytes,
   packEntries,
-  unpackBytes,
+  packProposals,
   unpackEntries,
+  unpackProposals,
 } from "../../../../src/io/consensus/consensus-messages.ts";
 import type { CommittedEntry } from "../../../../src/ports/consensus.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
-test("byte strings, empty ones too, also out of the middle of others", () => {
-  const parts = [bytes("one"), new Uint8Array(), bytes("a longer one").subarray(2, 8)];
-  const packed = packBytes(parts);
-  expect(unpackBytes(packed)).toEqual(parts);
-  expect(buffersOf(packed).map((b) => b.byteLength)).toEqual([9, 12]);
-  expect(unpackBytes(packBytes([]))).toEqual([]);
+test("proposals, empty ones too, also out of the middle of other bytes", () => {
+  const proposals = [
+    { proposal: 2 ** 40, data: bytes("one") },
+    { proposal: 5, data: new Uint8Array() },
+    { proposal: 6, data: bytes("a longer one").subarray(2, 8) },
+  ];
+  expect(unpackProposals(packProposals(proposals))).toEqual(proposals);
+  expect(unpackProposals(structuredClone(packProposals(proposals)))).toEqual(proposals);
+  expect(unpackProposals(packProposals([]))).toEqual([]);
 });
 
 test("entries of each kind, with terms beyond 32 bits", () => {
