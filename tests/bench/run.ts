@@ -3,6 +3,7 @@
  * measures them on loopback. Prints figures and targets; never fails by the clock.
  */
 import { buildBinaries } from "../../scripts/build.ts";
+import { binaryFigures } from "./binaries.ts";
 import type { Figure } from "./figure.ts";
 import { printFigures, printMachine } from "./figure.ts";
 import { footprint } from "./footprint.ts";
@@ -13,6 +14,7 @@ import { submitRates } from "./submit-rate.ts";
 import { workRates } from "./work-rate.ts";
 
 const SECTIONS: Readonly<Record<string, (rounds: number) => Promise<readonly Figure[]>>> = {
+  binaries: binaryFigures,
   footprint,
   latency: startLatency,
   submit: submitRates,
