@@ -80,7 +80,9 @@ test("a node is claimed, runs its holder's work only, is wiped when it is releas
     "sys lattice.node.enable done",
     "system lattice.wipe.failed done",
     `${ME} lattice.node.release done`,
+    "bob lattice.node.release denied",
     `${ME} lattice.node.claim done`,
+    "bob lattice.node.claim denied",
   ]);
 }, 60_000);
 
@@ -93,6 +95,16 @@ test("denials and logins are told with where they came from, and a tenant's admi
     action: "lattice.tenant.create",
     from: "127.0.0.1",
     denied: expect.stringContaining("FORBIDDEN"),
+  });
+  const secret = (await lattice(ME, "submit", "--wrap", "true", "--sensitive", "-q")).stdout.trim();
+  expect(secret).not.toBe("");
+  expect((await lattice("bob", "logs", secret)).stderr).toContain("belongs to");
+  await lattice("bob", "node", "drain", "n1");
+  await until("what was denied is told", async () => {
+    const told = await lattice("sys", "audit", "query", "--user", "bob", "-o", "json");
+    const on = JSON.parse(told.stdout).map((e: { action: string; details: string }) => [e.action, e.details]);
+    const has = (action: string, text: string) => on.some(([a, d]: string[]) => a === action && d?.includes(text));
+    return has("lattice.allocation.logs", '"tenant":"default"') && has("lattice.node.drain", '"node":"n1"');
   });
   expect(await actions("--action", "lattice.auth.login")).toContain(`${ME} lattice.auth.login done`);
   expect((await lattice("tina", "audit", "query")).code).toBe(0);

@@ -11,6 +11,8 @@ export interface Resource {
   readonly owner?: UserId;
   readonly tenant?: TenantId;
   readonly node?: NodeId;
+  /** By which an allocation or task group is told apart; nothing is decided by it. */
+  readonly allocation?: string;
   /** Seen by its owner and the system's administrators only. */
   readonly isSensitive?: boolean;
 }

@@ -118,6 +118,15 @@ export interface Fault {
   readonly next?: string;
   /** Milliseconds after which a retry makes sense. */
   readonly retryAfterMs?: number;
+  /** What was denied, for the audit log; callers are not told. */
+  readonly about?: FaultSubject;
+}
+
+/** What somebody wanted to do something to. */
+export interface FaultSubject {
+  readonly tenant?: string;
+  readonly allocation?: string;
+  readonly node?: string;
 }
 
 /** Makes a fault. */

@@ -63,7 +63,7 @@ export class Denials {
   }
 
   /** A request was refused; only what was a matter of rights is told. */
-  onRefused({ principal, operation, from, requestId }: Denied, { reason, message }: Fault): void {
+  onRefused({ principal, operation, from, requestId }: Denied, { reason, message, about = {} }: Fault): void {
     if (!DENIALS.includes(reason)) return;
     const actor = principal ? actorOf(principal) : NOBODY;
     const name = [reason, actor.user, principal ? operation : from].join("|");
@@ -73,7 +73,7 @@ export class Denials {
       known.count += 1;
     } else if (this.#kinds.size < KINDS_MAX) {
       const denied = `${reason}: ${message}`;
-      const facts = { actor, action: actionOf(operation), target: {}, from, requestId, denied };
+      const facts = { actor, action: actionOf(operation), target: about, from, requestId, denied };
       this.#kinds.set(name, { facts, count: 0 });
       this.#record(facts);
     } else {

@@ -3,7 +3,7 @@ import type { Resource } from "../../../core/access/authorize.ts";
 import { authorize } from "../../../core/access/authorize.ts";
 import type { Operation } from "../../../core/access/operations.ts";
 import type { Allocation } from "../../../core/domain/allocation.ts";
-import { LatticeError } from "../../../core/domain/errors.ts";
+import { type FaultSubject, LatticeError } from "../../../core/domain/errors.ts";
 import type { TaskGroup } from "../../../core/domain/task-group.ts";
 import type { AuditedAct } from "../audit/auditor.ts";
 import type { Call } from "../call.ts";
@@ -11,15 +11,22 @@ import type { Call } from "../call.ts";
 /** @throws FORBIDDEN unless the caller may do `operation` to `resource`. */
 export function demand(call: Call, operation: Operation, resource?: Resource): void {
   const denied = authorize(call.principal, operation, resource);
-  if (denied) throw new LatticeError(denied);
+  if (denied) throw new LatticeError({ ...denied, about: subjectOf(resource) });
 }
+
+const subjectOf = ({ tenant, allocation, node }: Resource = {}): FaultSubject => ({
+  ...(tenant !== undefined && { tenant }),
+  ...(allocation !== undefined && { allocation }),
+  ...(node !== undefined && { node }),
+});
 
 /** Returns whether the caller may do `operation` to `resource`. */
 export const may = (call: Call, operation: Operation, resource: Resource): boolean =>
   authorize(call.principal, operation, resource) === undefined;
 
 /** Returns what access is decided by, of an allocation or task group. */
-export const resourceOf = ({ user, spec }: Allocation | TaskGroup): Resource => ({
+export const resourceOf = ({ id, user, spec }: Allocation | TaskGroup): Resource => ({
+  allocation: id,
   owner: user,
   tenant: spec.tenant,
   isSensitive: spec.isSensitive,

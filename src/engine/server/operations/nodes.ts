@@ -53,7 +53,7 @@ export async function drainNode(
   call: Call,
   { id, reason }: { readonly id: string; readonly reason: string },
 ): Promise<number> {
-  demand(call, "node.drain");
+  demand(call, "node.drain", { node: nodeId(id) });
   const node = findNode(server, id).id;
   const output = await change(server, call, {
     operation: "node.drain",
@@ -64,7 +64,7 @@ export async function drainNode(
 
 /** Gives a drained node back to the scheduler. */
 export async function undrainNode(server: Server, call: Call, id: string): Promise<void> {
-  demand(call, "node.undrain");
+  demand(call, "node.undrain", { node: nodeId(id) });
   const body = { kind: "undrain-node", node: findNode(server, id).id } as const;
   await change(server, call, { operation: "node.undrain", body });
 }
@@ -75,7 +75,7 @@ export async function disableNode(
   call: Call,
   { id, reason }: { readonly id: string; readonly reason: string },
 ): Promise<void> {
-  demand(call, "node.disable");
+  demand(call, "node.disable", { node: nodeId(id) });
   const node = findNode(server, id).id;
   const body = { kind: "disable-node", node, reason: reason || "disabled by an operator" } as const;
   await change(server, call, { operation: "node.disable", body });
@@ -83,14 +83,14 @@ export async function disableNode(
 
 /** Undoes `disableNode`. */
 export async function enableNode(server: Server, call: Call, id: string): Promise<void> {
-  demand(call, "node.enable");
+  demand(call, "node.enable", { node: nodeId(id) });
   const body = { kind: "enable-node", node: findNode(server, id).id } as const;
   await change(server, call, { operation: "node.enable", body });
 }
 
 /** Keeps an idle node for the caller's sensitive work. */
 export async function claimNode(server: Server, call: Call, id: string): Promise<NodeDetail> {
-  demand(call, "node.claim");
+  demand(call, "node.claim", { node: nodeId(id) });
   const { tenant } = call.principal;
   const node = findNode(server, id).id;
   const body = { kind: "claim-node", node, ...(tenant !== undefined && { tenant }) } as const;
@@ -101,7 +101,7 @@ export async function claimNode(server: Server, call: Call, id: string): Promise
 /** Gives a claimed node back; it is wiped before it takes other work. */
 export async function releaseNode(server: Server, call: Call, id: string): Promise<NodeDetail> {
   const { id: node, sensitiveClaim } = findNode(server, id);
-  demand(call, "node.release", sensitiveClaim ? { owner: sensitiveClaim.user } : {});
+  demand(call, "node.release", { node, ...(sensitiveClaim && { owner: sensitiveClaim.user }) });
   await change(server, call, { operation: "node.release", body: { kind: "release-node", node } });
   return getNode(server, call, id);
 }

@@ -3,7 +3,7 @@
  * their answers, as JSON. Nothing here is in the log. What travels may be lost, so every
  * question has a time-out, and whoever says what is true says it again.
  */
-import type { Fault, FaultReason } from "../../../core/domain/errors.ts";
+import type { Fault, FaultReason, FaultSubject } from "../../../core/domain/errors.ts";
 import { FAULTS, fault, LatticeError } from "../../../core/domain/errors.ts";
 import type { MemberId } from "../../../core/raft/raft-types.ts";
 import type { Clock } from "../../../ports/clock.ts";
@@ -163,7 +163,14 @@ function parse(data: Uint8Array): unknown {
 
 const anything = (_: unknown): _ is unknown => true;
 const isReason = (value: unknown): value is FaultReason => typeof value === "string" && Object.hasOwn(FAULTS, value);
-const isFault = record<Fault>({ reason: isReason, message: text, next: maybe(text), retryAfterMs: maybe(number) });
+const isSubject = record<FaultSubject>({ tenant: maybe(text), allocation: maybe(text), node: maybe(text) });
+const isFault = record<Fault>({
+  reason: isReason,
+  message: text,
+  next: maybe(text),
+  retryAfterMs: maybe(number),
+  about: maybe(isSubject),
+});
 const isAsk = record<Ask>({ id: number, kind: text, body: anything });
 const isReply = record<Reply>({ re: number, body: anything, fault: maybe(isFault) });
 
