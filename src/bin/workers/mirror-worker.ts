@@ -2,6 +2,7 @@
 import { LatticeError } from "../../core/domain/errors.ts";
 import type { MirrorWriter } from "../../io/sqlite/mirror-writer.ts";
 import { openMirrorWriter } from "../../io/sqlite/mirror-writer.ts";
+import { unpackRows } from "../../io/sqlite/packed-rows.ts";
 import type { MirrorReply, MirrorRequest } from "../../io/sqlite/worker-mirror.ts";
 
 let writer: MirrorWriter | undefined;
@@ -16,10 +17,10 @@ function carryOut(request: MirrorRequest): MirrorReply | undefined {
       writer?.adopt(request.clusterId);
       return undefined;
     case "stage":
-      writer?.stage(request.rows);
+      writer?.stage(unpackRows(request));
       return undefined;
     case "write":
-      writer?.write(request.rows, request.applied);
+      writer?.write(unpackRows(request), request.applied);
       return { isOk: true };
     case "sync":
       writer?.sync();

@@ -11,14 +11,16 @@ import type { ReceivedSnapshot } from "../../ports/peer-link.ts";
 import type { StateMirror } from "../../ports/state-mirror.ts";
 import type { MirrorLink } from "./mirror-link.ts";
 import type { MirrorPlace } from "./mirror-writer.ts";
+import type { PackedRows } from "./packed-rows.ts";
+import { packRows } from "./packed-rows.ts";
 import { openLinkedMirror } from "./state-mirror.ts";
 
 /** From the main thread. All but `stage` and `adopt` are answered. */
 export type MirrorRequest =
   | { readonly kind: "open"; readonly place: MirrorPlace }
   | { readonly kind: "adopt"; readonly clusterId: string }
-  | { readonly kind: "stage"; readonly rows: readonly Row[] }
-  | { readonly kind: "write"; readonly rows: readonly Row[]; readonly applied: SnapshotMeta }
+  | ({ readonly kind: "stage" } & PackedRows)
+  | ({ readonly kind: "write"; readonly applied: SnapshotMeta } & PackedRows)
   | { readonly kind: "sync" }
   | { readonly kind: "replace"; readonly snapshot: ReceivedSnapshot }
   | { readonly kind: "close" };
@@ -73,11 +75,11 @@ class WorkerLink implements MirrorLink {
   }
 
   stage(rows: readonly Row[]): void {
-    this.#worker.postMessage({ kind: "stage", rows } satisfies MirrorRequest);
+    this.#worker.postMessage({ kind: "stage", ...packRows(rows) } satisfies MirrorRequest);
   }
 
   async write(rows: readonly Row[], applied: SnapshotMeta): Promise<void> {
-    await this.#ask({ kind: "write", rows, applied });
+    await this.#ask({ kind: "write", applied, ...packRows(rows) });
   }
 
   async sync(): Promise<void> {
