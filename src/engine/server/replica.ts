@@ -26,8 +26,8 @@ import { decodeEntry, encodeEntry } from "./entry-codec.ts";
 import { InFlight, OUTCOME_UNKNOWN } from "./in-flight.ts";
 import { ReadBarrier } from "./read-barrier.ts";
 
-/** Between a change in memory and its row on disk, at most. */
-const MIRROR_DELAY_MS = 200;
+/** From a change in memory to its row on disk: changes of one row meanwhile are one write, and rows share pages. A start replays as much. */
+const MIRROR_DELAY_MS = 1_000;
 /** Of changed rows, handed over between two turns of the loop: some milliseconds of work. */
 const MIRROR_CHARACTERS = 250_000;
 /** Committed entries that are applied at once, and milliseconds after which the loop has its turn: a server that catches up has many. */
