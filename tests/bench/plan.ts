@@ -12,7 +12,7 @@ import { decide, decideHead, plan } from "../../src/core/scheduler/plan.ts";
 import type { Policy } from "../../src/core/scheduler/policy.ts";
 import { DEFAULT_POLICY } from "../../src/core/scheduler/policy.ts";
 import type { Ranking } from "../../src/core/scheduler/score/ranking.ts";
-import { amongPromised, headNow, rankQueue } from "../../src/core/scheduler/score/ranking.ts";
+import { amongBlockers, headNow, rankQueue } from "../../src/core/scheduler/score/ranking.ts";
 import { WEIGHT_PROFILES } from "../../src/core/scheduler/score/weight-profiles.ts";
 import { apply } from "../../src/core/state/apply.ts";
 import type { CommandBody, NodeReport } from "../../src/core/state/commands.ts";
@@ -171,7 +171,7 @@ function passFigures(
 class Steady {
   readonly world: World;
   #ranking: Ranking;
-  #left: { readonly promised: readonly AllocationId[]; readonly arrivals: number } | undefined;
+  #left: { readonly blockers: readonly AllocationId[]; readonly arrivals: number } | undefined;
   #ended = 0;
 
   constructor(nodes: number, pending: number) {
@@ -189,9 +189,11 @@ class Steady {
     const sources = this.sources();
     const head = headNow(sources, DEFAULT_POLICY, this.#ranking) ?? [];
     const left = cause === "arrival" ? this.#left : undefined;
-    const tried = left ? amongPromised(head, left.promised, sources.queue.arrivedAfter(left.arrivals)) : head;
-    const { decisions, reservations } = decideHead(sources.view, DEFAULT_POLICY, { now: this.world.now, head: tried });
-    this.#left = { promised: reservations.map(({ allocation }) => allocation), arrivals: sources.queue.arrivals };
+    const tried = left ? amongBlockers(head, left.blockers, sources.queue.arrivedAfter(left.arrivals)) : head;
+    const context = { now: this.world.now, head: tried };
+    const { decisions, reservations, blockers } = decideHead(sources.view, DEFAULT_POLICY, context);
+    const promised = reservations.map(({ allocation }) => allocation);
+    this.#left = { blockers: [...promised, ...blockers], arrivals: sources.queue.arrivals };
     const { user, system } = process.cpuUsage(before);
     const tookMs = (user + system) / 1_000;
     const placements = decisions.map(({ allocation, version, claims }) => ({ allocation, version, claims }));

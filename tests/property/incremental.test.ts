@@ -7,16 +7,16 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { logIndex, millis } from "../../src/base/brand.ts";
-import { allocationId, nodeId, userId } from "../../src/core/domain/ids.ts";
-import { DEFAULT_TENANT, DEFAULT_VCLUSTER } from "../../src/core/domain/tenant.ts";
+import type { AllocationId } from "../../src/core/domain/ids.ts";
+import { allocationId, nodeId, userId, vclusterId } from "../../src/core/domain/ids.ts";
+import { DEFAULT_TENANT, DEFAULT_VCLUSTER, DEFAULT_WEIGHTS } from "../../src/core/domain/tenant.ts";
 import type { Decision, PendingView } from "../../src/core/domain/view.ts";
-import type { Reservation } from "../../src/core/scheduler/pass.ts";
 import { decide, decideHead, estimateStart, plan } from "../../src/core/scheduler/plan.ts";
 import type { Policy } from "../../src/core/scheduler/policy.ts";
 import { DEFAULT_POLICY, EASY_POLICY } from "../../src/core/scheduler/policy.ts";
 import { headOfQueue, rankedQueue } from "../../src/core/scheduler/queue.ts";
 import type { Ranking } from "../../src/core/scheduler/score/ranking.ts";
-import { amongPromised, headNow, positionIn, rankQueue } from "../../src/core/scheduler/score/ranking.ts";
+import { amongBlockers, headNow, positionIn, rankQueue } from "../../src/core/scheduler/score/ranking.ts";
 import { apply } from "../../src/core/state/apply.ts";
 import type { CommandBody } from "../../src/core/state/commands.ts";
 import { emptyState } from "../../src/core/state/state.ts";
@@ -26,6 +26,7 @@ import { holds } from "../fixtures/property-runs.ts";
 
 const MINUTE = 60_000;
 const NODES = 6;
+const IN_ORDER = vclusterId("in-order");
 
 const step = fc.oneof(
   {
@@ -35,6 +36,8 @@ const step = fc.oneof(
       width: fc.integer({ min: 1, max: NODES }),
       minutes: fc.integer({ min: 1, max: 30 }),
       preemptionClass: fc.integer({ min: 0, max: 9 }),
+      isInOrder: fc.boolean(),
+      storageMbps: fc.constantFrom<number[]>(0, 0, 400, 800),
     }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("end" as const), which: fc.nat(20) }) },
@@ -49,7 +52,7 @@ class Followed {
   #index = 0;
   #submitted = 0;
   #ranking: Ranking;
-  #left: { readonly promised: readonly Reservation[]; readonly arrivals: number } | undefined;
+  #left: { readonly blockers: readonly AllocationId[]; readonly arrivals: number } | undefined;
   now = millis(0);
 
   constructor(policy: Policy) {
@@ -61,6 +64,18 @@ class Followed {
       const health = { health: "ready", reason: "", issues: [], isolatedUntil: millis(0) } as const;
       this.propose({ kind: "set-node-health", node: nodeId(name), ...health });
     }
+    this.propose({
+      kind: "create-vcluster",
+      vcluster: IN_ORDER,
+      tenant: DEFAULT_TENANT,
+      name: "in-order",
+      schedulerType: "interactive_fifo",
+      weights: DEFAULT_WEIGHTS,
+      dedicatedNodes: [],
+      allowsBorrowing: false,
+      allowsLending: false,
+      sharesNodes: false,
+    });
     this.#ranking = rankQueue(this.sources(), policy, this.now);
   }
 
@@ -82,19 +97,20 @@ class Followed {
     const { view } = sources;
     const context = { now: this.now, head };
     const whole = decideHead(view, this.#policy, context).decisions;
-    const tried = one.kind === "submit" ? this.#amongPromised(head) : head;
-    const { decisions, reservations } = decideHead(view, this.#policy, { ...context, head: tried });
+    const tried = one.kind === "submit" ? this.#amongBlockers(head) : head;
+    const { decisions, reservations, blockers } = decideHead(view, this.#policy, { ...context, head: tried });
     this.#checkPromises(head, decisions);
-    this.#left = { promised: reservations, arrivals: sources.queue.arrivals };
+    const promised = reservations.map(({ allocation }) => allocation);
+    this.#left = { blockers: [...promised, ...blockers], arrivals: sources.queue.arrivals };
     this.#assign(decisions);
     return { decisions, whole };
   }
 
-  #amongPromised(head: readonly PendingView[]): readonly PendingView[] {
+  #amongBlockers(head: readonly PendingView[]): readonly PendingView[] {
     const { queue } = this.sources();
     if (!this.#left || this.#policy.backfill === "none") return head;
-    const promised = this.#left.promised.map(({ allocation }) => allocation);
-    return amongPromised(head, promised, queue.arrivedAfter(this.#left.arrivals));
+    const { blockers } = this.#left;
+    return amongBlockers(head, blockers, queue.arrivedAfter(this.#left.arrivals));
   }
 
   /** Those that come after a placement are promised the same starts by a whole pass, or earlier ones. */
@@ -133,8 +149,12 @@ class Followed {
     if (one.kind === "submit") {
       const spec = aSpec({
         tenant: DEFAULT_TENANT,
-        vcluster: DEFAULT_VCLUSTER,
-        resources: aRequest({ nodesMin: one.width, nodesMax: one.width }),
+        vcluster: one.isInOrder ? IN_ORDER : DEFAULT_VCLUSTER,
+        resources: aRequest({
+          nodesMin: one.width,
+          nodesMax: one.width,
+          ...(one.storageMbps > 0 && { storageMbps: one.storageMbps }),
+        }),
         walltimeMs: millis(one.minutes * MINUTE),
         preemptionClass: one.preemptionClass,
       });
@@ -182,6 +202,8 @@ const POLICIES: readonly (readonly [string, Policy])[] = [
   ["conservative", { ...EASY_POLICY, backfill: "conservative" }],
   ["no backfill", { ...EASY_POLICY, backfill: "none" }],
   ["the default", DEFAULT_POLICY],
+  ["the default with a cap", { ...DEFAULT_POLICY, caps: { storageMbps: 1_000 } }],
+  ["EASY with a cap", { ...EASY_POLICY, caps: { storageMbps: 1_000 } }],
   ["the default over a short head", { ...DEFAULT_POLICY, depth: 3 }],
 ];
 
@@ -201,6 +223,34 @@ describe.each(POLICIES)("what is decided between two cycles by %s", (_name, poli
       }),
     );
     expect(placed).toBeGreaterThan(100);
+  });
+});
+
+describe("what comes between two cycles waits behind who waits without a promised start", () => {
+  const submit = (width: number, fields: Partial<Extract<Step, { kind: "submit" }>> = {}): Step => ({
+    kind: "submit",
+    width,
+    minutes: 30,
+    preemptionClass: 5,
+    isInOrder: false,
+    storageMbps: 0,
+    ...fields,
+  });
+  const decided = (policy: Policy, steps: readonly Step[]): readonly (readonly string[])[] => {
+    const followed = new Followed(policy);
+    return steps.map((one) => followed.follow(one).decisions.map(({ allocation }) => allocation));
+  };
+
+  test("in a vCluster that places in the order of submission", () => {
+    const small = submit(1, { minutes: 1, isInOrder: true });
+    const steps = [submit(5), submit(6), submit(2, { isInOrder: true }), small, { ...small, isInOrder: false }];
+    expect(decided(EASY_POLICY, steps)).toEqual([["j0"], [], [], [], ["j4"]]);
+  });
+
+  test("under a cap", () => {
+    const draws = (storageMbps: number, minutes = 30): Step => submit(1, { storageMbps, minutes });
+    const policy = { ...EASY_POLICY, caps: { storageMbps: 1_000 } };
+    expect(decided(policy, [draws(800), draws(900), draws(200, 40), draws(200, 20)])).toEqual([["j0"], [], [], ["j3"]]);
   });
 });
 

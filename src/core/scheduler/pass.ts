@@ -53,6 +53,8 @@ export interface Pass {
   loans?: Loans;
   /** Those that place in the order of submission, and where something waits. */
   readonly stopped: Map<VClusterId, ShortId>;
+  /** Those without a promised start that hold others back: the first of a vCluster in order, the first under a cap. */
+  readonly blockers: AllocationId[];
   /** Nothing may overtake what waits: the rest of the queue waits too. */
   isClosed: boolean;
 }
@@ -94,6 +96,7 @@ export const beginPass = (view: ClusterView, policy: Policy, now: Millis): Pass 
   reservations: [],
   taken: [],
   stopped: new Map(),
+  blockers: [],
   isClosed: false,
 });
 
@@ -126,7 +129,10 @@ export function judge(pass: Pass, pending: PendingView): Verdict {
   }
   standing.fitsWhenIdle ??= fitsWhenIdle(standing.demand);
   if (!standing.fitsWhenIdle) return WAIT;
-  if (isInOrder(pass, pending.vcluster)) pass.stopped.set(pending.vcluster, pending.shortId);
+  if (isInOrder(pass, pending.vcluster)) {
+    pass.stopped.set(pending.vcluster, pending.shortId);
+    pass.blockers.push(pending.id);
+  }
   return WAIT_FOR_NODES;
 }
 
@@ -135,7 +141,7 @@ function isCapped(pass: Pass, pending: PendingView, picks: readonly Pick[]): boo
   if (!isUnderCap(pass, pending)) return false;
   const draw = drawOf(pending, picks);
   const cap = capsOf(pass).tooLow(pending, draw);
-  if (cap) capsOf(pass).promise(cap, draw);
+  if (cap && capsOf(pass).promise(cap, draw)) pass.blockers.push(pending.id);
   return cap !== undefined;
 }
 

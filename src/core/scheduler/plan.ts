@@ -21,6 +21,8 @@ export interface Plan {
   readonly decisions: readonly Decision[];
   /** The starts that are promised, in order of rank. */
   readonly reservations: readonly Reservation[];
+  /** Those that hold others back without a promised start. */
+  readonly blockers: readonly AllocationId[];
   /** Why each allocation that was looked at and not placed waits. */
   readonly reasons: ReadonlyMap<AllocationId, readonly Reason[]>;
 }
@@ -63,7 +65,7 @@ export const decideHead = (
   view: ClusterView,
   policy: Policy,
   { now, head }: Head,
-): Pick<Plan, "decisions" | "reservations"> => runPass(beginPass(view, policy, now), head, {});
+): Pick<Plan, "decisions" | "reservations" | "blockers"> => runPass(beginPass(view, policy, now), head, {});
 
 /** Returns whether anything at all can be placed. */
 export const hasOpenNode = (view: ClusterView): boolean => view.nodes.some(isOpen);
@@ -165,5 +167,5 @@ function runPass(pass: Pass, head: Iterable<PendingView>, { why, isThorough = wh
   const left = ordered.filter((pending) => isHopeless(pending) || tryPlace(pending).kind === "wait");
   // Who follows the advice may be tried later than before, so it must hold when all is placed.
   if (why) for (const pending of left) reasons.set(pending.id, why.of(pending));
-  return { decisions, reasons, reservations: pass.reservations };
+  return { decisions, reasons, reservations: pass.reservations, blockers: pass.blockers };
 }

@@ -8,7 +8,7 @@ import type { AllocationId } from "../../core/domain/ids.ts";
 import type { Decision, PendingView } from "../../core/domain/view.ts";
 import { decideHead, hasOpenNode } from "../../core/scheduler/plan.ts";
 import { startHolders } from "../../core/scheduler/preempt.ts";
-import { amongPromised } from "../../core/scheduler/score/ranking.ts";
+import { amongBlockers } from "../../core/scheduler/score/ranking.ts";
 import type { StateEvent } from "../../core/state/events.ts";
 import type { CancelTimer } from "../../ports/clock.ts";
 import type { LoopParts } from "./loop-parts.ts";
@@ -26,8 +26,8 @@ export class ScheduleLoop {
   #cycle: CancelTimer | undefined;
   #isPlanning = false;
   #wanted: Cause = "nothing";
-  /** What the last pass left: whom it promised a start, and how many had come to the queue by then. */
-  #left: { readonly promised: readonly AllocationId[]; readonly arrivals: number } | undefined;
+  /** What the last pass left: who holds others back, by a promised start or without one, and how many had come to the queue by then. */
+  #left: { readonly blockers: readonly AllocationId[]; readonly arrivals: number } | undefined;
   #restMs = 0;
 
   constructor(parts: LoopParts) {
@@ -125,9 +125,10 @@ export class ScheduleLoop {
     }
     const { policy } = settings;
     const left = cause === "arrival" && policy.backfill !== "none" ? this.#left : undefined;
-    const tried = left ? amongPromised(head, left.promised, queue.arrivedAfter(left.arrivals)) : head;
-    const { decisions, reservations } = decideHead(view, policy, { now: clock.now(), head: tried });
-    this.#left = { promised: reservations.map(({ allocation }) => allocation), arrivals: queue.arrivals };
+    const tried = left ? amongBlockers(head, left.blockers, queue.arrivedAfter(left.arrivals)) : head;
+    const { decisions, reservations, blockers } = decideHead(view, policy, { now: clock.now(), head: tried });
+    const promised = reservations.map(({ allocation }) => allocation);
+    this.#left = { blockers: [...promised, ...blockers], arrivals: queue.arrivals };
     return [...held, ...decisions];
   }
 }

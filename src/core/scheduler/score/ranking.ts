@@ -84,15 +84,18 @@ export class RankingWork {
   #finish(scorer: Scorer): Ranking {
     const all = this.#pending;
     const totals = Float64Array.from(this.#totals);
-    const lowest = keepOrder(this.#view, all, totals);
+    const inOrder = keepOrder(this.#view, all, totals);
     const head = headByTotal(all, totals, this.#policy.depth);
     const last = head.at(-1);
     return {
       arrivals: this.#arrivals,
       head,
       isWhole: head.length === all.length,
-      rank: (pending) =>
-        rankedBy(pending, Math.min(scorer.total(pending), lowest.get(pending.vcluster) ?? Number.POSITIVE_INFINITY)),
+      rank(pending) {
+        const kept = inOrder.get(pending.vcluster);
+        if (!kept) return rankedBy(pending, scorer.total(pending));
+        return rankedBy(pending, kept.totals.get(pending.id) ?? Math.min(scorer.total(pending), kept.lowest));
+      },
       countBeyond(ranked) {
         if (!last || compareRanked(ranked, last) <= 0) return 0;
         let count = 0;
@@ -165,15 +168,15 @@ function arrivedSince(queue: QueueView, ranking: Ranking): readonly Ranked[] | u
 
 /**
  * Returns what is to be tried of a head when nothing but `arrived` has come since the last
- * pass: what that left waiting cannot start for it, and those promised must be protected.
+ * pass: what that left waiting cannot start for it, and those that hold others back still do.
  */
-export function amongPromised(
+export function amongBlockers(
   head: readonly PendingView[],
-  promised: readonly AllocationId[],
+  blockers: readonly AllocationId[],
   arrived: readonly AllocationId[] | undefined,
 ): readonly PendingView[] {
   if (!arrived) return head;
-  const tried = new Set([...promised, ...arrived]);
+  const tried = new Set([...blockers, ...arrived]);
   return head.filter(({ id }) => tried.has(id));
 }
 

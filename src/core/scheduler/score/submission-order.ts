@@ -1,6 +1,6 @@
 /** The order within vClusters that place their work as it was submitted, among the scores of all others. */
 import { compareNumber } from "../../../base/compare.ts";
-import type { VClusterId } from "../../domain/ids.ts";
+import type { AllocationId, VClusterId } from "../../domain/ids.ts";
 import type { SchedulerType } from "../../domain/tenant.ts";
 import type { ClusterView, PendingView } from "../../domain/view.ts";
 
@@ -11,27 +11,36 @@ const IN_ORDER: Readonly<Record<SchedulerType, boolean>> = {
   interactive_fifo: true,
 };
 
+/** The totals of a vCluster in order. */
+export interface KeptOrder {
+  readonly totals: ReadonlyMap<AllocationId, number>;
+  /** Of the last one, which none that comes later may exceed. */
+  readonly lowest: number;
+}
+
 /**
  * Raises the totals of a queue so that in such a vCluster each stands where the best of
- * those behind it would. Returns by vCluster the total of the last one, which none that
- * comes later may exceed.
+ * those behind it would. Returns what became of them, by vCluster.
  */
 export function keepOrder(
   view: ClusterView,
   queue: readonly PendingView[],
   totals: Float64Array,
-): ReadonlyMap<VClusterId, number> {
-  const last = new Map<VClusterId, number>();
+): ReadonlyMap<VClusterId, KeptOrder> {
+  const kept = new Map<VClusterId, KeptOrder>();
   for (const [vcluster, places] of placesInOrder(view, queue)) {
     places.sort((a, b) => compareSubmission(queue[b], queue[a]));
+    const raised = new Map<AllocationId, number>();
     let best = Number.NEGATIVE_INFINITY;
     for (const at of places) {
       best = Math.max(best, totals[at] ?? best);
       totals[at] = best;
+      const pending = queue[at];
+      if (pending) raised.set(pending.id, best);
     }
-    last.set(vcluster, totals[places[0] ?? 0] ?? best);
+    kept.set(vcluster, { totals: raised, lowest: totals[places[0] ?? 0] ?? best });
   }
-  return last;
+  return kept;
 }
 
 /** Most queues have no such vCluster, so one look at each vCluster must be enough. */

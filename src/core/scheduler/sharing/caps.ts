@@ -67,17 +67,18 @@ export class Caps {
     }
   }
 
-  /** Promises the allocation, which waits for the cap, its start there, unless another was before it. */
-  promise(cap: Cap, draw: Draw): void {
+  /** Promises the allocation, which waits for the cap, its start there; false where another was before it or it is too much. */
+  promise(cap: Cap, draw: Draw): boolean {
     const need = draw[cap.dimension];
-    if (cap.promised || need > cap.limit) return;
+    if (cap.promised || need > cap.limit) return false;
     let left = cap.limit - cap.drawn;
     for (const { at, amount } of cap.ends.toSorted((a, b) => compareNumber(a.at, b.at))) {
       left += amount;
       if (left < need) continue;
       cap.promised = { from: at, spare: left - need };
-      return;
+      return true;
     }
+    return false;
   }
 
   /** Returns the caps that hold for a vCluster. */
