@@ -25,6 +25,7 @@ const SYSTEM = `lat-sys-${process.pid}`;
 let server: ReturnType<typeof Bun.spawn> | undefined;
 let agent: AgentProcess | undefined;
 let url = "";
+let agentToken = "";
 
 function command(...words: readonly string[]): void {
   const run = Bun.spawnSync([...words], { stderr: "pipe" });
@@ -50,10 +51,11 @@ beforeAll(async () => {
     env: { ...process.env, LATTICE_OIDC_HMAC_SECRET: SECRET },
     stderr: Bun.file(temp.join("server.log")),
   });
+  agentToken = await aToken("agent-n1", { claims: { lattice_role: "agent" } });
   agent = AgentProcess.start({
     folder: temp.join("agent"),
     flags: ["--node-id=n1", `--quorum-endpoint=http://127.0.0.1:${grpc}`, "--cpu-cores=4", "--memory-gb=1"],
-    env: { LATTICE_AGENT_TOKEN: await aToken("agent-n1", { claims: { lattice_role: "agent" } }) },
+    env: { LATTICE_AGENT_TOKEN: agentToken },
     program: AGENT_PROGRAM,
   });
   await until("the agent is connected", () => agent?.log().includes('"message":"connected"') ?? false);
@@ -116,6 +118,23 @@ test.skipIf(!IS_ROOT).each([
     const { state, message } = await run(user, "id -u");
     expect(state).toBe("failed");
     expect(message).toContain(why);
+  },
+  PATIENCE_MS,
+);
+
+test.skipIf(!IS_ROOT)(
+  "work sees no secret of the agent or the servers, in no environment and no command line",
+  async () => {
+    const script =
+      "env; for f in /proc/[0-9]*/environ /proc/[0-9]*/cmdline; do tr '\\0' '\\n' <$f; done 2>/dev/null; true";
+    const { state, output } = await run("ann@site.example", script);
+    expect(state).toBe("completed");
+    // What it could read, it has read.
+    expect(output).toContain("LATTICE_ALLOC_ID");
+    expect(output).toContain("--quorum-endpoint");
+    for (const secret of [agentToken, SECRET]) {
+      expect(output).not.toContain(secret);
+    }
   },
   PATIENCE_MS,
 );

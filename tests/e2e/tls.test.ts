@@ -2,9 +2,15 @@
  * Shows three servers of the built binaries whose every connection is mutual TLS, with the
  * certificates that openssl makes: work runs and its output comes back, from any server;
  * a certificate is replaced on all of them while work goes on; an agent with another node's
- * certificate, and a server without TLS, are kept out.
+ * certificate, and a server without TLS, are kept out; a join token is used once on all of them.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { readFileSync, writeFileSync } from "node:fs";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { JoinService } from "../../src/gen/lattice/v1/identity_pb.ts";
+import { requestCertificate } from "../../src/io/ca/certificate-request.ts";
+import { freePorts } from "../fixtures/free-ports.ts";
 import { OpensslAuthority } from "../fixtures/openssl-authority.ts";
 import { until } from "./cluster.ts";
 import { QuorumCluster } from "./quorum-cluster.ts";
@@ -16,9 +22,22 @@ const PATIENCE_MS = 90_000;
 const site = new OpensslAuthority();
 const issueServer = () => site.issue("server", { names: `IP:${HOST}` });
 let cluster: QuorumCluster;
+let joins: readonly number[] = [];
+
+/** Gives every server the site's authority, and a port where nodes join. */
+function signingToo(servers: QuorumCluster): void {
+  const caKey = readFileSync(`${site.dir}/ca.key`, "utf8");
+  for (const [at, id] of servers.ids.entries()) {
+    const path = servers.configPath(id);
+    const identity = { ca_cert: site.ca, ca_key: caKey, signing_address: `${HOST}:${joins[at]}` };
+    writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, "utf8")), identity }), { mode: 0o600 });
+  }
+}
 
 beforeAll(async () => {
+  joins = await freePorts(3);
   cluster = await QuorumCluster.start({
+    prepare: signingToo,
     tls: {
       server: issueServer(),
       client: site.issue("person", { subject: ME }),
@@ -94,6 +113,38 @@ test(
     using other = new OpensslAuthority("another CA");
     const untrusting = await cluster.cli(["--ca", other.ca, "nodes"]);
     expect(untrusting.stderr).toContain("its authority is not known: name it with --ca");
+  },
+  PATIENCE_MS,
+);
+
+test(
+  "INV-A4: a join token that one server has taken is refused by every other for another key, also after the leader died",
+  async () => {
+    const token = (await cluster.cli(["admin", "join-token", "n7"])).stdout.trim();
+    const [own, stolen] = [await requestCertificate("n7"), await requestCertificate("n7")];
+    const join = (port: number | undefined, csr: Uint8Array) => {
+      const nodeOptions = { ca: readFileSync(site.ca, "utf8") };
+      const client = createClient(
+        JoinService,
+        createGrpcTransport({ baseUrl: `https://${HOST}:${port}`, nodeOptions }),
+      );
+      return client.join({ token, csr }).then(
+        () => "let in",
+        (error: unknown) => Code[ConnectError.from(error).code],
+      );
+    };
+    // Both at once, at different servers: one of the two keys is certified.
+    const raced = await Promise.all([join(joins[0], own.csr), join(joins[1], stolen.csr)]);
+    expect(raced.toSorted()).toEqual(["PermissionDenied", "let in"]);
+    const [first, second] = raced[0] === "let in" ? [own, stolen] : [stolen, own];
+    const leader = await cluster.leader();
+    await cluster.killServer(leader);
+    for (const id of cluster.ids.filter((one) => one !== leader)) {
+      await until(`server ${id} knows the use`, async () => (await join(joins[id - 1], first.csr)) === "let in");
+      expect(await join(joins[id - 1], second.csr)).toBe("PermissionDenied");
+    }
+    await cluster.restart(leader);
+    expect(await join(joins[leader - 1], second.csr)).toBe("PermissionDenied");
   },
   PATIENCE_MS,
 );
