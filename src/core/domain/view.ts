@@ -73,7 +73,7 @@ export interface NodeView {
   readonly claimCount: number;
   readonly hasExclusiveClaim: boolean;
   /** The allocation that it is kept for, if any. */
-  readonly heldFor?: AllocationId;
+  readonly heldFor?: AllocationId | undefined;
 }
 
 /** A tenant as the scheduler sees it. */
@@ -113,9 +113,9 @@ export interface ClusterView {
   /** The vCluster that alone may use the node, if any. */
   dedicatedTo(node: NodeId): VClusterId | undefined;
   /** Reservations of administrators, by name; absent where there are none. */
-  readonly reservations?: readonly NodeReservation[];
+  readonly reservations?: readonly NodeReservation[] | undefined;
   /** What tenants and users have used; absent where nothing is recorded. */
-  readonly usage?: UsageView;
+  readonly usage?: UsageView | undefined;
 }
 
 /** The queue by itself, for who remembers its order. */

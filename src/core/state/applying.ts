@@ -25,6 +25,7 @@ import type { TaskGroup } from "../domain/task-group.ts";
 import { isGroupOver } from "../domain/task-group.ts";
 import type { StateEvent } from "./events.ts";
 import { claimCount, indexTaskGroup, reindexAllocation, unindexTaskGroup } from "./index-allocation.ts";
+import { indexClaim } from "./sensitive-nodes.ts";
 import type { Meta, State } from "./state.ts";
 import { META_ID, metaOf } from "./state.ts";
 import { recordUsage } from "./used-work.ts";
@@ -158,6 +159,7 @@ export function writeNode(ctx: Applying, facts: Omit<Node, "state" | "version" |
   const stateSince = before && from === to ? before.stateSince : ctx.at;
   const after: Node = dropUndefined({ ...facts, state: to, version: ctx.index, stateSince });
   nodes.put(after.id, after);
+  indexClaim(ctx.state, after);
   ctx.state.indexes.nodeViews.touch(after.id);
   if (from !== to) {
     if (!isSchedulable(to)) loseHold(ctx, after.id);

@@ -1,16 +1,24 @@
 /** Nodes that are claimed for sensitive work, as the scheduler sees them: reserved without end for who has claimed them. */
 import { logIndex, millis } from "../../base/brand.ts";
 import type { NodeId, UserId } from "../domain/ids.ts";
+import type { Node } from "../domain/node.ts";
 import type { NodeReservation } from "../domain/nodes/node-reservation.ts";
 import type { State } from "./state.ts";
 
 /** The last time that has four digits in its year. */
 const NEVER = millis(253_402_214_400_000);
 
+/** Puts a node into the index of claimed ones, or takes it out. */
+export function indexClaim({ indexes }: State, { id, sensitiveClaim }: Node): void {
+  if (sensitiveClaim) indexes.claimed.add(id);
+  else indexes.claimed.delete(id);
+}
+
 /** Returns one reservation for each user who has claimed nodes. */
-export function claimsAsReservations({ tables }: State): readonly NodeReservation[] {
+export function claimsAsReservations({ tables, indexes }: State): readonly NodeReservation[] {
   const nodesOf = new Map<UserId, NodeId[]>();
-  for (const { id, sensitiveClaim } of tables.nodes.values()) {
+  for (const id of indexes.claimed) {
+    const sensitiveClaim = tables.nodes.get(id)?.sensitiveClaim;
     if (!sensitiveClaim) continue;
     const known = nodesOf.get(sensitiveClaim.user);
     if (known) known.push(id);

@@ -8,6 +8,7 @@ import { err, ok } from "../../base/result.ts";
 import { isTerminal } from "../domain/lifecycle.ts";
 import { indexVCluster } from "./handlers/tenants.ts";
 import { indexAllocation, indexTaskGroup } from "./index-allocation.ts";
+import { indexClaim } from "./sensitive-nodes.ts";
 import type { State, Tables } from "./state.ts";
 import { emptyState } from "./state.ts";
 import type { Row } from "./table.ts";
@@ -77,6 +78,7 @@ function restore(tables: Tables, name: keyof Tables, row: { readonly id: string;
 function* rebuildIndexes(state: State): Generator<undefined, void> {
   const { tables } = state;
   for (const vcluster of tables.vclusters.values()) indexVCluster(state, vcluster);
+  for (const node of tables.nodes.values()) indexClaim(state, node);
   for (const group of tables.taskGroups.values()) indexTaskGroup(state, group);
   const open = [...tables.allocations.values()].filter((a) => !isTerminal(a.state));
   const ended = [...tables.allocations.values()].filter((a) => isTerminal(a.state));

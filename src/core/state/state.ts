@@ -125,6 +125,8 @@ export interface Indexes {
   readonly mutexWaiters: Map<string, OrderedMap<AllocationId | TaskGroupId>>;
   /** Nodes that only one vCluster may use. */
   readonly dedicated: Map<NodeId, VClusterId>;
+  /** Nodes that somebody has claimed for sensitive work. */
+  readonly claimed: Set<NodeId>;
 }
 
 export interface State {
@@ -171,6 +173,7 @@ function emptyIndexes(): Indexes {
     mutexHolders: new Map(),
     mutexWaiters: new Map(),
     dedicated: new Map(),
+    claimed: new Set(),
   };
 }
 

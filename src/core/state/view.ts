@@ -16,7 +16,6 @@ import { usageOf } from "./used-work.ts";
 /** Returns the scheduler's view. Valid until the next command is applied. */
 export function viewOf(state: State): ClusterView {
   const { tables, indexes } = state;
-  const usage = usageOf(state);
   const nodes = indexes.nodeViews.list(tables.nodes, (id) => nodeView(state, id));
   return {
     *pending() {
@@ -43,14 +42,16 @@ export function viewOf(state: State): ClusterView {
     },
     vcluster: (id) => tables.vclusters.get(id),
     dedicatedTo: (node) => indexes.dedicated.get(node),
-    ...reservationsIn(state),
-    ...(usage && { usage }),
+    reservations: reservationsIn(state),
+    usage: usageOf(state),
   };
 }
 
-function reservationsIn(state: State): Pick<ClusterView, "reservations"> {
-  const all = [...state.tables.reservations.values(), ...claimsAsReservations(state)];
-  return all.length === 0 ? {} : { reservations: all.sort((a, b) => compareText(a.name, b.name)) };
+function reservationsIn(state: State): ClusterView["reservations"] {
+  const { tables, indexes } = state;
+  if (tables.reservations.size + indexes.claimed.size === 0) return undefined;
+  const all = [...tables.reservations.values(), ...claimsAsReservations(state)];
+  return all.sort((a, b) => compareText(a.name, b.name));
 }
 
 /** Returns the queue by itself. Goes on to hold as commands are applied. */
@@ -196,7 +197,6 @@ const displacementOf = (a: Allocation): Displacement => ({
 function nodeView(state: State, id: NodeId): NodeView {
   const node = present(state.tables.nodes.get(id), `no record of ${id}`);
   const load = state.indexes.nodeLoad.get(node.id);
-  const holder = state.indexes.heldFor.get(node.id);
   return {
     id: node.id,
     version: node.version,
@@ -207,6 +207,6 @@ function nodeView(state: State, id: NodeId): NodeView {
     gpuFree: gpusFree(node.capacity, load),
     claimCount: load?.claims.size ?? 0,
     hasExclusiveClaim: (load?.exclusiveCount ?? 0) > 0,
-    ...(holder !== undefined && { heldFor: holder }),
+    heldFor: state.indexes.heldFor.get(node.id),
   };
 }
