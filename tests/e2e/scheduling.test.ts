@@ -43,6 +43,10 @@ test("a reservation keeps work off its nodes until it is deleted, and explain sa
   expect([gone.code, gone.stderr]).toEqual([4, expect.stringContaining("there is no reservation cooling")]);
 }, 60_000);
 
+/** Moments are read to the second. */
+const wholeSeconds = (fromNowMs: number): string =>
+  new Date(Math.floor((Date.now() + fromNowMs) / 1_000) * 1_000).toISOString();
+
 test("work waits for its beginning, and is cancelled when it cannot have ended by its deadline", async () => {
   const script = join(cluster.dir, "later.sh");
   writeFileSync(script, "#!/bin/bash\n#SBATCH --begin=now+2hours --time=10\ntrue\n");
@@ -50,12 +54,11 @@ test("work waits for its beginning, and is cancelled when it cannot have ended b
   expect(await codesOf(later)).toEqual(["NOT_BEFORE"]);
   const hopeless = await cluster.cli("submit", "-T", "60", "--deadline", "now+5minutes", "--wrap", "true");
   expect([hopeless.code, hopeless.stderr]).toEqual([3, expect.stringContaining("cannot have ended by its deadline")]);
-  const deadline = new Date(Date.now() + 61_500).toISOString();
-  const held = { depends_on: [{ condition: "after", allocation_id: later }] };
-  const late = await cluster.submit({ entrypoint: "true", nodes: 1, walltime_seconds: 60, deadline, ...held });
+  const deadline = wholeSeconds(62_000);
+  const late = await cluster.submit({ entrypoint: "true", nodes: 9, walltime_seconds: 60, deadline });
   const { message } = await cluster.reaches(late, "cancelled");
   expect(message).toBe(`cancelled: it cannot have ended by its deadline ${deadline} any more`);
-  const passes = new Date(Date.now() + 2_000).toISOString();
+  const passes = wholeSeconds(3_000);
   const endless = await cluster.submit({ entrypoint: "sleep 60", nodes: 1, walltime_seconds: 0, deadline: passes });
   expect((await cluster.reaches(endless, "failed")).message).toBe(`its deadline ${passes} passed`);
   const soon = new Date(Date.now() + 1_500).toISOString();
