@@ -302,6 +302,6 @@ test("one state directory serves one agent, and a port in use is said", async ()
     { stderr: "pipe", stdout: "ignore" },
   );
   expect(await third.exited).not.toBe(0);
-  expect(await new Response(third.stderr).text()).toContain(`cannot listen on 127.0.0.1:${taken.port}`);
+  expect(await new Response(third.stderr).text()).toContain(`127.0.0.1:${taken.port} is in use`);
   await taken.stop(true);
 }, 20_000);

@@ -60,7 +60,7 @@ export function createGate(server: Server, { authenticator, admit }: Entrance) {
     const { requestHeader: headers, signal } = context;
     const requestId = requestIdOf(headers, () => server.entropy.uuid());
     context.responseHeader.set("x-request-id", requestId);
-    const meter = meterRequest(server, "rpc", operationOf(context.method));
+    const meter = meterRequest(server, { face: "rpc", operation: operationOf(context.method), requestId });
     context.values.set(METER, meter);
     const from = context.values.get(ADDRESS) ?? "";
     const operation = operationOf(context.method);

@@ -78,7 +78,7 @@ interface Asked {
 async function answer(parts: AppParts, route: Route, { request, params }: Asked): Promise<Response> {
   const { server, authenticator, shutdown } = parts;
   const requestId = requestIdOf(request.headers, () => server.entropy.uuid());
-  const meter = meterRequest(server, "rest", route.operation);
+  const meter = meterRequest(server, { face: "rest", operation: route.operation, requestId });
   const from = parts.addresses.get(request) ?? "";
   let principal: Principal | undefined;
   try {

@@ -44,7 +44,12 @@ export class EffectRunner {
     this.#feed = (happening) => {
       if (!this.#isClosed) feed(happening);
     };
-    this.exitListener = { onExited: (key, exit) => this.#feed({ kind: "exited", key, exit }) };
+    this.exitListener = {
+      onExited: (key, exit) => {
+        ports.log.info("work ended", { ...key, ...exit });
+        this.#feed({ kind: "exited", key, exit });
+      },
+    };
   }
 
   /** Begins an effect. */
@@ -107,7 +112,7 @@ export class EffectRunner {
   }
 
   async #attempt(effect: WorkloadEffect): Promise<void> {
-    const { runtime } = this.#ports;
+    const { runtime, log } = this.#ports;
     const { key } = effect;
     switch (effect.kind) {
       case "prepare":
@@ -115,6 +120,7 @@ export class EffectRunner {
         return this.#feed({ kind: "prepared", key });
       case "start": {
         const startedAt = await runtime.start(key, this.exitListener);
+        log.info("work started", { ...key });
         return this.#feed({ kind: "started", key, startedAt });
       }
       case "note":

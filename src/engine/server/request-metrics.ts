@@ -1,4 +1,4 @@
-/** How requests are counted: every face calls this once for each, so that they are told alike. */
+/** How requests are counted and logged: every face calls this once for each, so that they are told alike. */
 import type { Operation } from "../../core/access/operations.ts";
 import type { Server } from "./server.ts";
 
@@ -8,11 +8,17 @@ export interface MeteredRequest {
   end(code: string): void;
 }
 
+/** What a request is known by. */
+export interface RequestName {
+  readonly face: "rest" | "rpc";
+  readonly operation: Operation;
+  readonly requestId: string;
+}
+
 /** Begins to count a request. */
 export function meterRequest(
-  { metrics, clock }: Pick<Server, "metrics" | "clock">,
-  face: "rest" | "rpc",
-  operation: Operation,
+  { metrics, clock, log }: Pick<Server, "metrics" | "clock" | "log">,
+  { face, operation, requestId }: RequestName,
 ): MeteredRequest {
   const since = clock.monotonic();
   let isCounted = false;
@@ -21,7 +27,9 @@ export function meterRequest(
       if (isCounted) return;
       isCounted = true;
       metrics.count("lattice_api_requests_total", { face, operation, code });
-      metrics.observe("lattice_api_request_duration_seconds", { face, operation }, (clock.monotonic() - since) / 1000);
+      const tookMs = clock.monotonic() - since;
+      metrics.observe("lattice_api_request_duration_seconds", { face, operation }, tookMs / 1000);
+      log.debug("request answered", { requestId, face, operation, code, tookMs });
     },
   };
 }

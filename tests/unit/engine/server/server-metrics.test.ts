@@ -13,6 +13,7 @@ import { meterRequest } from "../../../../src/engine/server/request-metrics.ts";
 import { StateCensus } from "../../../../src/engine/server/state-census-metrics.ts";
 import type { Metrics } from "../../../../src/ports/metrics.ts";
 import { NO_METRICS } from "../../../../src/ports/metrics.ts";
+import { keepingLogger } from "../../../fixtures/peer-networks.ts";
 
 const at = { index: logIndex(1), at: millis(0) };
 
@@ -82,7 +83,10 @@ test("a request counts once, with its first outcome", () => {
   const counted: unknown[] = [];
   const metrics: Metrics = { ...NO_METRICS, count: (name, labels) => void counted.push([name, labels]) };
   const clock = { now: () => millis(0), monotonic: () => 0, after: () => () => {}, every: () => () => {} };
-  const request = meterRequest({ metrics, clock }, "rest", "allocation.read");
+  const request = meterRequest(
+    { metrics, clock, log: keepingLogger([]) },
+    { face: "rest", operation: "allocation.read", requestId: "r1" },
+  );
   request.end("ok");
   request.end("INTERNAL");
   const labels = { face: "rest", operation: "allocation.read", code: "ok" };
