@@ -88,18 +88,20 @@ export async function startWorld() {
     await createVCluster(server, aCall(), { tenant, name: "batch" });
   }
   for (const relation of RELATIONS) things[relation] = await thingsOf(server, relation);
+  const sensitive = await thingsOf(server, "colleague", true);
   const api = createApi({ server, auth: { verifier: hmacVerifier(SECRET) } });
   const tokens: Record<string, string> = {};
   for (const role of WALKED_ROLES) {
     tokens[role] = await aToken("ann", { claims: { tenant: "physics", ...CLAIMS[role] } });
   }
-  return { server, api, stop, tokens, things };
+  return { server, api, stop, tokens, things, sensitive };
 }
 
-async function thingsOf(server: Server, relation: Relation): Promise<Things> {
+async function thingsOf(server: Server, relation: Relation, isSensitive = false): Promise<Things> {
   const { user, tenant, node } = OWNERS[relation];
-  const call = aCall({ user: userId(user), role: "User", tenant: tenantId(tenant) });
-  const request = { tenant, entrypoint: "true" };
+  const role = isSensitive ? "ClaimingUser" : "User";
+  const call = aCall({ user: userId(user), role, tenant: tenantId(tenant) });
+  const request = { tenant, entrypoint: "true", isSensitive };
   const single = await submit(server, call, { kind: "single", request });
   const dag = await submit(server, call, { kind: "dag", requests: [{ ...request, name: "a" }] });
   return {
@@ -109,7 +111,7 @@ async function thingsOf(server: Server, relation: Relation): Promise<Things> {
     tenant,
     vcluster: `${tenant}/batch`,
     node,
-    claimed: await claimedNode(server, relation),
+    claimed: isSensitive ? "" : await claimedNode(server, relation),
   };
 }
 

@@ -313,3 +313,27 @@ test.each(ROUTES.map((route) => [shortName(route), route] as const))(
     await walk(row.target, route.operation, (token, things) => isRefusedRoute(route, token, { things, row }));
   },
 );
+
+test("sensitive work of a colleague is refused to every role but SystemAdmin, by every RPC and route that names it", async () => {
+  const refused: string[] = [];
+  const expected: string[] = [];
+  const things = world.sensitive;
+  const roles = WALKED_ROLES.filter((one) => one !== "SystemAdmin");
+  for (const one of roles) {
+    const token = present(world.tokens[one], one);
+    for (const method of METHODS) {
+      const [target, message] = present(RPCS[nameOf(method)], nameOf(method));
+      if (target !== "owned") continue;
+      expected.push(`${one} ${nameOf(method)}`);
+      if (await isRefusedRpc(method, token, message(things))) refused.push(`${one} ${nameOf(method)}`);
+    }
+    for (const route of ROUTES) {
+      const row = present(ROUTE_ROWS[shortName(route)], shortName(route));
+      if (row.target !== "owned") continue;
+      expected.push(`${one} ${shortName(route)}`);
+      if (await isRefusedRoute(route, token, { things, row })) refused.push(`${one} ${shortName(route)}`);
+    }
+  }
+  expect(refused).toEqual(expected);
+  expect(refused.length).toBeGreaterThan(150);
+});

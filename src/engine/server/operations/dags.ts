@@ -2,6 +2,7 @@
 
 import { millis } from "../../../base/brand.ts";
 import { compareText } from "../../../base/compare.ts";
+import type { Resource } from "../../../core/access/authorize.ts";
 import type { Allocation } from "../../../core/domain/allocation.ts";
 import type { Dag } from "../../../core/domain/dag.ts";
 import { dagState } from "../../../core/domain/dag.ts";
@@ -27,7 +28,7 @@ export interface DagFilter {
 /** Returns a workflow with its members. */
 export async function getDag(server: Server, call: Call, id: string): Promise<DagDetail> {
   const dag = findDag(server, id);
-  demand(call, "dag.read", { owner: dag.user, tenant: dag.tenant });
+  demand(call, "dag.read", resourceOfDag(server, dag));
   return dagDetail(server, call, dag);
 }
 
@@ -39,8 +40,8 @@ export async function listDags(
 ): Promise<Page<DagDetail>> {
   demand(call, "dag.read");
   const dags = [...server.replica.state.tables.dags.values()]
-    .filter((dag) => may(call, "dag.read", { owner: dag.user, tenant: dag.tenant }))
     .filter((dag) => (!filter.tenant || dag.tenant === filter.tenant) && (!filter.user || dag.user === filter.user))
+    .filter((dag) => may(call, "dag.read", resourceOfDag(server, dag)))
     .map((dag) => dagDetail(server, call, dag))
     .filter((detail) => !filter.state || detail.state === filter.state)
     .sort((a, b) => compareText(a.dag.id, b.dag.id));
@@ -50,13 +51,14 @@ export async function listDags(
 /** Cancels every member that has not ended; returns how many. */
 export async function cancelDag(server: Server, call: Call, id: string): Promise<number> {
   const dag = findDag(server, id);
-  demand(call, "dag.cancel", { owner: dag.user, tenant: dag.tenant });
+  const resource = resourceOfDag(server, dag);
+  demand(call, "dag.cancel", resource);
   if (!server.replica.state.tables.dags.has(dag.id)) return 0;
   const body = { kind: "cancel-dag", dag: dag.id } as const;
   const act = {
     operation: "dag.cancel",
     target: { tenant: dag.tenant, name: dag.id },
-    resource: { owner: dag.user, tenant: dag.tenant },
+    resource,
   } as const;
   const output = await propose(server, call, { operation: "cancel-dag", request: dag.id, body, act });
   return output.kind === "cancelled" ? output.count : 0;
@@ -70,12 +72,22 @@ function findDag(server: Server, id: string): Dag {
   return dag;
 }
 
-/** Members that the caller may not see count for the state and are left out. */
-function dagDetail(server: Server, call: Call, dag: Dag): DagDetail {
-  const records = dag.members.flatMap((id): Allocation[] => {
+/** A workflow is as sensitive as the most sensitive of its members. */
+const resourceOfDag = (server: Server, dag: Dag): Resource => ({
+  owner: dag.user,
+  tenant: dag.tenant,
+  isSensitive: dag.members.some((id) => findById(server, id)?.record.spec.isSensitive === true),
+});
+
+const membersOf = (server: Server, { members }: Dag): readonly Allocation[] =>
+  members.flatMap((id) => {
     const found = findById(server, id);
     return found?.kind === "allocation" ? [found.record] : [];
   });
+
+/** Members that the caller may not see count for the state and are left out. */
+function dagDetail(server: Server, call: Call, dag: Dag): DagDetail {
+  const records = membersOf(server, dag);
   const visible = records.filter((a) => may(call, "allocation.read", resourceOf(a)));
   const members = visible.map((a) => allocationDetail(server, a));
   const state = dagState(records.map((a) => a.state));
