@@ -3,8 +3,8 @@
  * place in the tree of commands, and its flags. A document that shows a flag of yesterday fails here.
  */
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { Flag } from "../../src/cli/grammar/flag.ts";
 import { PROGRAM } from "../../src/cli/program.ts";
 import { REPLAY_FLAGS } from "../../src/cli/replay/flags.ts";
@@ -107,6 +107,21 @@ test("each command of Lattice that a document shows exists as it is written", ()
   expect(wrong).toEqual([]);
   // So that a change of the documents' form does not make this pass over everything.
   expect(seen).toBeGreaterThan(60);
+});
+
+test("the guide or the README leads to every page of the operations, and no link of theirs leads nowhere", () => {
+  const targets = ["README.md", ...new Bun.Glob("docs/**/*.md").scanSync(ROOT)].flatMap((path) =>
+    [...readFileSync(join(ROOT, path), "utf8").matchAll(/\]\(([^)#\s]+)[^)]*\)/g)]
+      .map(([, link = ""]) => link)
+      .filter((link) => !/^[a-z]+:/.test(link))
+      .map((link) => ({ path, target: join(dirname(path), link) })),
+  );
+  expect(targets.filter(({ target }) => !existsSync(join(ROOT, target)))).toEqual([]);
+  const led = new Set(
+    targets.filter(({ path }) => /^README|^docs\/guide/.test(path)).map(({ target }) => target.replace(/\/$/, "")),
+  );
+  const pages = [...new Bun.Glob("docs/operations/*.md").scanSync(ROOT)];
+  expect(pages.filter((page) => !led.has(page))).toEqual([]);
 });
 
 test("a flag or a command that does not exist is found", () => {
