@@ -93,13 +93,8 @@ export function startServer(parts: ServerParts): RunningServer {
   });
   answerQuorumQuestions({ replica, bus });
   if (telemetry) meterServer({ replica, agents, watches, clock, metrics });
-  agents.start();
-  scheduler.start();
-  housekeeping.start();
   autoscale.begin();
-  schedule.start();
-  audit.start();
-  replica.start();
+  for (const part of [agents, scheduler, housekeeping, schedule, audit, replica]) part.start();
   return {
     server: {
       ...{ version, clock, entropy, log, settings, backups, replica, bus, agents, watches, metrics },
