@@ -70,6 +70,12 @@ test("work waits for its beginning, and is cancelled when it cannot have ended b
   expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('"soonish" is no moment')]);
 }, 60_000);
 
+test("a service that nothing can measure is accepted with a warning", async () => {
+  const own = ["--lifecycle", "reactive", "--nodes", "8-9", "--metric", "load", "--target", "5", "--wrap", "true"];
+  const { code, stderr } = await cluster.cli("submit", ...own);
+  expect([code, stderr]).toEqual([0, expect.stringContaining("telemetry.tsdb_endpoint")]);
+});
+
 test("the policy is read anew at SIGHUP, and a wrong one changes nothing", async () => {
   const config = join(cluster.dir, "server.yaml");
   const sections = "quorum: {}\napi: {}\nstorage: {}\ntelemetry: {}\n";

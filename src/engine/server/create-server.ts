@@ -99,7 +99,7 @@ export function startServer(parts: ServerParts): RunningServer {
     server: {
       ...{ version, clock, entropy, log, settings, backups, replica, bus, agents, watches, metrics },
       ...audit.parts,
-      reasons: new WaitingReasons(loop),
+      ...{ reasons: new WaitingReasons(loop), measuresServices: parts.serviceMetrics !== undefined },
       ...(telemetry && { exposition: telemetry }),
       ...(parts.authority && { authority: parts.authority }),
     },

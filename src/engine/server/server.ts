@@ -36,4 +36,6 @@ export interface Server {
   readonly agents: AgentHub;
   readonly watches: WatchHub;
   readonly reasons: WaitingReasons;
+  /** Whether it can read what reactive services are measured by. */
+  readonly measuresServices: boolean;
 }

@@ -147,11 +147,15 @@ function specOf(
   const spec = completeSpec(merged);
   if (!spec.ok) throw new LatticeError(spec.error);
   demand(call, "allocation.submit", { tenant: spec.value.tenant });
+  if (spec.value.reactive && !server.measuresServices) warnings.push(UNMEASURED);
   return {
     spec: { ...spec.value, ...momentsOf(merged, { now: server.clock.now(), walltimeMs: spec.value.walltimeMs }) },
     array: directives?.array,
   };
 }
+
+const UNMEASURED =
+  "it stays on its fewest nodes: this cluster reads no metrics; an administrator sets telemetry.tsdb_endpoint";
 
 /** Reads moments by the clock of this server; what names no zone is in UTC. */
 function momentsOf(
