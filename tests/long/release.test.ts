@@ -5,13 +5,15 @@
  * same bytes when it is made again. The other machine's binaries run under qemu-user, where
  * that and its libraries are installed.
  */
-import { beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { version } from "../../scripts/binaries.ts";
 import { release } from "../../scripts/release.ts";
 import { ARCHITECTURES, tarballNames } from "../../scripts/release-contents.ts";
+
+setDefaultTimeout(600_000);
 
 /** What the binaries say; the checkout may move on while this runs. */
 const COMMIT = "0123456789ab";

@@ -82,7 +82,8 @@ export const tenantList: Command = {
       const page = await context.client().admin.listTenants({ limit, cursor }, { signal: context.signal });
       return { items: page.tenants, nextCursor: page.nextCursor };
     });
-    await printList(context, { rows: items, idOf: (t) => t.tenantId, columns: COLUMNS, empty: "no tenants" });
+    const view = { idOf: (t: TenantResponse) => t.tenantId, columns: COLUMNS, wide: BUDGETS, empty: "no tenants" };
+    await printList(context, { rows: items, ...view });
     return EXIT.ok;
   },
 };
@@ -96,7 +97,7 @@ export const tenantGet: Command = {
   run: async (given, context) => {
     const tenantId = given.first() ?? "";
     const tenant = await context.client().admin.getTenant({ tenantId }, { signal: context.signal });
-    const rows = COLUMNS.slice(1).map(
+    const rows = [...COLUMNS.slice(1), ...BUDGETS].map(
       ({ title, value }) => [title.toLowerCase().replaceAll("_", " "), value(tenant)] as const,
     );
     const text = () => `Tenant ${tenant.tenantId}\n${pairs(rows, 80).join("\n")}\n`;
@@ -117,9 +118,13 @@ const COLUMNS: readonly Column<TenantResponse>[] = [
   { title: "MAX_NODES", value: (t) => none(t.quota?.maxNodes), isNumber: true },
   { title: "FAIR_SHARE", value: (t) => none(t.quota?.fairShareTarget), isNumber: true },
   { title: "MAX_ALLOCATIONS", value: (t) => none(t.quota?.maxConcurrentAllocations), isNumber: true },
+  { title: "ISOLATION", value: (t) => t.isolationLevel },
+];
+
+/** Of the list only where there is room: they are not active in this build. */
+const BUDGETS: readonly Column<TenantResponse>[] = [
   { title: "GPU_HOURS", value: (t) => none(t.quota?.gpuHoursBudget), isNumber: true },
   { title: "NODE_HOURS", value: (t) => none(t.quota?.nodeHoursBudget), isNumber: true },
-  { title: "ISOLATION", value: (t) => t.isolationLevel },
 ];
 
 function nameOf(given: Given): string {
