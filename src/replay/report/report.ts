@@ -57,14 +57,57 @@ export function reportHtml(parts: ReportParts): string {
       "Utilisation over time",
       lineChart(HOURS, { name: "% of processors", max: 100 }, linesOf(series, "utilisation")),
     ),
-    section("Queue over time", lineChart(HOURS, { name: "jobs waiting" }, linesOf(series, "queue"))),
-    section("Waits", lineChart(logAxis("seconds waited, from 1"), SHARE, positive(series, "waits"))),
-    section("Bounded slowdowns", lineChart(logAxis("bounded slowdown"), SHARE, positive(series, "slowdowns"))),
+    section(
+      "Queue over time",
+      lineChart(HOURS, { name: "jobs waiting" }, linesOf(series, "queue")),
+      "Jobs that have been submitted and not started.",
+    ),
+    section(
+      "Waits",
+      lineChart(logAxis("seconds waited, from 1"), SHARE, positive(series, "waits")),
+      "The part of the jobs that waited no longer than so: a line further up and to the left is better.",
+    ),
+    section(
+      "Bounded slowdowns",
+      lineChart(logAxis("bounded slowdown"), SHARE, positive(series, "slowdowns")),
+      "How many times longer than its run a job took, from submission to end: 1 is without a wait.",
+    ),
     ...byWidthSections(metrics),
     ...byTenantSections(metrics),
     ...series.map((one) => ganttSection(one, { window, nodes: first?.machine.nodes ?? 0 })),
   ];
-  return page(title, [`<h1>${escaped(title)}</h1>`, `<p>${machine}</p>`, ...sections].join("\n"));
+  return page(
+    title,
+    [`<h1>${escaped(title)}</h1>`, `<p>${machine} ${escaped(summaryOf(metrics))}</p>`, ...sections].join("\n"),
+  );
+}
+
+/** What the comparison comes to, for who reads no table: per question the policy that does best. */
+function summaryOf(metrics: readonly Metrics[]): string {
+  if (metrics.length < 2) return "";
+  const best = (what: string, of: (one: Metrics) => number, text: (one: Metrics) => string): string => {
+    const first = metrics.reduce((a, b) => (of(b) < of(a) ? b : a));
+    const alike = metrics.filter((one) => of(one) === of(first)).map(({ policy }) => policy);
+    return alike.length === metrics.length ? "" : `${what}: ${alike.join(" and ")}, ${text(first)}.`;
+  };
+  const parts = [
+    best(
+      "Most of the machine in use",
+      ({ utilisation }) => -utilisation,
+      ({ utilisation }) => `${(100 * utilisation).toFixed(1)} %`,
+    ),
+    best(
+      "Shortest mean wait",
+      ({ wait_s }) => wait_s.mean,
+      ({ wait_s }) => span(wait_s.mean),
+    ),
+    best(
+      "Fewest long waits",
+      ({ wait_s }) => wait_s.p99,
+      ({ wait_s }) => `99 % wait at most ${span(wait_s.p99)}`,
+    ),
+  ];
+  return parts.filter((part) => part !== "").join(" ");
 }
 
 const HOURS = { name: "hours" };

@@ -99,3 +99,15 @@ test("the page escapes what comes from the trace and needs nothing from outside"
   const links = html.match(/(?:src|href)="[^"]*"/g) ?? [];
   expect(links.filter((link) => !link.startsWith('href="#'))).toEqual([]);
 });
+
+test("the page opens with what the comparison comes to", () => {
+  const context = { policy: POLICIES.easy, estimate: "exact" as const, trace, machine, warmUp: 0 };
+  const one = metricsOf(replay, { name: "easy", ...context });
+  const other: typeof one = { ...one, policy: "lattice", wait_s: { ...one.wait_s, mean: one.wait_s.mean + 60 } };
+  const window = { from: 0, to: 2 };
+  const opening = (metrics: readonly (typeof one)[]) =>
+    reportHtml({ title: "t", metrics, series: [], window }).match(/<p>([^<]*)<\/p>/)?.[1];
+  expect(opening([one])).not.toContain("Shortest");
+  expect(opening([other, one])).toMatch(/Shortest mean wait: easy, [0-9.]+ \w+\.$/);
+  expect(opening([other, one])).not.toContain("Most of the machine");
+});
