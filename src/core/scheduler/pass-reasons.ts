@@ -58,15 +58,11 @@ export class PassReasons {
     const standing = standingOf(pass, pending);
     const known = this.#knownOf(standing);
     const closed = closedReasons(pass, standing, pending);
-    const own = [...orderReasons(pass, pending), ...ownReasons(pass, pending, known.needed), ...closed];
+    const own = both(orderReasons(pass, pending), ownReasons(pass, pending, known.needed));
     const onOthers = this.#othersReasons(standing, known, pending);
-    const others = [
-      ...(closed.length > 0 || isSet(pass, pending) ? onOthers.map(withoutChange) : onOthers),
-      ...loanReasons(pass, standing, pending),
-      ...capReasons(pass, standing, pending),
-    ];
-    if (own.length === 0) return others;
-    return others.length === 0 ? own : [...own, ...others];
+    const others = closed.length > 0 || isSet(pass, pending) ? onOthers.map(withoutChange) : onOthers;
+    const limits = both(loanReasons(pass, standing, pending), capReasons(pass, standing, pending));
+    return both(both(own, closed), both(others, limits));
   }
 
   #othersReasons(standing: Standing, known: Known, pending: PendingView): readonly Reason[] {
@@ -100,6 +96,11 @@ export class PassReasons {
 }
 
 const NONE: readonly Reason[] = [];
+/** Most lists are empty, and nothing is copied for those. */
+const both = (first: readonly Reason[], second: readonly Reason[]): readonly Reason[] => {
+  if (second.length === 0) return first;
+  return first.length === 0 ? second : [...first, ...second];
+};
 const PRIORITY: readonly Reason[] = [reason("PRIORITY")];
 
 /** The first that waits in a vCluster which places in order does not wait for itself. */
