@@ -247,6 +247,12 @@ describe("what comes between two cycles waits behind who waits without a promise
     expect(decided(EASY_POLICY, steps)).toEqual([["j0"], [], [], [], ["j4"]]);
   });
 
+  test("in such a vCluster also where all have come since the last cycle, whatever their classes", () => {
+    const first = submit(2, { isInOrder: true, preemptionClass: 1 });
+    const second = submit(1, { isInOrder: true, preemptionClass: 9, minutes: 1 });
+    expect(decided(DEFAULT_POLICY, [submit(5), first, second])).toEqual([["j0"], [], []]);
+  });
+
   test("under a cap", () => {
     const draws = (storageMbps: number, minutes = 30): Step => submit(1, { storageMbps, minutes });
     const policy = { ...EASY_POLICY, caps: { storageMbps: 1_000 } };

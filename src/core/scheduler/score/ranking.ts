@@ -6,13 +6,13 @@
  */
 import type { Millis } from "../../../base/brand.ts";
 import { millis } from "../../../base/brand.ts";
-import type { AllocationId } from "../../domain/ids.ts";
+import type { AllocationId, VClusterId } from "../../domain/ids.ts";
 import type { ClusterView, PendingView, QueueView } from "../../domain/view.ts";
 import type { Policy } from "../policy.ts";
 import type { Ranked } from "../queue.ts";
 import { compareRanked, headByTotal, headOfQueue, rankedBy } from "../queue.ts";
 import { Scorer } from "./score.ts";
-import { keepOrder } from "./submission-order.ts";
+import { compareSubmission, isInSubmissionOrder, keepOrder } from "./submission-order.ts";
 
 /** What a ranking is made from. */
 export interface RankingSources {
@@ -135,7 +135,7 @@ export function headNow(
   ranking: Ranking,
 ): readonly PendingView[] | undefined {
   if (policy.order === "fcfs") return [...headOfQueue(view, policy, NEVER)];
-  const arrived = arrivedSince(queue, ranking);
+  const arrived = arrivedSince({ view, queue }, ranking);
   if (!arrived) return undefined;
   const last = ranking.head.at(-1);
   const mayJoin = (one: Ranked): boolean => ranking.isWhole || (last !== undefined && compareRanked(one, last) < 0);
@@ -159,11 +159,21 @@ const NEVER = millis(0);
 const isBefore = (one: Ranked | undefined, other: Ranked): boolean =>
   one !== undefined && compareRanked(one, other) < 0;
 
-function arrivedSince(queue: QueueView, ranking: Ranking): readonly Ranked[] | undefined {
+/** In a vCluster in order, none that came stands before one that came earlier. */
+function arrivedSince({ view, queue }: RankingSources, ranking: Ranking): readonly Ranked[] | undefined {
   const ids = queue.arrivedAfter(ranking.arrivals);
   if (!ids) return undefined;
   const waiting = [...new Set(ids)].flatMap((id) => queue.get(id) ?? []);
-  return waiting.map((pending) => ranking.rank(pending)).sort(compareRanked);
+  const lowest = new Map<VClusterId, number>();
+  const ranked = waiting.sort(compareSubmission).map((pending): Ranked => {
+    const own = ranking.rank(pending);
+    const { vcluster } = pending;
+    if (!isInSubmissionOrder(view, vcluster)) return own;
+    const total = Math.min(own.total, lowest.get(vcluster) ?? own.total);
+    lowest.set(vcluster, total);
+    return rankedBy(pending, total);
+  });
+  return ranked.sort(compareRanked);
 }
 
 /**
@@ -184,7 +194,7 @@ export function amongBlockers(
 export function positionIn({ view, queue }: RankingSources, ranking: Ranking, pending: PendingView): number {
   if (ranking.head.length === 0 && ranking.isWhole) return placeOf(view.pending(), pending);
   const own = ranking.rank(pending);
-  const arrived = arrivedSince(queue, ranking) ?? [];
+  const arrived = arrivedSince({ view, queue }, ranking) ?? [];
   const isNew = new Set(arrived.map(({ id }) => id));
   const before = (ranked: readonly Ranked[]): number => ranked.filter((one) => compareRanked(one, own) < 0).length;
   const still = ranking.head.filter(({ id }) => !isNew.has(id) && queue.get(id) !== undefined);

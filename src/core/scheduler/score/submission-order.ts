@@ -11,6 +11,12 @@ const IN_ORDER: Readonly<Record<SchedulerType, boolean>> = {
   interactive_fifo: true,
 };
 
+/** Returns whether the vCluster keeps the order of submission among its work. */
+export function isInSubmissionOrder(view: ClusterView, vcluster: VClusterId): boolean {
+  const type = view.vcluster(vcluster)?.schedulerType;
+  return type !== undefined && IN_ORDER[type];
+}
+
 /** The totals of a vCluster in order. */
 export interface KeptOrder {
   readonly totals: ReadonlyMap<AllocationId, number>;
@@ -50,13 +56,13 @@ function placesInOrder(view: ClusterView, queue: readonly PendingView[]): Readon
   for (const [at, { vcluster }] of queue.entries()) {
     if (others.has(vcluster)) continue;
     const places = inOrder.get(vcluster);
-    const type = view.vcluster(vcluster)?.schedulerType;
     if (places) places.push(at);
-    else if (type && IN_ORDER[type]) inOrder.set(vcluster, [at]);
+    else if (isInSubmissionOrder(view, vcluster)) inOrder.set(vcluster, [at]);
     else others.add(vcluster);
   }
   return inOrder;
 }
 
-const compareSubmission = (a: PendingView | undefined, b: PendingView | undefined): number =>
+/** Orders by submission. */
+export const compareSubmission = (a: PendingView | undefined, b: PendingView | undefined): number =>
   a && b ? compareNumber(a.submittedAt, b.submittedAt) || compareNumber(a.shortId, b.shortId) : 0;
