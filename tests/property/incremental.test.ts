@@ -250,7 +250,12 @@ describe("what comes between two cycles waits behind who waits without a promise
   test("in such a vCluster also where all have come since the last cycle, whatever their classes", () => {
     const first = submit(2, { isInOrder: true, preemptionClass: 1 });
     const second = submit(1, { isInOrder: true, preemptionClass: 9, minutes: 1 });
-    expect(decided(DEFAULT_POLICY, [submit(5), first, second])).toEqual([["j0"], [], []]);
+    const followed = new Followed(DEFAULT_POLICY);
+    const ranking = rankQueue(followed.sources(), DEFAULT_POLICY, followed.now);
+    const steps = [submit(5), first, second].map((one) => followed.follow(one).decisions);
+    expect(steps.map((decisions) => decisions.map(({ allocation }) => allocation))).toEqual([["j0"], [], []]);
+    const waiting = [...followed.sources().view.pending()].toSorted((a, b) => a.shortId - b.shortId);
+    expect(waiting.map((one) => positionIn(followed.sources(), ranking, one))).toEqual([1, 2]);
   });
 
   test("under a cap", () => {

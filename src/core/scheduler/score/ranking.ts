@@ -193,8 +193,8 @@ export function amongBlockers(
 /** Returns the place in the queue, from 1, of an allocation that waits. */
 export function positionIn({ view, queue }: RankingSources, ranking: Ranking, pending: PendingView): number {
   if (ranking.head.length === 0 && ranking.isWhole) return placeOf(view.pending(), pending);
-  const own = ranking.rank(pending);
   const arrived = arrivedSince({ view, queue }, ranking) ?? [];
+  const own = arrived.find(({ id }) => id === pending.id) ?? ranking.rank(pending);
   const isNew = new Set(arrived.map(({ id }) => id));
   const before = (ranked: readonly Ranked[]): number => ranked.filter((one) => compareRanked(one, own) < 0).length;
   const still = ranking.head.filter(({ id }) => !isNew.has(id) && queue.get(id) !== undefined);
