@@ -253,7 +253,11 @@ describe("what comes between two cycles waits behind who waits without a promise
     const followed = new Followed(DEFAULT_POLICY);
     const ranking = rankQueue(followed.sources(), DEFAULT_POLICY, followed.now);
     const steps = [submit(5), first, second].map((one) => followed.follow(one).decisions);
-    expect(steps.map((decisions) => decisions.map(({ allocation }) => allocation))).toEqual([["j0"], [], []]);
+    expect(steps.map((decisions): readonly string[] => decisions.map(({ allocation }) => allocation))).toEqual([
+      ["j0"],
+      [],
+      [],
+    ]);
     const waiting = [...followed.sources().view.pending()].toSorted((a, b) => a.shortId - b.shortId);
     expect(waiting.map((one) => positionIn(followed.sources(), ranking, one))).toEqual([1, 2]);
   });

@@ -26,6 +26,8 @@ export interface Ranking {
   readonly arrivals: number;
   /** The highest ranks, as many as a pass looks at; the highest first. */
   readonly head: readonly Ranked[];
+  /** The queue is kept in this order, so its own walk says everybody's place. */
+  readonly isQueueOrder: boolean;
   /** Whether nothing waited beyond the head. */
   readonly isWhole: boolean;
   /** Returns the rank of an allocation among these. */
@@ -90,6 +92,7 @@ export class RankingWork {
     return {
       arrivals: this.#arrivals,
       head,
+      isQueueOrder: false,
       isWhole: head.length === all.length,
       rank(pending) {
         const kept = inOrder.get(pending.vcluster);
@@ -120,6 +123,7 @@ export function rankQueue(sources: RankingSources, policy: Policy, now: Millis):
 const fcfsRanking = (arrivals: number): Ranking => ({
   arrivals,
   head: [],
+  isQueueOrder: true,
   isWhole: true,
   rank: (pending) => rankedBy(pending, pending.preemptionClass),
   countBeyond: () => 0,
@@ -192,7 +196,7 @@ export function amongBlockers(
 
 /** Returns the place in the queue, from 1, of an allocation that waits. */
 export function positionIn({ view, queue }: RankingSources, ranking: Ranking, pending: PendingView): number {
-  if (ranking.head.length === 0 && ranking.isWhole) return placeOf(view.pending(), pending);
+  if (ranking.isQueueOrder) return placeOf(view.pending(), pending);
   const arrived = arrivedSince({ view, queue }, ranking) ?? [];
   const own = arrived.find(({ id }) => id === pending.id) ?? ranking.rank(pending);
   const isNew = new Set(arrived.map(({ id }) => id));
