@@ -3,24 +3,10 @@
  * word is heard. Over control groups where this machine has them, and the process table alone.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { findHierarchy, makeScopeParent } from "../../src/io/cgroup/hierarchy.ts";
-import type { Containment } from "../../src/io/runtime/process/containment.ts";
-import { LineageContainment, ScopeContainment } from "../../src/io/runtime/process/containment.ts";
+import { containmentsHere } from "../fixtures/containments.ts";
 import { RuntimeBench } from "../fixtures/runtime-bench.ts";
 
-async function scopes(): Promise<Containment | undefined> {
-  const hierarchy = await findHierarchy();
-  if (hierarchy === undefined) return undefined;
-  return makeScopeParent(hierarchy, `ask-${process.pid}`).then(
-    (parent) => new ScopeContainment(parent),
-    () => undefined,
-  );
-}
-
-const found = await scopes();
-const containments: (readonly [string, Containment])[] = [["the process table", new LineageContainment()]];
-if (found === undefined) console.log("left out: control groups (no writable cgroup v2 hierarchy)");
-else containments.push(["control groups", found]);
+const containments = await containmentsHere("ask");
 
 describe.each(containments)("a runtime over %s", (_name, containment) => {
   let bench: RuntimeBench;

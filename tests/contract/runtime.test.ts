@@ -17,25 +17,11 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { dagId, nodeId, shortId, taskGroupId, userId } from "../../src/core/domain/ids.ts";
-import { findHierarchy, makeScopeParent } from "../../src/io/cgroup/hierarchy.ts";
-import type { Containment } from "../../src/io/runtime/process/containment.ts";
-import { LineageContainment, ScopeContainment } from "../../src/io/runtime/process/containment.ts";
+import { containmentsHere } from "../fixtures/containments.ts";
 import { IS_ROOT, RuntimeBench } from "../fixtures/runtime-bench.ts";
 import { aFence, aKey, aWork } from "../fixtures/works.ts";
 
-async function scopes(): Promise<Containment | undefined> {
-  const hierarchy = await findHierarchy();
-  if (hierarchy === undefined) return undefined;
-  return makeScopeParent(hierarchy, `test-${process.pid}`).then(
-    (parent) => new ScopeContainment(parent),
-    () => undefined,
-  );
-}
-
-const found = await scopes();
-const containments: (readonly [string, Containment])[] = [["the process table", new LineageContainment()]];
-if (found === undefined) console.log("left out: control groups (no writable cgroup v2 hierarchy)");
-else containments.push(["control groups", found]);
+const containments = await containmentsHere("test");
 
 const NODE_LIST = ["n1", "n2", "n3"].map(nodeId);
 const isAlive = (pid: number) =>
